@@ -1,0 +1,41 @@
+/* exits.c: how a run ends, by a message or by a signal.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+void die(ExitCode code, const char *format, ...) {
+    progress_clear();
+    fflush(stdout);
+    fputs("nasc: ", stderr);
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    exit(code);
+}
+
+/* A signal belongs to the process, so its flag does too. */
+static volatile sig_atomic_t signalled;
+
+static void on_signal(int number) {
+    (void)number;
+    if (signalled)
+        _exit(EXIT_INTERRUPTED);
+    signalled = 1;
+}
+
+void interrupt_install(void) {
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool interrupted(void) {
+    return signalled != 0;
+}
