@@ -1,0 +1,137 @@
+# Makefile: by hand. `make help` lists what it makes.
+# Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0
+
+MAKEFLAGS += -r
+.SUFFIXES:
+.DELETE_ON_ERROR:
+-include config.mk
+
+BUILD ?= build
+FOLDERS = base net lang train codegen search device judge nasc
+NASC = $(BUILD)/nasc
+
+# ---- flags ----
+# Floats that a result may depend on must not depend on the machine, so no product and sum is fused
+# into one rounding behind the source's back. Training and the judge's matrix products are the
+# exception: training's floats are a model that is only promised to repeat on one type of CPU, and
+# the judge's are integers below 2^24, which are exact either way.
+STRICT = -O2 -ffp-contract=off
+FAST = -O3 $(NATIVE) -fno-math-errno
+FLAGS_train = $(FAST)
+FLAGS_judge = $(FAST)
+OPTIMISE = $(or $(FLAGS_$(firstword $(subst /, ,$*))),$(STRICT))
+
+WARN = -Wall -Wextra $(if $(WERROR),-Werror)
+SAN_FLAGS = $(if $(SAN),$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+CPPFLAGS = -I. -I$(BUILD) $(INCLUDES)
+CFLAGS = -std=gnu11 -g $(SAN_FLAGS)
+COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# ---- sources ----
+SOURCES = $(wildcard $(FOLDERS:%=%/*.c))
+LEXERS = $(patsubst %.re,$(BUILD)/%.c,$(wildcard lang/*.re))
+PARSERS = $(patsubst %.y,$(BUILD)/%.c,$(wildcard lang/*.y))
+GENERATED = $(LEXERS) $(PARSERS) $(BUILD)/stdlib.c
+OBJECTS = $(filter-out $(BUILD)/nasc/main.o,$(SOURCES:%.c=$(BUILD)/%.o) $(GENERATED:.c=.o))
+ARCHIVE = $(BUILD)/libnasc.a
+LIBRARY = $(sort $(shell find stdlib -name '*.nas' 2>/dev/null))
+TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
+
+all: $(NASC)
+
+$(NASC): $(BUILD)/nasc/main.o $(ARCHIVE)
+	$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+
+# Made anew each time, since ar keeps the objects of sources that are gone.
+$(ARCHIVE): $(OBJECTS)
+	rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/%.o: %.c | config.mk
+	@mkdir -p $(@D)
+	$(COMPILE) $(OPTIMISE) $(WARN)
+
+# What re2c and lemon write is held to no style.
+$(BUILD)/%.o: $(BUILD)/%.c
+	$(COMPILE) $(STRICT) -Wno-unused
+
+$(LEXERS): $(BUILD)/%.c: %.re
+	@mkdir -p $(@D)
+	re2c -W --no-debug-info -o $@ $<
+
+$(PARSERS): $(BUILD)/%.c: %.y
+	@mkdir -p $(@D)
+	lemon -q -d$(@D) $<
+
+# The tokens are in a header that lemon writes along with the parser.
+$(PARSERS:.c=.h): $(PARSERS)
+$(filter $(BUILD)/lang/%,$(OBJECTS)): | $(PARSERS)
+
+$(BUILD)/stdlib.c: $(LIBRARY) $(sort $(dir $(LIBRARY))) stdlib/embed
+	@mkdir -p $(@D)
+	sh stdlib/embed $(LIBRARY) > $@
+
+$(BUILD)/tests/%: tests/%.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(STRICT) $(WARN) -MMD -MP -o $@ $< $(ARCHIVE) $(CMOCKA) $(LIBS)
+
+-include $(OBJECTS:.o=.d) $(BUILD)/nasc/main.d $(TESTS:=.d)
+
+config.mk: configure
+	@echo "Run ./configure first$(if $(wildcard $@), again: it has changed)." && false
+
+# ---- what people ask for ----
+check: WERROR = 1
+check: all $(if $(CMOCKA),$(TESTS))
+	NASC=$(NASC) BUILD=$(BUILD) tests/run
+
+san: config.mk
+	$(if $(SANITIZE),,$(error configure found no sanitizers))
+	+$(MAKE) BUILD=build/san SAN=1 check
+
+demo: all
+	$(NASC) build examples/fashion/demo.nas -o $(BUILD)/demo
+
+bench: all
+	@test -x bench/run || { echo "There is no bench/run."; false; }
+	NASC=$(NASC) BUILD=$(BUILD) bench/run
+
+fuzz: all
+	@test -x tests/fuzz/run || { echo "There is no tests/fuzz/run."; false; }
+	NASC=$(NASC) BUILD=$(BUILD) tests/fuzz/run
+
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: all
+	install -D -m 755 $(NASC) $(DESTDIR)$(PREFIX)/bin/nasc
+	install -d $(SHARE)/nasc $(SHARE)/doc/nasc
+	install -m 644 README.md LICENSE $(wildcard doc/*.md) $(SHARE)/doc/nasc
+	cp -R stdlib examples $(SHARE)/nasc
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/nasc
+	rm -rf $(SHARE)/nasc $(SHARE)/doc/nasc
+
+clean:
+	rm -rf build
+
+# A clone packs its last commit; a tree without git, what a clone would have.
+NAME = nasc-$(VERSION)
+dist: config.mk
+	@mkdir -p build
+	if git rev-parse HEAD >/dev/null 2>&1; then \
+	    git archive --prefix=$(NAME)/ HEAD; \
+	else \
+	    tar -c --exclude=./build --exclude=./config.mk --exclude=./config.h \
+	        --transform='s,^\.,$(NAME),' . ; \
+	fi | gzip -n > build/$(NAME).tar.gz
+	@echo build/$(NAME).tar.gz
+
+help:
+	@echo "make            the compiler, $(NASC)"
+	@echo "make demo       finds, trains and emits a small network for Fashion-MNIST (3 minutes)"
+	@echo "make check      all tests; tests/run NAME runs those whose path contains NAME"
+	@echo "make san        all tests under the address and undefined-behaviour sanitisers"
+	@echo "make fuzz       hostile inputs for a while;  make bench  measurements beside the peers"
+	@echo "make install    into $(PREFIX), below DESTDIR if set;  make uninstall"
+	@echo "make dist       a tarball of the sources;  make clean  removes build/"
+
+.PHONY: all check san demo bench fuzz install uninstall clean dist help
