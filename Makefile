@@ -34,7 +34,8 @@ PARSERS = $(patsubst %.y,$(BUILD)/%.c,$(wildcard lang/*.y))
 GENERATED = $(LEXERS) $(PARSERS) $(BUILD)/stdlib.c
 OBJECTS = $(filter-out $(BUILD)/nasc/main.o,$(SOURCES:%.c=$(BUILD)/%.o) $(GENERATED:.c=.o))
 ARCHIVE = $(BUILD)/libnasc.a
-LIBRARY = $(sort $(shell find stdlib -name '*.nas' 2>/dev/null))
+LIBRARY = $(sort $(shell find stdlib -name '*.nas' -o -name '*.csv' 2>/dev/null) \
+    $(wildcard runtime/*.[ch] runtime/*.ld))
 TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 
 all: $(NASC)
