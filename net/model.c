@@ -1,0 +1,156 @@
+/* Models: the layers of integer execution, their bounds and their identity.
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "net/net.h"
+
+/* ---- building -------------------------------------------------------------------------------------- */
+
+static void layer_weights_shape(const Net *net, int op, Layer *layer) {
+    layer->out_channels = shape_channels(layer->out.shape);
+    layer->row = net->ops[op].kind == OP_BATCH_NORM ? 1 : op_fan_in(net, op);
+}
+
+/* A batch norm that nothing can absorb: a depthwise of kernel 1 with weights -1, 0, 1. */
+static void lower_lone_norm(Layer *layer) {
+    layer->kind = OP_DEPTHWISE;
+    layer->weights = FORMAT_I2;
+    layer->attribute[ATTRIBUTE_KERNEL_H] = layer->attribute[ATTRIBUTE_KERNEL_W] = 1;
+    layer->attribute[ATTRIBUTE_STRIDE_H] = layer->attribute[ATTRIBUTE_STRIDE_W] = 1;
+    layer->attribute[ATTRIBUTE_SAME] = 1;
+}
+
+static void layer_build(const Net *net, int i, const int *layer_of, Layer *layer) {
+    const Op *op = &net->ops[i];
+    layer->kind = op->kind;
+    layer->path = op->path;
+    layer->span = op->span;
+    layer->op = i;
+    layer->inputs = op->inputs;
+    for (int k = 0; k < op->inputs; k++)
+        layer->input[k] = layer_of[op->input[k]];
+    for (int a = 0; a < ATTRIBUTE_COUNT; a++)
+        layer->attribute[a] = op->attribute[a];
+    layer->out.shape = op->shape;
+    layer->out.format = net->ops[net_quantiser(net, i)].output;
+    layer->weights = op->weights;
+    layer->low = format_is_integer(layer->out.format) ? format_low(layer->out.format) : 0;
+    layer->high = format_is_integer(layer->out.format) ? format_high(layer->out.format) : 0;
+    layer->accumulator_bits = 32;
+    if (op->kind == OP_BATCH_NORM)
+        lower_lone_norm(layer);
+    if (operator_facts[layer->kind].weights == WEIGHTED)
+        layer_weights_shape(net, i, layer);
+}
+
+Model model_build(Arena *arena, const Net *net) {
+    Model model = {.name = net->name, .layers = arena_array(arena, Layer, net->count)};
+    int *layer_of = arena_array(arena, int, net->count);
+    bool *folded = arena_array(arena, bool, net->count);
+    for (int i = 0; i < net->count; i++) {
+        int norm = net_folded_norm(net, i);
+        if (norm >= 0)
+            folded[norm] = true;
+        if (folded[i]) {
+            layer_of[i] = layer_of[net->ops[i].input[0]];
+            continue;
+        }
+        layer_build(net, i, layer_of, &model.layers[model.count]);
+        layer_of[i] = model.count++;
+    }
+    model.output = layer_of[net->output];
+    return model;
+}
+
+/* ---- checking ------------------------------------------------------------------------------------------ */
+
+static int64_t size_of(int64_t x) {
+    return x < 0 ? -x : x;
+}
+
+/* No partial sum of an output, in whatever order, exceeds the bound: neither of (x - z) w + bias, nor
+ * of x w + (bias - z sum w), the folded form. */
+int64_t layer_bound(const Layer *layer, const Tensor *in) {
+    int64_t low = format_low(in->format), high = format_high(in->format), zero = in->zero;
+    int64_t centred = max_i64(size_of(low - zero), size_of(high - zero));
+    int64_t plain = max_i64(size_of(low), size_of(high));
+    int64_t bound = 0;
+    for (int c = 0; c < layer->out_channels; c++) {
+        const int16_t *w = layer->weight + (int64_t)c * layer->row;
+        int64_t sum = 0, sizes = 0;
+        for (int k = 0; k < layer->row; k++) {
+            sum += w[k];
+            sizes += size_of(w[k]);
+        }
+        bound = max_i64(bound, size_of(layer->bias[c]) + centred * sizes);
+        bound = max_i64(bound, size_of(layer->bias[c] - zero * sum) + plain * sizes);
+    }
+    return bound;
+}
+
+static const char *weights_fault(const Layer *layer) {
+    int limit = format_weight_limit(layer->weights);
+    for (int64_t i = 0; i < (int64_t)layer->out_channels * layer->row; i++)
+        if (layer->weight[i] < -limit || layer->weight[i] > limit)
+            return "a weight code outside its format";
+    bool wide = layer->accumulator_bits == 64;
+    int64_t largest = wide ? (1 << MULTIPLIER_BITS_WIDE) : INT32_MAX;
+    for (int c = 0; c < layer->out_channels; c++)
+        if (layer->multiplier[c] < 1 || layer->multiplier[c] > largest)
+            return "a multiplier outside its range";
+    if (layer->shift < 1 || layer->shift > (wide ? 62 : 45))
+        return "a shift outside its range";
+    return NULL;
+}
+
+static const char *add_fault(const Layer *layer) {
+    for (int k = 0; k < 2; k++)
+        if (layer->multiplier[k] < 1 || layer->multiplier[k] >= 1 << MULTIPLIER_BITS_ADD)
+            return "a multiplier of an add outside its range";
+    return layer->shift < 1 || layer->shift > 24 ? "a shift of an add outside its range" : NULL;
+}
+
+static const char *layer_fault(const Model *model, int i) {
+    Layer *layer = &model->layers[i];
+    const Tensor *out = &layer->out;
+    if (!format_is_integer(out->format))
+        return "a tensor that is not of an integer format";
+    if (out->zero < format_low(out->format) || out->zero > format_high(out->format) ||
+        (out->format == FORMAT_I16 && out->zero))
+        return "a zero point outside its format";
+    if (layer->low > layer->high || layer->low < format_low(out->format) ||
+        layer->high > format_high(out->format))
+        return "a clamp outside its format";
+    for (int k = 0; k < layer->inputs; k++)
+        if (layer->input[k] < 0 || layer->input[k] >= i)
+            return "a layer that reads one that does not come before it";
+    if (operator_facts[layer->kind].weights == WEIGHTED)
+        return weights_fault(layer);
+    return layer->kind == OP_ADD ? add_fault(layer) : NULL;
+}
+
+const char *model_check(Model *model) {
+    if (model->count < 1 || model->layers[0].kind != OP_INPUT)
+        return "a model whose first layer is not the input";
+    for (int i = 0; i < model->count; i++) {
+        const char *fault = layer_fault(model, i);
+        if (fault)
+            return fault;
+        Layer *layer = &model->layers[i];
+        if (operator_facts[layer->kind].weights != WEIGHTED)
+            continue;
+        layer->bound = layer_bound(layer, &model->layers[layer->input[0]].out);
+        if (layer->bound >=
+            (layer->accumulator_bits == 32 ? (int64_t)1 << 31 : (int64_t)1 << 46))
+            return "an accumulator that may not hold its sum";
+    }
+    return NULL;
+}
+
+/* ---- identity --------------------------------------------------------------------------------------------- */
+
+Key model_key(const Model *model) {
+    Arena *arena = arena_new();
+    Str bytes = model_write(arena, model);
+    Key key = key_of(bytes.at, (size_t)bytes.length);
+    arena_free(arena);
+    return key;
+}

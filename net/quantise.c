@@ -1,0 +1,192 @@
+/* From trained floats to the integer model: doc/numerics.md, "Weights", "Batch norm", "Requantise".
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "net/net.h"
+
+#include <math.h>
+
+/* What is left of a channel once its batch norm is folded: real = gain * (w . x) + offset. */
+typedef struct Channel {
+    double gain, offset;
+} Channel;
+
+static Channel channel_of(const OpWeights *op, const OpWeights *norm, int c) {
+    Channel channel = {1, op && op->bias ? op->bias[c] : 0};
+    if (!norm)
+        return channel;
+    double deviation = sqrt((double)norm->variance[c] + BATCH_NORM_EPSILON);
+    channel.gain = norm->gamma[c] / deviation;
+    channel.offset = norm->beta[c] + channel.gain * (channel.offset - norm->mean[c]);
+    return channel;
+}
+
+/* The step of a channel's weight codes where training states none: the largest weight is the largest
+ * code. */
+static double weight_step(const OpWeights *op, int c, int row, int limit) {
+    if (!op || op->weight_scale)
+        return op ? op->weight_scale[c] : 1;
+    double largest = 0;
+    for (int k = 0; k < row; k++)
+        largest = fmax(largest, fabs(op->weight[(int64_t)c * row + k]));
+    return largest > 0 ? largest / limit : 1;
+}
+
+static int16_t weight_code(double value, int limit) {
+    double code = rint(value); /* half to even */
+    return (int16_t)(code > limit ? limit : code < -limit ? -limit : code);
+}
+
+/* A channel's codes and bias at accumulator scale in_scale * step, where `step` is the weight step
+ * times |gain|, raised so that the bias fits `bias_bits` bits. Returns the accumulator scale. */
+static double quantise_channel(const OpWeights *op, Channel channel, double in_scale,
+                               int bias_bits, int c, Layer *layer) {
+    int limit = format_weight_limit(layer->weights);
+    int16_t *code = layer->weight + (int64_t)c * layer->row;
+    double weight_scale = weight_step(op, c, layer->row, limit);
+    double step = weight_scale * fabs(channel.gain);
+    double least = ldexp(fabs(channel.offset) / in_scale, -bias_bits);
+    bool raised = !(step >= least) || step < 0x1p-1000;
+    if (raised)
+        step = fmax(least, 0x1p-1000);
+    for (int k = 0; k < layer->row; k++) {
+        double w = op ? op->weight[(int64_t)c * layer->row + k] : 1;
+        double value = raised ? channel.gain * w / step
+                              : (channel.gain < 0 ? -1 : channel.gain > 0) * (w / weight_scale);
+        code[k] = weight_code(value, limit);
+    }
+    layer->bias[c] = (int64_t)rint(channel.offset / (in_scale * step));
+    return in_scale * step;
+}
+
+static bool all_zero(const Layer *layer, int c) {
+    for (int k = 0; k < layer->row; k++)
+        if (layer->weight[(int64_t)c * layer->row + k])
+            return false;
+    return true;
+}
+
+/* A channel that no input can move is the constant round(offset / s_y), exactly: the multiplier is a
+ * power of two, and the bias that many codes. */
+static void make_constant(Layer *layer, int c, double offset, int bits) {
+    double code = floor(offset / layer->out.scale + 0.5);
+    int low = layer->low - layer->out.zero, high = layer->high - layer->out.zero;
+    int64_t k = code < low ? low : code > high ? high : (int64_t)code;
+    int power = layer->shift < bits - 1 ? layer->shift : bits - 1;
+    layer->multiplier[c] = (int32_t)1 << power;
+    layer->bias[c] = k * ((int64_t)1 << (layer->shift - power));
+}
+
+/* Tries one accumulator width; false where the proven bound does not fit it. */
+static bool quantise_weighted(Arena *arena, const OpWeights *op, const OpWeights *norm,
+                              const Tensor *in, int accumulator_bits, Layer *layer) {
+    int channels = layer->out_channels;
+    int bits = accumulator_bits == 32 ? MULTIPLIER_BITS : MULTIPLIER_BITS_WIDE;
+    int bias_bits = accumulator_bits == 32 ? 29 : 44;
+    double *scale = arena_array(arena, double, channels);
+    layer->accumulator_bits = accumulator_bits;
+    layer->weight = arena_array(arena, int16_t, (int64_t)channels * layer->row);
+    layer->bias = arena_array(arena, int64_t, channels);
+    layer->multiplier = arena_array(arena, int32_t, channels);
+    for (int c = 0; c < channels; c++)
+        scale[c] =
+            quantise_channel(op, channel_of(op, norm, c), in->scale, bias_bits, c, layer) /
+            layer->out.scale;
+    layer->shift = requantise_constants(scale, channels, bits, layer->multiplier);
+    for (int c = 0; c < channels && layer->shift >= 1; c++)
+        if (all_zero(layer, c))
+            make_constant(layer, c, channel_of(op, norm, c).offset, bits);
+    layer->bound = layer_bound(layer, in);
+    return layer->shift >= 1 && layer->bound < (accumulator_bits == 32 ? 1LL << 31 : 1LL << 46);
+}
+
+static bool quantise_add(Arena *arena, const Model *model, Layer *layer) {
+    double scale[2];
+    for (int k = 0; k < 2; k++)
+        scale[k] = model->layers[layer->input[k]].out.scale / layer->out.scale;
+    layer->multiplier = arena_array(arena, int32_t, 2);
+    layer->shift = requantise_constants(scale, 2, MULTIPLIER_BITS_ADD, layer->multiplier);
+    return layer->shift >= 1;
+}
+
+/* relu: codes at or above that of 0; relu6: at or below that of 6. */
+static void quantise_clamp(Layer *layer) {
+    int zero = layer->out.zero;
+    layer->low = (int32_t)max_i64(layer->low, zero);
+    double six = zero + floor(6.0 / layer->out.scale + 0.5);
+    if (layer->kind == OP_RELU6 && six < layer->high)
+        layer->high = (int32_t)six;
+}
+
+static bool finite_positive(double scale) {
+    return scale > 0x1p-500 && scale < 0x1p500;
+}
+
+static bool all_finite(const float *values, int64_t count) {
+    for (int64_t i = 0; values && i < count; i++)
+        if (!isfinite(values[i]))
+            return false;
+    return true;
+}
+
+/* Whatever training produced, an integer model is made of finite numbers or not at all. */
+static bool sound_floats(const OpWeights *op, const OpWeights *norm, const Layer *layer) {
+    int channels = layer->out_channels;
+    if (op && (!all_finite(op->weight, (int64_t)channels * layer->row) ||
+               !all_finite(op->bias, channels)))
+        return false;
+    for (int c = 0; op && op->weight_scale && c < channels; c++)
+        if (!finite_positive(op->weight_scale[c]))
+            return false;
+    if (!norm)
+        return true;
+    for (int c = 0; c < channels; c++)
+        if (!(norm->variance[c] >= 0))
+            return false;
+    return all_finite(norm->gamma, channels) && all_finite(norm->beta, channels) &&
+           all_finite(norm->mean, channels) && all_finite(norm->variance, channels);
+}
+
+static const char *quantise_layer(Arena *arena, const FloatModel *from, const Model *model,
+                                  Layer *layer) {
+    const OpWeights *op = &from->ops[layer->op];
+    int owner = net_quantiser(from->net, layer->op);
+    layer->out.scale = from->ops[owner].scale;
+    layer->out.zero = from->ops[owner].zero;
+    if (!finite_positive(layer->out.scale))
+        return "its scale is not a positive number";
+    if (layer->kind == OP_RELU || layer->kind == OP_RELU6)
+        quantise_clamp(layer);
+    if (layer->kind == OP_ADD && !quantise_add(arena, model, layer))
+        return "the scales of its inputs are too far above that of its output";
+    if (operator_facts[layer->kind].weights != WEIGHTED)
+        return NULL;
+    bool lone_norm = from->net->ops[layer->op].kind == OP_BATCH_NORM;
+    int folded = lone_norm ? layer->op : net_folded_norm(from->net, layer->op);
+    const OpWeights *norm = folded >= 0 ? &from->ops[folded] : NULL;
+    const OpWeights *weights = lone_norm ? NULL : op;
+    if (!sound_floats(weights, norm, layer))
+        return "its weights are not all finite numbers";
+    const Tensor *in = &model->layers[layer->input[0]].out;
+    if (quantise_weighted(arena, weights, norm, in, 32, layer))
+        return NULL;
+    if (in->format == FORMAT_I16 || layer->weights == FORMAT_I16)
+        if (quantise_weighted(arena, weights, norm, in, 64, layer))
+            return NULL;
+    return "its accumulator cannot be proven to hold the sum";
+}
+
+bool model_quantise(Arena *arena, const FloatModel *from, Model *model, Span *span, Str *why) {
+    *model = model_build(arena, from->net);
+    for (int i = 0; i < model->count; i++) {
+        Layer *layer = &model->layers[i];
+        const char *fault = quantise_layer(arena, from, model, layer);
+        if (fault) {
+            *span = layer->span;
+            *why = str_of(fault);
+            return false;
+        }
+    }
+    const char *fault = model_check(model);
+    *span = (Span){0, 0};
+    *why = fault ? str_of(fault) : (Str){0};
+    return !fault;
+}

@@ -1,0 +1,518 @@
+/* Spaces: expressions over decisions, canonical genotypes, counting, printing.
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "net/net.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- expressions ------------------------------------------------------------------------------- */
+
+static bool round_value(ExprKind kind, Rational a, Rational *value) {
+    if (kind == EXPR_FLOOR) {
+        *value = RATIONAL(rational_floor(a));
+        return true;
+    }
+    if (kind == EXPR_CEIL) {
+        *value = RATIONAL(-rational_floor((Rational){-a.n, a.d}));
+        return true;
+    }
+    Rational half = {1, 2}, up; /* half away from zero: the sign is put aside */
+    if (!rational_add((Rational){a.n < 0 ? -a.n : a.n, a.d}, half, &up))
+        return false;
+    int64_t size = rational_floor(up);
+    *value = RATIONAL(a.n < 0 ? -size : size);
+    return true;
+}
+
+static bool binary_value(ExprKind kind, Rational a, Rational b, Rational *value) {
+    int order = rational_compare(a, b);
+    switch (kind) {
+    case EXPR_ADD:
+        return rational_add(a, b, value);
+    case EXPR_SUB:
+        return rational_sub(a, b, value);
+    case EXPR_MUL:
+        return rational_mul(a, b, value);
+    case EXPR_DIV:
+        return rational_div(a, b, value);
+    case EXPR_MIN:
+        *value = order <= 0 ? a : b;
+        return true;
+    case EXPR_MAX:
+        *value = order >= 0 ? a : b;
+        return true;
+    case EXPR_EQUAL:
+        *value = RATIONAL(order == 0);
+        return true;
+    case EXPR_LESS:
+        *value = RATIONAL(order < 0);
+        return true;
+    case EXPR_LESS_EQUAL:
+        *value = RATIONAL(order <= 0);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* `and`, `or` and `if` evaluate only what decides them, so a guard may protect a division. */
+static bool control_value(const Space *space, const Expr *e, const Gene *gene,
+                          Rational *value) {
+    Rational a;
+    if (!expr_value(space, e->a, gene, &a))
+        return false;
+    bool truth = a.n != 0;
+    switch (e->kind) {
+    case EXPR_NOT:
+        *value = RATIONAL(!truth);
+        return true;
+    case EXPR_AND:
+    case EXPR_OR:
+        if (truth == (e->kind == EXPR_OR)) {
+            *value = RATIONAL(truth);
+            return true;
+        }
+        return expr_value(space, e->b, gene, value);
+    default:
+        return expr_value(space, truth ? e->b : e->c, gene, value);
+    }
+}
+
+bool expr_value(const Space *space, ExprId id, const Gene *gene, Rational *value) {
+    const Expr *e = &space->exprs.at[id];
+    Rational a, b;
+    switch (e->kind) {
+    case EXPR_NONE:
+        return false;
+    case EXPR_CONSTANT:
+        *value = e->value;
+        return true;
+    case EXPR_CHOICE:
+        *value = space->choices.at[e->choice].values[gene[e->choice]];
+        return true;
+    case EXPR_FLOOR:
+    case EXPR_CEIL:
+    case EXPR_ROUND:
+        return expr_value(space, e->a, gene, &a) && round_value(e->kind, a, value);
+    case EXPR_AND:
+    case EXPR_OR:
+    case EXPR_NOT:
+    case EXPR_IF:
+        return control_value(space, e, gene, value);
+    default:
+        return expr_value(space, e->a, gene, &a) && expr_value(space, e->b, gene, &b) &&
+               binary_value(e->kind, a, b, value);
+    }
+}
+
+bool expr_true(const Space *space, ExprId id, const Gene *gene) {
+    Rational value;
+    return id == EXPR_NONE || (expr_value(space, id, gene, &value) && value.n != 0);
+}
+
+static ExprId expr_push(Arena *arena, Space *space, Expr e) {
+    if (space->exprs.count == 0) {
+        Expr none = {.kind = EXPR_NONE};
+        vec_push(arena, &space->exprs, none);
+    }
+    const Expr *all = space->exprs.at;
+    int64_t size = 1 + (int64_t)all[e.a].size + all[e.b].size + all[e.c].size;
+    e.size = (int)min_i64(size, INT32_MAX);
+    vec_push(arena, &space->exprs, e);
+    return space->exprs.count - 1;
+}
+
+ExprId expr_constant(Arena *arena, Space *space, Rational value) {
+    return expr_push(arena, space, (Expr){.kind = EXPR_CONSTANT, .value = value});
+}
+
+ExprId expr_choice(Arena *arena, Space *space, int choice) {
+    return expr_push(arena, space, (Expr){.kind = EXPR_CHOICE, .choice = choice});
+}
+
+ExprId expr_make(Arena *arena, Space *space, ExprKind kind, ExprId a, ExprId b, ExprId c) {
+    return expr_push(arena, space, (Expr){.kind = kind, .a = a, .b = b, .c = c});
+}
+
+void expr_mentions(const Space *space, ExprId id, bool *mentioned) {
+    const Expr *e = &space->exprs.at[id];
+    if (e->kind == EXPR_NONE || e->kind == EXPR_CONSTANT)
+        return;
+    if (e->kind == EXPR_CHOICE) {
+        mentioned[e->choice] = true;
+        return;
+    }
+    expr_mentions(space, e->a, mentioned);
+    expr_mentions(space, e->b, mentioned);
+    expr_mentions(space, e->c, mentioned);
+}
+
+/* ---- genotypes ----------------------------------------------------------------------------------- */
+
+/* A decision's condition mentions only decisions made before it, so one pass in order is enough. */
+void genotype_canonical(const Space *space, Gene *gene) {
+    for (int c = 0; c < space->choices.count; c++) {
+        const Choice *choice = &space->choices.at[c];
+        if (gene[c] >= choice->count || !expr_true(space, choice->active, gene))
+            gene[c] = 0;
+    }
+}
+
+bool genotype_legal(const Space *space, const Gene *gene) {
+    for (int i = 0; i < space->constraints.count; i++)
+        if (!expr_true(space, space->constraints.at[i].condition, gene))
+            return false;
+    return true;
+}
+
+static void value_print(Text *text, const Choice *choice, int index) {
+    Rational value = choice->values[index];
+    if (choice->type == VALUE_FORMAT)
+        text_add(text, "%s", format_name((Format)value.n));
+    else
+        text_add_str(text, rational_print(text->arena, value));
+}
+
+Str genotype_print(Arena *arena, const Space *space, const Gene *gene) {
+    Text text = text_new(arena);
+    for (int c = 0; c < space->choices.count; c++) {
+        const Choice *choice = &space->choices.at[c];
+        if (!expr_true(space, choice->active, gene))
+            continue;
+        text_add(&text, "%s%.*s=", text.length ? " " : "", STR_ARG(choice->name));
+        value_print(&text, choice, gene[c]);
+    }
+    return text_str(&text);
+}
+
+static int extreme_value(const Choice *choice, bool largest) {
+    int best = 0;
+    for (int v = 1; v < choice->count; v++) {
+        int order = rational_compare(choice->values[v], choice->values[best]);
+        if (largest ? order > 0 : order < 0)
+            best = v;
+    }
+    return best;
+}
+
+void genotype_extreme(const Space *space, Gene *gene, bool largest) {
+    for (int c = 0; c < space->choices.count; c++) {
+        const Choice *choice = &space->choices.at[c];
+        gene[c] =
+            (Gene)(choice->type == VALUE_ALTERNATIVE ? 0 : extreme_value(choice, largest));
+    }
+    genotype_canonical(space, gene);
+}
+
+/* ---- counting ---------------------------------------------------------------------------------------- */
+
+/* An exact natural number, in digits of 10^9, least significant first. */
+enum { BIG_BASE = 1000000000, BIG_DIGITS = 256 };
+typedef struct Big {
+    uint32_t digit[BIG_DIGITS];
+    int count;
+    bool full; /* more than 2,304 decimal digits: stays at the largest */
+} Big;
+
+static void big_set(Big *big, uint32_t value) {
+    big->digit[0] = value;
+    big->count = 1;
+    big->full = false;
+}
+
+static void big_multiply(Big *big, uint32_t factor) {
+    uint64_t carry = 0;
+    for (int i = 0; i < big->count; i++) {
+        carry += (uint64_t)big->digit[i] * factor;
+        big->digit[i] = (uint32_t)(carry % BIG_BASE);
+        carry /= BIG_BASE;
+    }
+    if (carry && big->count < BIG_DIGITS)
+        big->digit[big->count++] = (uint32_t)carry;
+    else if (carry)
+        big->full = true;
+}
+
+static void big_add(Big *sum, const Big *term) {
+    uint64_t carry = 0;
+    for (int i = 0; i < term->count || i < sum->count || carry; i++) {
+        if (i == BIG_DIGITS) {
+            sum->full = true;
+            return;
+        }
+        if (i >= sum->count)
+            sum->digit[sum->count++] = 0;
+        carry += sum->digit[i] + (i < term->count ? term->digit[i] : 0);
+        sum->digit[i] = (uint32_t)(carry % BIG_BASE);
+        carry /= BIG_BASE;
+    }
+    sum->full |= term->full;
+}
+
+static SpaceCount big_report(Arena *arena, const Big *big, bool exact) {
+    Text text = text_new(arena);
+    double leading = big->digit[big->count - 1];
+    if (big->count > 1)
+        leading += big->digit[big->count - 2] / (double)BIG_BASE;
+    text_add(&text, "%u", big->digit[big->count - 1]);
+    for (int i = big->count - 2; i >= 0; i--)
+        text_add(&text, "%09u", big->digit[i]);
+    double log = leading > 0 ? log10(leading) + 9.0 * (big->count - 1) : 0;
+    return (SpaceCount){text_str(&text), log, exact && !big->full};
+}
+
+/* The decisions that others, or (with `constraints`) conditions, depend on. */
+static double control_choices(const Space *space, bool constraints, bool *control) {
+    memset(control, 0, sizeof(bool) * (size_t)space->choices.count);
+    for (int c = 0; c < space->choices.count; c++)
+        expr_mentions(space, space->choices.at[c].active, control);
+    for (int i = 0; constraints && i < space->constraints.count; i++)
+        expr_mentions(space, space->constraints.at[i].condition, control);
+    double joint = 1;
+    for (int c = 0; c < space->choices.count; c++)
+        joint *= control[c] ? space->choices.at[c].count : 1;
+    return joint;
+}
+
+/* Advances the genes of `control` as an odometer; false after the last. */
+static bool control_next(const Space *space, const bool *control, Gene *gene) {
+    for (int c = space->choices.count - 1; c >= 0; c--) {
+        if (!control[c])
+            continue;
+        if (++gene[c] < space->choices.at[c].count)
+            return true;
+        gene[c] = 0;
+    }
+    return false;
+}
+
+static bool control_is_canonical(const Space *space, const bool *control, const Gene *gene) {
+    for (int c = 0; c < space->choices.count; c++)
+        if (control[c] && gene[c] && !expr_true(space, space->choices.at[c].active, gene))
+            return false;
+    return true;
+}
+
+/* Members = sum over the joint values of the controlling decisions of the product of the domains of
+ * the reached others: conditions mention controlling decisions only. */
+SpaceCount space_count(Arena *arena, const Space *space) {
+    enum { JOINT_LIMIT = 1 << 20 };
+    int choices = space->choices.count;
+    bool *control = arena_array(arena, bool, choices + 1);
+    Gene *gene = arena_array(arena, Gene, choices + 1);
+    Big *total = arena_new_of(arena, Big), *product = arena_new_of(arena, Big);
+    if (control_choices(space, true, control) > JOINT_LIMIT) {
+        big_set(total, 1);
+        for (int c = 0; c < choices; c++)
+            big_multiply(total, (uint32_t)space->choices.at[c].count);
+        return big_report(arena, total, false);
+    }
+    big_set(total, 0);
+    do {
+        if (!control_is_canonical(space, control, gene) || !genotype_legal(space, gene))
+            continue;
+        big_set(product, 1);
+        for (int c = 0; c < choices; c++)
+            if (!control[c] && expr_true(space, space->choices.at[c].active, gene))
+                big_multiply(product, (uint32_t)space->choices.at[c].count);
+        big_add(total, product);
+    } while (control_next(space, control, gene));
+    return big_report(arena, total, true);
+}
+
+/* ---- printing ------------------------------------------------------------------------------------------ */
+
+static const char *const expr_signs[] = {
+    [EXPR_ADD] = "+",         [EXPR_SUB] = "-",      [EXPR_MUL] = "*",
+    [EXPR_DIV] = "/",         [EXPR_EQUAL] = "==",   [EXPR_LESS] = "<",
+    [EXPR_LESS_EQUAL] = "<=", [EXPR_AND] = "and",    [EXPR_OR] = "or",
+    [EXPR_MIN] = "min",       [EXPR_MAX] = "max",    [EXPR_FLOOR] = "floor",
+    [EXPR_CEIL] = "ceil",     [EXPR_ROUND] = "round"};
+
+static void expr_print(const Space *space, Text *text, ExprId id) {
+    const Expr *e = &space->exprs.at[id];
+    switch (e->kind) {
+    case EXPR_NONE:
+        text_add(text, "none");
+        return;
+    case EXPR_CONSTANT:
+        text_add_str(text, rational_print(text->arena, e->value));
+        return;
+    case EXPR_CHOICE:
+        text_add(text, "#%d", e->choice);
+        return;
+    case EXPR_IF:
+        text_add(text, "(if ");
+        expr_print(space, text, e->a);
+        text_add(text, " then ");
+        expr_print(space, text, e->b);
+        text_add(text, " else ");
+        expr_print(space, text, e->c);
+        text_add(text, ")");
+        return;
+    case EXPR_NOT:
+        text_add(text, "not ");
+        expr_print(space, text, e->a);
+        return;
+    case EXPR_MIN:
+    case EXPR_MAX:
+    case EXPR_FLOOR:
+    case EXPR_CEIL:
+    case EXPR_ROUND:
+        text_add(text, "%s(", expr_signs[e->kind]);
+        expr_print(space, text, e->a);
+        if (e->b) {
+            text_add(text, ", ");
+            expr_print(space, text, e->b);
+        }
+        text_add(text, ")");
+        return;
+    default:
+        text_add(text, "(");
+        expr_print(space, text, e->a);
+        text_add(text, " %s ", expr_signs[e->kind]);
+        expr_print(space, text, e->b);
+        text_add(text, ")");
+    }
+}
+
+static void choice_print(const Space *space, Text *text, int c) {
+    const Choice *choice = &space->choices.at[c];
+    text_add(text, "  #%d %.*s in", c, STR_ARG(choice->name));
+    for (int v = 0; v < choice->count; v++) {
+        text_add(text, "%s", v ? ", " : " ");
+        value_print(text, choice, v);
+    }
+    if (choice->active) {
+        text_add(text, " when ");
+        expr_print(space, text, choice->active);
+    }
+    text_add(text, "\n");
+}
+
+static void format_print(const Space *space, Text *text, const char *what, ExprId id) {
+    const Expr *e = &space->exprs.at[id];
+    if (e->kind == EXPR_NONE)
+        return;
+    text_add(text, " %s=", what);
+    if (e->kind == EXPR_CONSTANT)
+        text_add(text, "%s", format_name((Format)e->value.n));
+    else
+        expr_print(space, text, id);
+}
+
+static void op_print(const Space *space, Text *text, int i) {
+    const SpaceOp *op = &space->ops.at[i];
+    text_add(text, "  %%%d %.*s", i, STR_ARG(op->path));
+    text_add(text, " = %s(", op->kind == OP_SELECT ? "select" : operator_facts[op->kind].name);
+    for (int k = 0; k < op->inputs; k++)
+        text_add(text, "%s%%%d", k ? ", " : "", op->input[k]);
+    if (op->kind == OP_SELECT) {
+        text_add(text, "; ");
+        expr_print(space, text, op->select);
+    }
+    for (int a = 0; a < ATTRIBUTE_COUNT; a++)
+        if (operator_has(op->kind, (Attribute)a)) {
+            text_add(text, ", %s: ", attribute_facts[a].name);
+            expr_print(space, text, op->attribute[a]);
+        }
+    text_add(text, ")");
+    format_print(space, text, "weights", op->weights);
+    format_print(space, text, "output", op->output);
+    text_add(text, " : [");
+    for (int d = 0; d < op->rank; d++) {
+        text_add(text, "%s", d ? ", " : "");
+        expr_print(space, text, op->shape[d]);
+    }
+    text_add(text, "]");
+    if (op->active) {
+        text_add(text, " when ");
+        expr_print(space, text, op->active);
+    }
+    text_add(text, "\n");
+}
+
+void space_print(const Space *space, Text *text) {
+    text_add(text, "space %.*s\n", STR_ARG(space->name));
+    for (int c = 0; c < space->choices.count; c++)
+        choice_print(space, text, c);
+    for (int i = 0; i < space->ops.count; i++)
+        op_print(space, text, i);
+    for (int s = 0; s < space->sites.count; s++) {
+        const Site *site = &space->sites.at[s];
+        text_add(text, "  site %d %.*s: out %d, kernel %d x %d, in %d\n", s,
+                 STR_ARG(site->path), site->out, site->kernel_h, site->kernel_w, site->in);
+    }
+    for (int i = 0; i < space->constraints.count; i++) {
+        text_add(text, "  require ");
+        expr_print(space, text, space->constraints.at[i].condition);
+        text_add(text, "\n");
+    }
+    text_add(text, "  return %%%d\n", space->output);
+}
+
+/* ---- checking ------------------------------------------------------------------------------------------- */
+
+static bool expr_in_range(const Space *space, ExprId id) {
+    return id >= 0 && id < space->exprs.count;
+}
+
+static const char *op_fault(const Space *space, int i) {
+    const SpaceOp *op = &space->ops.at[i];
+    if (op->kind < 0 || op->kind > OP_SELECT)
+        return "an operator of unknown kind";
+    for (int k = 0; k < op->inputs; k++)
+        if (op->input[k] < 0 || op->input[k] >= i)
+            return "an operator reads one that does not come before it";
+    if (op->kind == OP_SELECT)
+        return expr_in_range(space, op->select) && op->select ? NULL
+                                                              : "a select without condition";
+    if (op->inputs != operator_facts[op->kind].inputs)
+        return "an operator with the wrong number of inputs";
+    for (int a = 0; a < ATTRIBUTE_COUNT; a++)
+        if (!expr_in_range(space, op->attribute[a]) ||
+            operator_has(op->kind, (Attribute)a) != (op->attribute[a] != EXPR_NONE))
+            return "an operator with an attribute too many or too few";
+    if ((operator_facts[op->kind].weights == WEIGHTED) != (op->weights != EXPR_NONE))
+        return "a weights format where there are no weights, or none where there are";
+    if ((operator_facts[op->kind].output == OWN) != (op->output != EXPR_NONE))
+        return "an output format where it is inherited, or none where it is not";
+    if ((operator_facts[op->kind].weights != NONE) !=
+        (op->site >= 0 && op->site < space->sites.count))
+        return "an operator with weights but no site, or the other way round";
+    return NULL;
+}
+
+const char *space_check(const Space *space) {
+    if (space->ops.count < 1 || space->ops.at[0].kind != OP_INPUT)
+        return "a space whose first operator is not the input";
+    if (space->output < 0 || space->output >= space->ops.count)
+        return "a space whose output is no operator";
+    for (int e = 1; e < space->exprs.count; e++) {
+        const Expr *x = &space->exprs.at[e];
+        if (x->a >= e || x->b >= e || x->c >= e || x->a < 0 || x->b < 0 || x->c < 0)
+            return "an expression that reads one that does not come before it";
+        if (x->kind == EXPR_CHOICE && (x->choice < 0 || x->choice >= space->choices.count))
+            return "an expression of a decision that does not exist";
+    }
+    for (int c = 0; c < space->choices.count; c++)
+        if (space->choices.at[c].count < 1 || space->choices.at[c].count > 255)
+            return "a decision with no value or more than 255";
+    for (int i = 0; i < space->ops.count; i++) {
+        const char *fault = op_fault(space, i);
+        if (fault)
+            return fault;
+    }
+    return NULL;
+}
+
+Key space_key(const Space *space) {
+    Arena *arena = arena_new();
+    Text text = text_new(arena);
+    space_print(space, &text);
+    text_add(&text, "%s %d %d %d", format_name(space->input_format), space->input.dim[0],
+             space->input.dim[1], space->input.dim[2]);
+    Key key = key_of(text.at, (size_t)text.length);
+    arena_free(arena);
+    return key;
+}
