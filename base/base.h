@@ -278,8 +278,8 @@ double clock_seconds(void); /* monotonic */
 
 /* ---- json.c: writing JSON without a tree ---------------------------------------------------- */
 
-void json_string(Text *text, Str s); /* quoted and escaped */
-void json_number(Text *text,
-                 double value); /* shortest that reads back the same; null if not finite */
+void json_add_string(Text *text, Str s); /* quoted and escaped */
+/* The shortest digits that read back the same; null where it is not finite. */
+void json_add_number(Text *text, double value);
 
 #endif

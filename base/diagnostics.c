@@ -291,12 +291,12 @@ static void add_members(const Diagnostics *diagnostics, const Entry *entry, Text
     if (span_place(diagnostics, entry->span, &place)) {
         Str marked = span_text(diagnostics, entry->span);
         text_add(text, "\"file\": ");
-        json_string(text, place.file);
+        json_add_string(text, place.file);
         text_add(text, ", \"line\": %d, \"column\": %d, \"length\": %d, ", place.line,
                  place.column, code_points(marked.at, marked.at + marked.length));
     }
     text_add(text, "\"message\": ");
-    json_string(text, entry->message);
+    json_add_string(text, entry->message);
 }
 
 Str diagnostics_json(const Diagnostics *diagnostics, Arena *arena) {

@@ -4,9 +4,9 @@
 #include "base/base.h"
 
 #include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+/* Ends at once, not through exit: other threads may still be at work on what exit would take down. */
 void die(ExitCode code, const char *format, ...) {
     progress_clear();
     fflush(stdout);
@@ -16,7 +16,8 @@ void die(ExitCode code, const char *format, ...) {
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fputc('\n', stderr);
-    exit(code);
+    fflush(stderr);
+    _exit(code);
 }
 
 /* A signal belongs to the process, so its flag does too. */

@@ -38,7 +38,7 @@ static const char *short_escape(unsigned char byte) {
     return byte < COUNT(escapes) ? escapes[byte] : NULL;
 }
 
-void json_string(Text *text, Str s) {
+void json_add_string(Text *text, Str s) {
     text_add_str(text, STR("\""));
     for (int i = 0; i < s.length;) {
         const unsigned char *at = (const unsigned char *)s.at + i;
@@ -57,7 +57,7 @@ void json_string(Text *text, Str s) {
     text_add_str(text, STR("\""));
 }
 
-void json_number(Text *text, double value) {
+void json_add_number(Text *text, double value) {
     enum { ENOUGH = 17 };
     if (!isfinite(value)) {
         text_add_str(text, STR("null"));

@@ -7,6 +7,7 @@
 #include "base/base.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,11 +68,20 @@ static void run_sql(const Store *store, const char *sql) {
 
 /* ---- opening ---- */
 
+/* SQLite would read what a last, incomplete page lacks as zeros. Beside a log that is no fault: the
+ * page stands there too, and a killed process may have been about to write it. */
+static bool ends_in_page(const char *path, const unsigned char *header, off_t size) {
+    char log[PATH_MAX];
+    int page = header[16] << 8 | header[17];
+    bool logged = snprintf(log, sizeof log, "%s-wal", path) < PATH_MAX && file_exists(log);
+    return !logged && size % (page > 1 ? page : 65536) != 0;
+}
+
 /* What is wrong with the path before SQLite sees it; NULL where nothing is. SQLite would take any
  * file for an empty database that is shorter than its header, and delete what it holds. */
 static const char *path_fault(const char *path) {
     static const char magic[16] = "SQLite format 3";
-    char header[100];
+    unsigned char header[100];
     struct stat status;
     if (stat(path, &status) != 0)
         return errno == ENOENT ? NULL : strerror(errno);
@@ -88,10 +98,12 @@ static const char *path_fault(const char *path) {
     fclose(file);
     if (got < sizeof magic || memcmp(header, magic, sizeof magic) != 0)
         return "is not a study: it is not an SQLite database";
-    return got < sizeof header ? "is damaged: it ends within its header" : NULL;
+    if (got < sizeof header)
+        return "is damaged: it ends within its header";
+    return ends_in_page(path, header, status.st_size) ? "is damaged: its end is missing" : NULL;
 }
 
-/* The one number, or the one text, that a query gives. */
+/* The one number that a query gives; an SQLite code. */
 static int query_int(const Store *store, const char *sql, int64_t *value) {
     sqlite3_stmt *query = NULL;
     int code = sqlite3_prepare_v2(store->db, sql, -1, &query, NULL);

@@ -1,0 +1,70 @@
+/* test_progress.c: what long work says where nobody watches, and on a terminal.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "base/base.h"
+#include "tests/unit.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+
+static int work(void *quiet) {
+    progress_quiet(quiet != NULL);
+    progress_begin("training", 100, "images");
+    for (int i = 0; i <= 100; i++)
+        progress_to(i, "loss %.2f", 1.0 / (i + 1));
+    progress_end("trained on %d images", 100);
+    return 0;
+}
+
+static void plain_and_quiet(void **state) {
+    (void)state;
+    char said[500];
+    assert_int_equal(run_apart(work, NULL, said, sizeof said), 0);
+    assert_string_equal(said, "trained on 100 images\n");
+    assert_int_equal(run_apart(work, said, said, sizeof said), 0);
+    assert_string_equal(said, "");
+}
+
+static int work_on_terminal(void *name) {
+    int terminal = open(name, O_RDWR | O_NOCTTY);
+    struct winsize size = {.ws_row = 24, .ws_col = 40};
+    ioctl(terminal, TIOCSWINSZ, &size);
+    dup2(terminal, STDERR_FILENO);
+    setenv("TERM", "xterm", 1);
+    progress_begin("training", 100, "images");
+    usleep(150000);
+    progress_to(50, "a note that is far too long for the terminal to show");
+    die(EXIT_ENVIRONMENT, "the end");
+}
+
+/* The bar fits its terminal, and is wiped before a message. */
+static void a_bar_on_a_terminal(void **state) {
+    (void)state;
+    char seen[2000], unused[10];
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0)
+        skip();
+    int kept = open(ptsname(terminal), O_RDWR | O_NOCTTY);
+    assert_int_equal(run_apart(work_on_terminal, ptsname(terminal), unused, sizeof unused),
+                     EXIT_ENVIRONMENT);
+    ssize_t got = read(terminal, seen, sizeof seen - 1);
+    assert_true(got > 0);
+    seen[got] = '\0';
+    close(kept), close(terminal);
+    assert_non_null(strstr(seen, "training [........"));
+    const char *bar = strstr(seen, "training [############............]");
+    assert_non_null(bar);
+    const char *message = strstr(bar, "\r\33[Knasc: the end");
+    assert_non_null(message);
+    assert_in_range(message - bar, 36, 39);
+}
+
+int main(void) {
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plain_and_quiet),
+        cmocka_unit_test(a_bar_on_a_terminal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
