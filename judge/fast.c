@@ -1,0 +1,365 @@
+/* The exact shortcut: integer execution of many images at once.
+ *
+ * Tensors are held as binary32 values of code - zero point, (images, pixels, channels). Padding is
+ * then zero, sums of products are integers, and where the sum of their sizes is proven below 2^24
+ * every partial sum is exact, whatever the order: a matrix product is the convolution. Elsewhere the
+ * sums are made in 64-bit integers.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "judge/judge.h"
+
+#include <cblas.h>
+#include <string.h>
+
+enum { PIECE = 32 }; /* images that go through the layers together: they stay in the cache */
+
+typedef struct FastLayer {
+    const Layer *layer;
+    bool exact;    /* products in binary32 are proven exact */
+    float *weight; /* (row, out_channels); depthwise: (taps, channels) */
+} FastLayer;
+
+struct Fast {
+    const Model *model;
+    FastLayer *layers;
+};
+
+/* ---- preparation ------------------------------------------------------------------------------------ */
+
+/* Sum of the sizes of the products of one output, the input centred: below 2^24 binary32 is exact. */
+static bool products_fit(const Layer *layer, const Tensor *in) {
+    int64_t below = in->zero - format_low(in->format), above = format_high(in->format) - in->zero;
+    int64_t largest = max_i64(below, above);
+    for (int c = 0; c < layer->out_channels; c++) {
+        int64_t sizes = 0;
+        for (int k = 0; k < layer->row; k++) {
+            int w = layer->weight[(int64_t)c * layer->row + k];
+            sizes += w < 0 ? -w : w;
+        }
+        if (sizes * largest >= 1 << 24)
+            return false;
+    }
+    return true;
+}
+
+static void transpose_weights(Arena *arena, FastLayer *fast) {
+    const Layer *layer = fast->layer;
+    fast->weight = arena_array(arena, float, (int64_t)layer->row * layer->out_channels);
+    for (int c = 0; c < layer->out_channels; c++)
+        for (int k = 0; k < layer->row; k++)
+            fast->weight[(int64_t)k * layer->out_channels + c] =
+                layer->weight[(int64_t)c * layer->row + k];
+}
+
+Fast *fast_new(Arena *arena, const Model *model) {
+    Fast *fast = arena_new_of(arena, Fast);
+    fast->model = model;
+    fast->layers = arena_array(arena, FastLayer, model->count);
+    for (int i = 0; i < model->count; i++) {
+        const Layer *layer = &model->layers[i];
+        fast->layers[i].layer = layer;
+        if (operator_facts[layer->kind].weights != WEIGHTED)
+            continue;
+        fast->layers[i].exact = products_fit(layer, &model->layers[layer->input[0]].out);
+        transpose_weights(arena, &fast->layers[i]);
+    }
+    return fast;
+}
+
+int fast_outputs(const Fast *fast) {
+    return (int)shape_elements(fast->model->layers[fast->model->output].out.shape);
+}
+
+/* ---- running ------------------------------------------------------------------------------------------- */
+
+typedef struct FastRun {
+    const Fast *fast;
+    Arena *arena;
+    int images;
+    float **tensor;
+} FastRun;
+
+/* y = clamp((acc + bias) * m ...) - z_y over rows of out_channels sums. */
+static void requantise_rows(const Layer *layer, const float *acc, int64_t rows, float *y) {
+    int channels = layer->out_channels, t = layer->shift, zero = layer->out.zero;
+    int64_t half = (int64_t)1 << (t - 1), low = layer->low - zero, high = layer->high - zero;
+    const int64_t *bias = layer->bias;
+    const int32_t *m = layer->multiplier;
+    for (int64_t r = 0; r < rows; r++, acc += channels, y += channels)
+        for (int c = 0; c < channels; c++) {
+            int64_t code = (((int64_t)(int32_t)acc[c] + bias[c]) * m[c] + half) >> t;
+            code = code < low ? low : code;
+            y[c] = (float)(int32_t)(code > high ? high : code);
+        }
+}
+
+/* Where a window's top left corner and extents lie. */
+typedef struct Frame {
+    int h, w, channels, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w, out_h, out_w;
+} Frame;
+
+static Frame frame_of(const Model *model, const Layer *layer) {
+    const int *a = layer->attribute;
+    Shape in = model->layers[layer->input[0]].out.shape;
+    bool same = a[ATTRIBUTE_SAME] != 0;
+    if (in.rank != 3) /* a lone batch norm of a vector */
+        return (Frame){1, 1, shape_channels(in), 1, 1, 1, 1, 0, 0, 1, 1};
+    Frame f = {.h = in.dim[0], .w = in.dim[1], .channels = in.dim[2],
+               .kernel_h = a[ATTRIBUTE_KERNEL_H], .kernel_w = a[ATTRIBUTE_KERNEL_W],
+               .stride_h = a[ATTRIBUTE_STRIDE_H], .stride_w = a[ATTRIBUTE_STRIDE_W],
+               .out_h = layer->out.shape.dim[0], .out_w = layer->out.shape.dim[1]};
+    f.pad_h = window_before(f.h, f.kernel_h, f.stride_h, same);
+    f.pad_w = window_before(f.w, f.kernel_w, f.stride_w, same);
+    return f;
+}
+
+/* The input pixel under tap (ky, kx) of output (oy, ox), or NULL in the padding. */
+static const float *tap_at(const Frame *f, const float *image, int oy, int ox, int ky, int kx) {
+    int y = oy * f->stride_h - f->pad_h + ky, x = ox * f->stride_w - f->pad_w + kx;
+    bool inside = y >= 0 && y < f->h && x >= 0 && x < f->w;
+    return inside ? image + ((int64_t)y * f->w + x) * f->channels : NULL;
+}
+
+/* Rows of (k_y, k_x, c) of the channels [first, first + count), one for each output pixel. */
+static void im2col(const Frame *f, const float *image, int first, int count, float *column) {
+    for (int oy = 0; oy < f->out_h; oy++)
+        for (int ox = 0; ox < f->out_w; ox++)
+            for (int ky = 0; ky < f->kernel_h; ky++)
+                for (int kx = 0; kx < f->kernel_w; kx++, column += count) {
+                    const float *pixel = tap_at(f, image, oy, ox, ky, kx);
+                    if (pixel)
+                        memcpy(column, pixel + first, sizeof(float) * (size_t)count);
+                    else
+                        memset(column, 0, sizeof(float) * (size_t)count);
+                }
+}
+
+/* Rows times weights, (rows, row) x (row, of group) -> (rows, out_channels), in 64-bit integers. */
+static void integer_rows(const Layer *layer, const float *x, int64_t rows, int first, int count,
+                         float *y) {
+    int zero = layer->out.zero;
+    for (int64_t r = 0; r < rows; r++, x += layer->row)
+        for (int c = first; c < first + count; c++) {
+            const int16_t *w = layer->weight + (int64_t)c * layer->row;
+            int64_t acc = layer->bias[c];
+            for (int k = 0; k < layer->row; k++)
+                acc += (int64_t)(int32_t)x[k] * w[k];
+            int32_t code = requantise(acc, layer->multiplier[c], layer->shift, zero, layer->low,
+                                      layer->high);
+            y[r * layer->out_channels + c] = (float)(code - zero);
+        }
+}
+
+/* A batch of rows through the weights of the output channels [first, first + count). */
+static void multiply_rows(const FastLayer *fast, const float *x, int64_t rows, int first, int count,
+                          float *acc, float *y) {
+    const Layer *layer = fast->layer;
+    if (!fast->exact) {
+        integer_rows(layer, x, rows, first, count, y);
+        return;
+    }
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, count, layer->row, 1, x,
+                layer->row, fast->weight + first, layer->out_channels, 0, acc + first,
+                layer->out_channels);
+}
+
+static bool is_pointwise(const Frame *f) {
+    return f->kernel_h == 1 && f->kernel_w == 1 && f->stride_h == 1 && f->stride_w == 1;
+}
+
+static void fast_conv(const FastRun *run, const FastLayer *fast, float *y) {
+    const Layer *layer = fast->layer;
+    const float *x = run->tensor[layer->input[0]];
+    Frame f = frame_of(run->fast->model, layer);
+    int groups = layer->attribute[ATTRIBUTE_GROUPS];
+    int group_in = f.channels / groups, group_out = layer->out_channels / groups;
+    int64_t pixels = (int64_t)f.out_h * f.out_w, rows = pixels * run->images;
+    float *acc = arena_array(run->arena, float, rows * layer->out_channels);
+    bool direct = groups == 1 && is_pointwise(&f);
+    float *column = direct ? NULL : arena_array(run->arena, float, rows * layer->row);
+    for (int g = 0; g < groups; g++) {
+        for (int n = 0; n < run->images && !direct; n++)
+            im2col(&f, x + (int64_t)n * f.h * f.w * f.channels, g * group_in, group_in,
+                   column + n * pixels * layer->row);
+        multiply_rows(fast, direct ? x : column, rows, g * group_out, group_out, acc, y);
+    }
+    if (fast->exact)
+        requantise_rows(layer, acc, rows, y);
+}
+
+static void fast_dense(const FastRun *run, const FastLayer *fast, float *y) {
+    const Layer *layer = fast->layer;
+    float *acc = arena_array(run->arena, float, (int64_t)run->images * layer->out_channels);
+    multiply_rows(fast, run->tensor[layer->input[0]], run->images, 0, layer->out_channels,
+                  acc, y);
+    if (fast->exact)
+        requantise_rows(layer, acc, run->images, y);
+}
+
+static void depthwise_pixel(const Frame *f, const float *weight, const float *image, int oy, int ox,
+                            float *acc) {
+    memset(acc, 0, sizeof(float) * (size_t)f->channels);
+    for (int ky = 0; ky < f->kernel_h; ky++)
+        for (int kx = 0; kx < f->kernel_w; kx++) {
+            const float *pixel = tap_at(f, image, oy, ox, ky, kx);
+            const float *w = weight + (int64_t)(ky * f->kernel_w + kx) * f->channels;
+            for (int c = 0; pixel && c < f->channels; c++)
+                acc[c] += pixel[c] * w[c];
+        }
+}
+
+static void integer_depthwise_pixel(const Frame *f, const Layer *layer, const float *image, int oy,
+                                    int ox, float *y) {
+    for (int c = 0; c < f->channels; c++) {
+        int64_t acc = layer->bias[c];
+        for (int ky = 0; ky < f->kernel_h; ky++)
+            for (int kx = 0; kx < f->kernel_w; kx++) {
+                const float *pixel = tap_at(f, image, oy, ox, ky, kx);
+                int w = layer->weight[(int64_t)c * layer->row + ky * f->kernel_w + kx];
+                acc += pixel ? (int64_t)(int32_t)pixel[c] * w : 0;
+            }
+        y[c] = (float)(requantise(acc, layer->multiplier[c], layer->shift, layer->out.zero,
+                                  layer->low, layer->high) -
+                       layer->out.zero);
+    }
+}
+
+static void fast_depthwise(const FastRun *run, const FastLayer *fast, float *y) {
+    const Layer *layer = fast->layer;
+    Frame f = frame_of(run->fast->model, layer);
+    int64_t pixels = (int64_t)f.out_h * f.out_w;
+    float *acc = arena_array(run->arena, float, pixels * f.channels);
+    for (int n = 0; n < run->images; n++, y += pixels * f.channels) {
+        const float *image = run->tensor[layer->input[0]] + (int64_t)n * f.h * f.w * f.channels;
+        for (int oy = 0; oy < f.out_h; oy++)
+            for (int ox = 0; ox < f.out_w; ox++) {
+                int64_t at = ((int64_t)oy * f.out_w + ox) * f.channels;
+                if (fast->exact)
+                    depthwise_pixel(&f, fast->weight, image, oy, ox, acc + at);
+                else
+                    integer_depthwise_pixel(&f, layer, image, oy, ox, y + at);
+            }
+        if (fast->exact)
+            requantise_rows(layer, acc, pixels, y);
+    }
+}
+
+static void fast_add(const FastRun *run, const FastLayer *fast, float *y) {
+    const Layer *layer = fast->layer;
+    const float *a = run->tensor[layer->input[0]], *b = run->tensor[layer->input[1]];
+    int64_t elements = shape_elements(layer->out.shape) * run->images;
+    int64_t m1 = layer->multiplier[0], m2 = layer->multiplier[1];
+    int64_t low = layer->low - layer->out.zero, high = layer->high - layer->out.zero;
+    int64_t half = (int64_t)1 << (layer->shift - 1);
+    for (int64_t i = 0; i < elements; i++) {
+        int64_t code = ((int32_t)a[i] * m1 + (int32_t)b[i] * m2 + half) >> layer->shift;
+        code = code < low ? low : code;
+        y[i] = (float)(int32_t)(code > high ? high : code);
+    }
+}
+
+static void fast_clamp(const FastRun *run, const FastLayer *fast, float *y) {
+    const Layer *layer = fast->layer;
+    const float *x = run->tensor[layer->input[0]];
+    int64_t elements = shape_elements(layer->out.shape) * run->images;
+    float low = (float)(layer->low - layer->out.zero), high = (float)(layer->high - layer->out.zero);
+    for (int64_t i = 0; i < elements; i++)
+        y[i] = x[i] < low ? low : x[i] > high ? high : x[i];
+}
+
+static void pool_pixel(const Frame *f, bool largest, const float *image, int oy, int ox,
+                       int64_t *sum, float *y) {
+    int taps = 0;
+    memset(sum, 0, sizeof(int64_t) * (size_t)f->channels);
+    for (int ky = 0; ky < f->kernel_h; ky++)
+        for (int kx = 0; kx < f->kernel_w; kx++) {
+            const float *pixel = tap_at(f, image, oy, ox, ky, kx);
+            for (int c = 0; pixel && c < f->channels; c++) {
+                sum[c] += (int64_t)pixel[c];
+                y[c] = taps == 0 || pixel[c] > y[c] ? pixel[c] : y[c];
+            }
+            taps += pixel != NULL;
+        }
+    for (int c = 0; !largest && c < f->channels; c++)
+        y[c] = (float)average_round(sum[c], taps);
+}
+
+/* A mean of centred codes is the mean of the codes, centred: n z / n leaves the floor alone. */
+static void fast_pool(const FastRun *run, const FastLayer *fast, float *y) {
+    const Layer *layer = fast->layer;
+    Frame f = frame_of(run->fast->model, layer);
+    if (layer->kind == OP_GLOBAL_AVERAGE) {
+        f.kernel_h = f.h;
+        f.kernel_w = f.w;
+        f.out_h = f.out_w = 1;
+        f.pad_h = f.pad_w = 0;
+    }
+    int64_t *sum = arena_array(run->arena, int64_t, f.channels);
+    for (int n = 0; n < run->images; n++) {
+        const float *image = run->tensor[layer->input[0]] + (int64_t)n * f.h * f.w * f.channels;
+        for (int oy = 0; oy < f.out_h; oy++)
+            for (int ox = 0; ox < f.out_w; ox++, y += f.channels)
+                pool_pixel(&f, layer->kind == OP_MAX_POOL, image, oy, ox, sum, y);
+    }
+}
+
+static void (*const runners[OP_COUNT])(const FastRun *, const FastLayer *, float *) = {
+    [OP_CONV] = fast_conv,
+    [OP_DEPTHWISE] = fast_depthwise,
+    [OP_DENSE] = fast_dense,
+    [OP_ADD] = fast_add,
+    [OP_RELU] = fast_clamp,
+    [OP_RELU6] = fast_clamp,
+    [OP_MAX_POOL] = fast_pool,
+    [OP_AVERAGE_POOL] = fast_pool,
+    [OP_GLOBAL_AVERAGE] = fast_pool,
+};
+
+static void run_piece(const Fast *fast, Arena *scratch, const uint8_t *images, int count,
+                      int32_t *codes) {
+    const Model *model = fast->model;
+    arena_reset(scratch);
+    FastRun run = {fast, scratch, count, arena_array(scratch, float *, model->count)};
+    for (int i = 0; i < model->count; i++) {
+        const Tensor *out = &model->layers[i].out;
+        int64_t elements = shape_elements(out->shape) * count;
+        run.tensor[i] = arena_array(scratch, float, elements);
+        if (i > 0)
+            runners[model->layers[i].kind](&run, &fast->layers[i], run.tensor[i]);
+        for (int64_t k = 0; i == 0 && k < elements; k++)
+            run.tensor[0][k] = (float)(images[k] - out->zero);
+    }
+    const Tensor *out = &model->layers[model->output].out;
+    for (int64_t k = 0; k < shape_elements(out->shape) * count; k++)
+        codes[k] = (int32_t)run.tensor[model->output][k] + out->zero;
+}
+
+void fast_run(const Fast *fast, Arena *scratch, const uint8_t *images, int count, int32_t *codes) {
+    int64_t in = shape_elements(fast->model->layers[0].out.shape), out = fast_outputs(fast);
+    for (int first = 0; first < count; first += PIECE) {
+        int piece = (int)min_i64(PIECE, count - first);
+        run_piece(fast, scratch, images + first * in, piece, codes + first * out);
+    }
+}
+
+int class_of(const int32_t *codes, int count) {
+    int best = 0;
+    for (int c = 1; c < count; c++)
+        if (codes[c] > codes[best])
+            best = c;
+    return best;
+}
+
+int fast_correct(const Fast *fast, Arena *scratch, const Dataset *data, int first, int count) {
+    int64_t in = shape_elements(fast->model->layers[0].out.shape);
+    int outputs = fast_outputs(fast), correct = 0;
+    int32_t *codes = memory_new(sizeof(int32_t) * (size_t)outputs * PIECE);
+    for (int at = first; at < first + count; at += PIECE) {
+        int piece = (int)min_i64(PIECE, first + count - at);
+        run_piece(fast, scratch, data->image + at * in, piece, codes);
+        for (int n = 0; n < piece; n++)
+            correct += class_of(codes + (int64_t)n * outputs, outputs) == data->label[at + n];
+    }
+    memory_free(codes);
+    return correct;
+}

@@ -1,0 +1,92 @@
+/* judge: what a candidate is worth: genotype -> flash, RAM, latency, accuracy, retention. Costs come
+ * from the real packer, planner and cost table; accuracy from integer execution.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#ifndef JUDGE_H
+#define JUDGE_H
+
+#include "device/device.h"
+#include "search/search.h"
+#include "train/train.h"
+
+/* ---- fast.c: the exact shortcut ------------------------------------------------------------- */
+
+/* A model prepared for integer execution of many images at once: matrix products in binary32 on
+ * integer-valued floats where that is proven exact, integers elsewhere (doc/numerics.md, "Exact
+ * shortcuts"). Gives the codes of net/interpreter.c. */
+typedef struct Fast Fast;
+Fast *fast_new(Arena *arena, const Model *model);
+/* Runs `count` inputs laid end to end; the output codes of each, laid end to end, go to `codes`. The
+ * scratch arena is reset. One thread; any number may share a Fast. */
+void fast_run(const Fast *fast, Arena *scratch, const uint8_t *images, int count, int32_t *codes);
+int fast_outputs(const Fast *fast); /* codes of one image */
+/* The class that a device would answer: the first largest code. */
+int class_of(const int32_t *codes, int count);
+/* How many of data's images [first, first + count) are classified rightly. */
+int fast_correct(const Fast *fast, Arena *scratch, const Dataset *data, int first, int count);
+
+/* ---- judge.c ------------------------------------------------------------------------------------ */
+
+/* Everything known of a design. */
+typedef enum {
+#define METRIC(NAME, spelling, dimension, direction, documentation) METRIC_##NAME,
+#include "lang/metrics.def"
+#undef METRIC
+    METRIC_COUNT
+} Metric;
+
+typedef struct Metrics {
+    double value[METRIC_COUNT];
+    bool known[METRIC_COUNT]; /* accuracy is not computed for a design that does not fit */
+    int steps_fitted;         /* of its steps, how many have costs from a fitted model */
+} Metrics;
+
+bool metric_of(Str name, Metric *metric);
+const char *metric_name(Metric metric);
+
+/* metric <= limit, or >= where at_least. */
+typedef struct Limit {
+    Metric metric;
+    bool at_least;
+    double value;
+    Span span;
+} Limit;
+
+enum { MAX_LIMITS = MAX_CONSTRAINTS };
+typedef struct JudgePlan {
+    Metric objective[MAX_OBJECTIVES];
+    bool maximise[MAX_OBJECTIVES];
+    int objectives;
+    Limit limit[MAX_LIMITS];
+    int limits;
+    int images;      /* of validate, for accuracy; 0: all */
+    int recalibrate; /* images of train that batch norms are recalibrated on */
+} JudgePlan;
+
+typedef struct Judge Judge;
+/* Everything passed outlives the judge. The store caches what was judged, under keys that hold the
+ * identity of space, task, weights, device, fidelity and arithmetic. */
+Judge *judge_new(Arena *arena, const Space *space, const Task *task, const Device *device,
+                 const Dataset *train, const Dataset *validate, const Supernet *supernet,
+                 const JudgePlan *plan, Pool *pool, Store *store, Key study);
+void judge_free(Judge *judge); /* its threads' workspaces */
+
+/* Costs alone: exact, in microseconds. False and *why where the device cannot run the design. */
+bool judge_costs(const Judge *judge, Arena *arena, const Net *net, Metrics *metrics, Span *span,
+                 Str *why);
+/* Everything, for `count` designs: from the study where it is known. False if interrupted. */
+bool judge_designs(Judge *judge, const uint8_t *genes, int count, Metrics *metrics);
+/* How far a design is from each limit (0: satisfied), relative to the limit. */
+bool judge_feasible(const JudgePlan *plan, const Metrics *metrics, double *violation);
+/* The problem that a search solves; its context is the judge. */
+Problem judge_problem(Judge *judge, Arena *arena);
+int64_t judge_count(const Judge *judge);  /* designs judged anew, */
+int64_t judge_cached(const Judge *judge); /* and answered from the study */
+
+/* The model of a member as it would ship, with all its constants. */
+bool judge_model(const Judge *judge, const Supernet *supernet, Arena *arena, const Gene *gene,
+                 Net *net, Model *model, Span *span, Str *why);
+/* Accuracy on `images` of a dataset (0: all) by integer execution on all threads. */
+double judge_accuracy(const Judge *judge, const Model *model, const Dataset *data, int images);
+
+#endif
