@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-/* Under the address sanitiser the unused part of a chunk is poisoned, and a gap after each block
- * stays so: a write past a block's end is then found as it would be with malloc. */
+/* Under the address sanitiser the unused part of a chunk is poisoned, and a gap after each
+ * block stays so: a write past a block's end is then found as it would be with malloc. */
 #if defined(__SANITIZE_ADDRESS__)
 #define POISONING 1
 #elif defined(__has_feature)

@@ -43,15 +43,16 @@ bool interrupted(void);
 
 /* ---- memory.c: the one place that calls malloc ------------------------------------------- */
 
-/* Sets the limit of the sum of all live blocks, in bytes (0: none). Past it, and when the system
- * has no more, memory_new ends the run with EXIT_ENVIRONMENT and a message that says the size. */
+/* Sets the limit of the sum of all live blocks, in bytes (0: none). Past it, and when the
+ * system has no more, memory_new ends the run with EXIT_ENVIRONMENT and a message that says the
+ * size. */
 void memory_limit(size_t bytes);
 size_t memory_used(void);       /* bytes now live */
 size_t memory_peak(void);       /* the most that was ever live at once */
 void *memory_new(size_t bytes); /* zeroed, aligned to 64 bytes; never NULL */
 void memory_free(void *block);  /* NULL is fine */
-/* For tests: `count` more blocks are given, then the next one fails as if the system had no more
- * (negative: never). */
+/* For tests: `count` more blocks are given, then the next one fails as if the system had no
+ * more (negative: never). */
 void memory_fail_after(long count);
 
 /* ---- arena.c: a lifetime as an argument -------------------------------------------------- */
@@ -61,8 +62,8 @@ Arena *arena_new(void);
 void arena_free(Arena *arena);          /* everything in it at once; NULL is fine */
 void arena_reset(Arena *arena);         /* forgets everything, keeps the memory for reuse */
 size_t arena_bytes(const Arena *arena); /* the memory that it holds, used or not */
-/* Zeroed memory, never NULL. Blocks of 64 bytes and more are aligned to 64 so that vector code may
- * use them, smaller ones to 16, since syntax trees have many. */
+/* Zeroed memory, never NULL. Blocks of 64 bytes and more are aligned to 64 so that vector code
+ * may use them, smaller ones to 16, since syntax trees have many. */
 void *arena_alloc(Arena *arena, size_t bytes);
 #define arena_new_of(arena, T) ((T *)arena_alloc((arena), sizeof(T)))
 #define arena_array(arena, T, n) ((T *)arena_alloc((arena), sizeof(T) * (size_t)(n)))
@@ -85,8 +86,8 @@ bool str_ends(Str s, Str suffix);
 Str str_copy(Arena *arena, Str s); /* the copy is followed by a NUL */
 const char *str_terminated(Arena *arena, Str s);
 Str str_format(Arena *arena, const char *format, ...) PRINTF(2, 3); /* followed by a NUL */
-/* Edits (insert, delete, replace, swap of neighbours) that turn a into b where nothing is edited
- * twice, at most limit + 1. */
+/* Edits (insert, delete, replace, swap of neighbours) that turn a into b where nothing is
+ * edited twice, at most limit + 1. */
 int str_distance(Str a, Str b, int limit);
 /* The name nearest to `name`, close enough to be what was meant; an empty Str if none is. */
 Str str_nearest(Str name, const Str *names, int count);
@@ -151,7 +152,8 @@ bool rational_parse(Str digits, Rational *out);
 /* ---- random.c: counter-based random numbers ---------------------------------------------- */
 
 /* Pure functions of (seed, stream, index), so that a result never depends on who asked first or
- * on which thread. Squares of mixed keys in the manner of Widynski's Squares (arXiv 2004.06278). */
+ * on which thread. Squares of mixed keys in the manner of Widynski's Squares (arXiv
+ * 2004.06278). */
 uint64_t random_bits(uint64_t seed, uint64_t stream, uint64_t index);
 double random_unit(uint64_t seed, uint64_t stream, uint64_t index);   /* [0, 1), 53 bits */
 double random_normal(uint64_t seed, uint64_t stream, uint64_t index); /* mean 0, deviation 1 */
@@ -181,9 +183,9 @@ typedef struct Pool Pool;
 Pool *pool_new(int threads); /* 0: one for each processor this process may use */
 void pool_free(Pool *pool);
 int pool_threads(const Pool *pool);
-/* Calls task(context, index, worker) for every index below count; worker < pool_threads names the
- * caller's scratch. Returns when all are done. Which worker gets which index is not determined,
- * so a task writes only to what its index owns. May not be nested. */
+/* Calls task(context, index, worker) for every index below count; worker < pool_threads names
+ * the caller's scratch. Returns when all are done. Which worker gets which index is not
+ * determined, so a task writes only to what its index owns. May not be nested. */
 void pool_run(Pool *pool, int count, void (*task)(void *context, int index, int worker),
               void *context);
 
@@ -209,8 +211,8 @@ bool span_place(const Diagnostics *diagnostics, Span span, Place *place);
 Str span_text(const Diagnostics *diagnostics, Span span);
 
 typedef enum { NOTE, WARNING, ERROR } Severity;
-/* Records and goes on. A NOTE belongs to the last error or warning. At the same span only the first
- * error is kept, since the rest are consequences. */
+/* Records and goes on. A NOTE belongs to the last error or warning. At the same span only the
+ * first error is kept, since the rest are consequences. */
 void error_at(Diagnostics *diagnostics, Span span, const char *format, ...) PRINTF(3, 4);
 void warn_at(Diagnostics *diagnostics, Span span, const char *format, ...) PRINTF(3, 4);
 void note_at(Diagnostics *diagnostics, Span span, const char *format, ...) PRINTF(3, 4);
@@ -224,36 +226,39 @@ void diagnostics_print(const Diagnostics *diagnostics, FILE *out, int limit);
 /* The same as a JSON array: severity, file, line, column, length, message, notes. */
 Str diagnostics_json(const Diagnostics *diagnostics, Arena *arena);
 
-/* ---- files.c ------------------------------------------------------------------------------ */
+/* ---- files.c ----------------------------------------------------------------------------- */
 
-/* Reads a whole file of at most `limit` bytes into the arena (a NUL follows). On failure returns
- * false and *why says what ("no such file", "is a directory", "is larger than 16 MiB"). */
+/* Reads a whole file of at most `limit` bytes into the arena (a NUL follows). On failure
+ * returns false and *why says what ("no such file", "is a directory", "is larger than 16
+ * MiB"). */
 bool file_read(Arena *arena, const char *path, size_t limit, Str *bytes, const char **why);
-/* Writes beside the path, syncs, renames over it: the path never names half a file. False and *why
- * on failure (disk full, read-only directory); what stood there before stays. */
+/* Writes beside the path, syncs, renames over it: the path never names half a file. False and
+ * *why on failure (disk full, read-only directory); what stood there before stays. */
 bool file_write(const char *path, Str bytes, const char **why);
 bool file_exists(const char *path);
 bool directory_make(const char *path, const char **why); /* with its parents */
 Str path_join(Arena *arena, Str directory, Str name);    /* name alone where it is absolute */
 Str path_directory(Str path);                            /* "." where there is none */
 Str path_stem(Str path);                                 /* "a/b.nas" -> "b" */
-/* Runs argv[0] (looked up in PATH) without a shell, its standard output into *output (at most 16
- * MiB), its standard error into *errors; ends it after `seconds` (0: never). Returns the exit
- * status, or -1 with *why where it could not be started or was ended. */
+/* Runs argv[0] (looked up in PATH) without a shell, its standard output into *output (at most
+ * 16 MiB), its standard error into *errors; ends it after `seconds` (0: never). Returns the
+ * exit status, or -1 with *why where it could not be started or was ended. */
 int command_run(Arena *arena, char *const argv[], int seconds, Str *output, Str *errors,
                 const char **why);
 
-/* ---- store.c: keys to rows over SQLite ---------------------------------------------------- */
+/* ---- store.c: keys to rows over SQLite --------------------------------------------------- */
 
-/* One file, one writer, write-ahead log. Knows nothing of what it holds: callers own the meaning of
- * kinds, keys and values. Table row(kind TEXT, key TEXT, value BLOB), primary key (kind, key). */
+/* One file, one writer, write-ahead log. Knows nothing of what it holds: callers own the
+ * meaning of kinds, keys and values. Table row(kind TEXT, key TEXT, value BLOB), primary key
+ * (kind, key). */
 typedef struct Store Store;
-/* Opens or makes the file. NULL and *why where that fails: not a database, another schema version
- * (the version found and the one expected), locked by another process, read-only, damaged. */
+/* Opens or makes the file. NULL and *why where that fails: not a database, another schema
+ * version (the version found and the one expected), locked by another process, read-only,
+ * damaged. */
 Store *store_open(Arena *arena, const char *path, int schema, const char **why);
 void store_close(Store *store); /* commits; NULL is fine */
-/* Writes join one transaction that store_commit ends. A failing write (disk full) ends the run with
- * EXIT_ENVIRONMENT; the file stays whole. */
+/* Writes join one transaction that store_commit ends. A failing write (disk full) ends the run
+ * with EXIT_ENVIRONMENT; the file stays whole. */
 void store_put(Store *store, const char *kind, Str key, Str value);
 void store_delete(Store *store, const char *kind, Str key);
 void store_commit(Store *store);
@@ -263,7 +268,7 @@ void store_each(Store *store, const char *kind, void (*row)(void *context, Str k
                 void *context);
 int store_count(Store *store, const char *kind);
 
-/* ---- progress.c: long work, seen ----------------------------------------------------------- */
+/* ---- progress.c: long work, seen --------------------------------------------------------- */
 
 /* A bar with rate and time left where stderr is a terminal; elsewhere a plain line every ten
  * seconds. One at a time. Does nothing when `quiet`. */
@@ -276,7 +281,7 @@ void progress_clear(
     void); /* wipes the bar from the terminal, so that a message can be printed */
 double clock_seconds(void); /* monotonic */
 
-/* ---- json.c: writing JSON without a tree ---------------------------------------------------- */
+/* ---- json.c: writing JSON without a tree ------------------------------------------------- */
 
 void json_add_string(Text *text, Str s); /* quoted and escaped */
 /* The shortest digits that read back the same; null where it is not finite. */

@@ -1,5 +1,5 @@
-/* diagnostics.c: mistakes in files that people write, recorded as they are found and printed with
- * the line that they stand in.
+/* diagnostics.c: mistakes in files that people write, recorded as they are found and printed
+ * with the line that they stand in.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
@@ -217,8 +217,8 @@ static const char *when(bool colour, const char *sequence) {
     return colour ? sequence : "";
 }
 
-/* The part of the line that is shown: long lines are cut to a window around the mark, between code
- * points. `mark` is a byte offset in the line. */
+/* The part of the line that is shown: long lines are cut to a window around the mark, between
+ * code points. `mark` is a byte offset in the line. */
 static Str window(Str line, int mark) {
     enum { WIDEST = 100, BEFORE = 60 };
     int start = line.length > WIDEST && mark > BEFORE ? mark - BEFORE : 0;

@@ -6,7 +6,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-/* Ends at once, not through exit: other threads may still be at work on what exit would take down. */
+/* Ends at once, not through exit: other threads may still be at work on what exit would take
+ * down. */
 void die(ExitCode code, const char *format, ...) {
     progress_clear();
     fflush(stdout);

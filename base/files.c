@@ -130,8 +130,8 @@ static void directory_sync(const char *path) {
 }
 
 /* Opens the file beside, and makes sure that no other process writes it: two that make the same
- * output must not mix their bytes. The name is fixed, so a killed run leaves one such file at most,
- * which the next one uses. Returns -1 and *why on failure. */
+ * output must not mix their bytes. The name is fixed, so a killed run leaves one such file at
+ * most, which the next one uses. Returns -1 and *why on failure. */
 static int open_beside(const char *beside, const char **why) {
     int file = open(beside, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (file < 0) {
@@ -252,8 +252,8 @@ typedef struct Command {
     Text said[2];
 } Command;
 
-/* The program gets a process group of its own, so that what it starts is ended with it, the signals
- * as a shell would set them, and no standard input. Returns an errno. */
+/* The program gets a process group of its own, so that what it starts is ended with it, the
+ * signals as a shell would set them, and no standard input. Returns an errno. */
 static int command_start(Command *command, char *const argv[], const int ends[2]) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -289,8 +289,8 @@ static bool command_take(Command *command, int which) {
     return command->said[which].length <= MOST_OUTPUT;
 }
 
-/* Listens until both pipes are closed. Returns why the program must be ended, NULL where it need
- * not be. */
+/* Listens until both pipes are closed. Returns why the program must be ended, NULL where it
+ * need not be. */
 static const char *command_listen(Command *command, int seconds) {
     double end = clock_seconds() + seconds;
     while (command->pipes[0] >= 0 || command->pipes[1] >= 0) {

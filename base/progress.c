@@ -69,8 +69,8 @@ static int terminal_width(void) {
     return known ? size.ws_col : 80;
 }
 
-/* One line, cut to the width of the terminal: a wrapped bar could not be wiped. Cut between code
- * points, of which every one is taken to be a column wide. */
+/* One line, cut to the width of the terminal: a wrapped bar could not be wiped. Cut between
+ * code points, of which every one is taken to be a column wide. */
 static void draw(const char *line) {
     int columns = terminal_width() - 1, length = 0;
     for (; line[length] && (columns > 0 || (line[length] & 0xc0) == 0x80); length++)

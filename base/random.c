@@ -1,4 +1,5 @@
-/* random.c: counter-based random numbers, the same on every machine and for any order of asking.
+/* random.c: counter-based random numbers, the same on every machine and for any order of
+ * asking.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
@@ -9,7 +10,8 @@ static uint64_t rotate_half(uint64_t x) {
     return x >> 32 | x << 32;
 }
 
-/* Spreads a few set bits over all: shifts and odd multiplications, each of which is invertible. */
+/* Spreads a few set bits over all: shifts and odd multiplications, each of which is
+ * invertible. */
 static uint64_t mix(uint64_t x) {
     x = (x ^ x >> 32) * 0xd6e8feb86659fd93u;
     x = (x ^ x >> 29) * 0xa0761d6478bd642fu;
@@ -54,8 +56,8 @@ static double logarithm(double x) {
     return exponent * 0.69314718055994530942 + 2 * t * sum;
 }
 
-/* Marsaglia's polar method: a point of the unit disc from the halves of one word, another word where
- * it falls outside. */
+/* Marsaglia's polar method: a point of the unit disc from the halves of one word, another word
+ * where it falls outside. */
 double random_normal(uint64_t seed, uint64_t stream, uint64_t index) {
     for (uint64_t again = 0;; again++) {
         uint64_t bits = random_bits(seed ^ mix(again), stream, index);

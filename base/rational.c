@@ -66,8 +66,8 @@ int64_t rational_floor(Rational a) {
     return a.n / a.d - (a.n % a.d < 0);
 }
 
-/* Rounded once: the quotient is taken to 63 bits and more, with the lowest set where something was
- * left over, so that the one conversion to double sees on which side of a tie it is. */
+/* Rounded once: the quotient is taken to 63 bits and more, with the lowest set where something
+ * was left over, so that the one conversion to double sees on which side of a tie it is. */
 double rational_double(Rational a) {
     UWide n = magnitude(a.n);
     int shift = 0;
@@ -80,8 +80,8 @@ double rational_double(Rational a) {
     return a.n < 0 ? -value : value;
 }
 
-/* How many decimals the number has: the more numerous of the twos and fives in its denominator; -1
- * where another prime is left, or where there would be more than can be read back. */
+/* How many decimals the number has: the more numerous of the twos and fives in its denominator;
+ * -1 where another prime is left, or where there would be more than can be read back. */
 static int decimals_of(Rational a) {
     enum { MOST = 18 };
     int twos = 0, fives = 0;

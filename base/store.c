@@ -1,7 +1,7 @@
 /* store.c: keys to rows over SQLite: one file, one writer, write-ahead log.
  *
- * A process that is killed loses what it had not committed, never what it had: the log is replayed
- * when the file is opened again.
+ * A process that is killed loses what it had not committed, never what it had: the log is
+ * replayed when the file is opened again.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
@@ -68,8 +68,8 @@ static void run_sql(const Store *store, const char *sql) {
 
 /* ---- opening ---- */
 
-/* SQLite would read what a last, incomplete page lacks as zeros. Beside a log that is no fault: the
- * page stands there too, and a killed process may have been about to write it. */
+/* SQLite would read what a last, incomplete page lacks as zeros. Beside a log that is no fault:
+ * the page stands there too, and a killed process may have been about to write it. */
 static bool ends_in_page(const char *path, const unsigned char *header, off_t size) {
     char log[PATH_MAX];
     int page = header[16] << 8 | header[17];
@@ -77,8 +77,8 @@ static bool ends_in_page(const char *path, const unsigned char *header, off_t si
     return !logged && size % (page > 1 ? page : 65536) != 0;
 }
 
-/* What is wrong with the path before SQLite sees it; NULL where nothing is. SQLite would take any
- * file for an empty database that is shorter than its header, and delete what it holds. */
+/* What is wrong with the path before SQLite sees it; NULL where nothing is. SQLite would take
+ * any file for an empty database that is shorter than its header, and delete what it holds. */
 static const char *path_fault(const char *path) {
     static const char magic[16] = "SQLite format 3";
     unsigned char header[100];
@@ -143,8 +143,8 @@ static int schema_make(const Store *store, int schema) {
     return sqlite3_exec(store->db, sql, NULL, NULL, NULL);
 }
 
-/* Checks that a file with something in it is a study of this version, exactly as we made it, and
- * whole. NULL where it is. */
+/* Checks that a file with something in it is a study of this version, exactly as we made it,
+ * and whole. NULL where it is. */
 static const char *schema_fault(const Store *store, int schema) {
     int64_t application = 0, version = 0, odd = 1, whole = 0;
     int code = query_int(store, "PRAGMA application_id", &application);

@@ -65,8 +65,8 @@ static int min3(int a, int b, int c) {
     return least < c ? least : c;
 }
 
-/* One row of the table of distances between prefixes: of the first `i` bytes of a and each prefix
- * of b. Returns the least of it, below which no later row falls. */
+/* One row of the table of distances between prefixes: of the first `i` bytes of a and each
+ * prefix of b. Returns the least of it, below which no later row falls. */
 static int distance_row(Str a, Str b, int i, const int *two_up, const int *up, int *row) {
     int least = row[0] = i;
     for (int j = 1; j <= b.length; j++) {
@@ -102,8 +102,8 @@ int str_distance(Str a, Str b, int limit) {
     return distance > limit ? limit + 1 : distance;
 }
 
-/* One letter in three may be wrong, and never more than three: further away a suggestion is more
- * often a distraction than a help. */
+/* One letter in three may be wrong, and never more than three: further away a suggestion is
+ * more often a distraction than a help. */
 Str str_nearest(Str name, const Str *names, int count) {
     int limit = (int)min_i64((name.length + 1) / 3, 3);
     Str nearest = {0};

@@ -1,5 +1,5 @@
-/* unit.h: what every unit test includes: cmocka with what it wants before it, and a way to see how a
- * run ends.
+/* unit.h: what every unit test includes: cmocka with what it wants before it, and a way to see
+ * how a run ends.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef UNIT_H
@@ -18,9 +18,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Runs `body` in a process of its own, for what ends the run. Its standard error goes to `said`, cut
- * to `room`; returns its exit status, or 128 and the signal that ended it. A body that returns exits
- * with what it returned. */
+/* Runs `body` in a process of its own, for what ends the run. Its standard error goes to
+ * `said`, cut to `room`; returns its exit status, or 128 and the signal that ended it. A body
+ * that returns exits with what it returned. */
 static inline int run_apart(int (*body)(void *context), void *context, char *said,
                             size_t room) {
     int ends[2];

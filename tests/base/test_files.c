@@ -116,8 +116,8 @@ static void a_read_only_directory_keeps_its_file(void **state) {
     assert_content(in("f"), STR("old"));
 }
 
-/* Where a file system of a few pages can be mounted, it is filled; elsewhere a limit on the size of
- * files stands for it. */
+/* Where a file system of a few pages can be mounted, it is filled; elsewhere a limit on the
+ * size of files stands for it. */
 static int fill_small_disk(void *path) {
     const char *why;
     bool mounted = mount("none", path, "tmpfs", 0, "size=64k") == 0;
@@ -146,8 +146,8 @@ static void a_full_disk_keeps_what_was_there(void **state) {
                         status ? "the file would be larger than allowed" : "the disk is full");
 }
 
-/* A reader sees one of the two contents, whole, however often they alternate; and a writer that is
- * killed leaves one of them. */
+/* A reader sees one of the two contents, whole, however often they alternate; and a writer that
+ * is killed leaves one of them. */
 static void half_a_file_is_never_seen(void **state) {
     (void)state;
     const char *path = in("f"), *why;

@@ -1,5 +1,6 @@
-/* test_random.c: uniformity by chi-square, the normal distribution against erf, and independence of
- * who asks. The bounds lie where a sound generator fails once in a million; the numbers are fixed.
+/* test_random.c: uniformity by chi-square, the normal distribution against erf, and
+ * independence of who asks. The bounds lie where a sound generator fails once in a million; the
+ * numbers are fixed.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"

@@ -51,8 +51,8 @@ static void made_in_lowest_terms(void **state) {
     assert_true(made > 10000);
 }
 
-/* What holds of a sum, a product: checked crosswise, as exact equality of wide integers where the
- * operands are small enough for that. */
+/* What holds of a sum, a product: checked crosswise, as exact equality of wide integers where
+ * the operands are small enough for that. */
 static void arithmetic_is_exact(void **state) {
     (void)state;
     Random random = {12, 0, 0};

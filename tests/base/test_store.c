@@ -1,4 +1,5 @@
-/* test_store.c: rows come back, through closing and killing; files that are not studies are refused.
+/* test_store.c: rows come back, through closing and killing; files that are not studies are
+ * refused.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
