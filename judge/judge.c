@@ -3,6 +3,7 @@
 #include "judge/judge.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { CHUNK = 32 }; /* designs between two commits of the study */
@@ -59,11 +60,11 @@ static void metric_set(Metrics *metrics, Metric metric, double value) {
 static Str metrics_write(Arena *arena, const Metrics *metrics, Str genes) {
     Text text = text_new(arena);
     text_add(&text, "{\"design\": ");
-    text_add_json(&text, genes);
+    json_add_string(&text, genes);
     for (int m = 0; m < METRIC_COUNT; m++)
         if (metrics->known[m]) {
             text_add(&text, ", \"%s\": ", metric_names[m]);
-            text_add_json_number(&text, metrics->value[m]);
+            json_add_number(&text, metrics->value[m]);
         }
     text_add(&text, ", \"steps_fitted\": %d}", metrics->steps_fitted);
     return text_str(&text);
