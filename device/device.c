@@ -7,29 +7,48 @@
 
 /* ---- kernels by name ---- */
 
+static const Format activations[] = {FORMAT_I4, FORMAT_I8, FORMAT_I16, FORMAT_U8};
+
 static void kernel_add(Device *device, Kernel kernel) {
     Str name = kernel_print(device->arena, kernel);
     map_put(device->kernel_index, name, device->kernels.count);
     vec_push(device->arena, &device->kernels, kernel);
 }
 
-static void kernels_of_formats(Device *device, OpKind kind, Format in, Format out) {
-    bool weighted = operator_facts[kind].weights == WEIGHTED;
-    for (int weights = weighted ? FORMAT_I2 : FORMAT_I8;
-         weights <= (weighted ? FORMAT_I16 : FORMAT_I8); weights++)
-        for (int pointwise = 0; pointwise <= (kind == OP_CONV); pointwise++)
-            for (int bits = 32; bits <= 64; bits += 32)
-                kernel_add(device, (Kernel){kind, (Format)weights, in, out, pointwise, bits});
+/* All that share their operator and formats of activations. */
+static void kernels_of_formats(Device *device, Kernel like) {
+    bool weighted = operator_facts[like.kind].weights == WEIGHTED;
+    int first = weighted ? FORMAT_I2 : FORMAT_I8, last = weighted ? FORMAT_I16 : FORMAT_I8;
+    for (int weights = first; weights <= last; weights++)
+        for (int pointwise = 0; pointwise <= (like.kind == OP_CONV); pointwise++)
+            for (int bits = 32; bits <= 64; bits += 32) {
+                Kernel kernel = like;
+                kernel.weights = (Format)weights;
+                kernel.pointwise = pointwise;
+                kernel.accumulator_bits = bits;
+                kernel_add(device, kernel);
+            }
+}
+
+static void kernels_of(Device *device, OpKind kind, Format in, Format out) {
+    Kernel like = {.kind = kind, .in = in, .in2 = in, .out = out};
+    if (kind != OP_ADD) {
+        kernels_of_formats(device, like);
+        return;
+    }
+    for (int i = 0; i < COUNT(activations); i++) {
+        like.in2 = activations[i];
+        kernels_of_formats(device, like);
+    }
 }
 
 /* Every kernel that there can be: a table names them, and their text tells whether it is stale. */
 static void kernels_list(Device *device) {
-    static const Format activations[] = {FORMAT_I4, FORMAT_I8, FORMAT_I16, FORMAT_U8};
     device->kernel_index = map_new(device->arena);
     for (int kind = OP_INPUT + 1; kind < OP_COUNT; kind++)
         for (int in = 0; in < COUNT(activations); in++)
             for (int out = 0; out < COUNT(activations); out++)
-                kernels_of_formats(device, (OpKind)kind, activations[in], activations[out]);
+                kernels_of(device, (OpKind)kind, activations[in], activations[out]);
 }
 
 Key kernel_text_key(Kernel kernel) {

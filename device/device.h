@@ -25,27 +25,31 @@ Toolchain target_toolchain(Arena *arena, const Target *target);
 /* First line of `compiler --version`; false and *why where the compiler is missing. */
 bool toolchain_version(Arena *arena, const Toolchain *toolchain, Str *version, Str *why);
 
-/* A folder for the files of one compilation, in TMPDIR; workspace_end removes it with all in it. */
-typedef struct Workspace {
+/* A folder for the files of one compilation, in TMPDIR; workshop_end removes it with all in it. */
+typedef struct Workshop {
     Arena *arena;
     Str path;
-} Workspace;
-bool workspace_begin(Arena *arena, Workspace *workspace, Str *why);
-void workspace_end(Workspace *workspace);
-bool workspace_write(const Workspace *workspace, Str name, Str text, Str *why);
+} Workshop;
+bool workshop_begin(Arena *arena, Workshop *workshop, Str *why);
+void workshop_end(Workshop *workshop);
+bool workshop_write(const Workshop *workshop, Str name, Str text, Str *why);
 /* A file of runtime/, from the embedded library, written beside. */
-bool workspace_add_runtime(const Workspace *workspace, const char *name, Str *why);
+bool workshop_add_runtime(const Workshop *workshop, const char *name, Str *why);
+typedef VEC(Str) Names;
+/* Writes what emit_c gives; `sources` gets the C files, but the self-test with its own main. */
+bool files_write(const Workshop *workshop, const EmitFile *files, int count, Names *sources,
+                 Str *why);
 /* Every `.c` named -> the object of the same stem. */
-bool toolchain_compile(const Toolchain *toolchain, const Workspace *workspace, const Str *sources,
+bool toolchain_compile(const Toolchain *toolchain, const Workshop *workshop, const Str *sources,
                        int count, Str *why);
 /* Links the objects of the `.c` files named with the harness and runs the program. */
-bool toolchain_run(const Toolchain *toolchain, const Workspace *workspace, const Str *sources,
+bool toolchain_run(const Toolchain *toolchain, const Workshop *workshop, const Str *sources,
                    int count, int seconds, Str *output, Str *why);
 /* text + rodata + data of an object, as the toolchain's `size` counts them. */
-bool toolchain_size(const Toolchain *toolchain, const Workspace *workspace, Str source,
+bool toolchain_size(const Toolchain *toolchain, const Workshop *workshop, Str source,
                     int64_t *bytes, Str *why);
 /* Sizes of the functions PREFIX0, PREFIX1, ... of an object, by the toolchain's `nm`. */
-bool toolchain_function_sizes(const Toolchain *toolchain, const Workspace *workspace, Str source,
+bool toolchain_function_sizes(const Toolchain *toolchain, const Workshop *workshop, Str source,
                               Str prefix, int *bytes, int count, Str *why);
 
 /* ---- table.c: what was measured ----------------------------------------------------------------- */
@@ -151,17 +155,6 @@ typedef struct Cost {
  * profile first. Any number of threads may ask at a time. */
 bool device_cost(const Device *device, Arena *arena, const Program *program, Cost *cost, Str *why);
 
-/* ---- profile.c: measuring ------------------------------------------------------------------------- */
-
-/* Measures the steps that the table lacks: compiles them with the target's compiler line and runs
- * them (host: in a child process, repeated, median; Cortex-M: qemu-system-arm with -icount, exact).
- * Rows go to the store, committed as they come. False if interrupted or *why. */
-bool device_profile(Device *device, Arena *arena, const Step *steps, int count, Str *why);
-/* Compiles the emitted files of a program with the target's compiler, and returns text + rodata +
- * data bytes as its `size` tool counts them. The self-test is left out. */
-bool device_measured_flash(const Device *device, Arena *arena, const EmitFile *files, int count,
-                           int64_t *bytes, Str *why);
-
 /* ---- run.c: an emitted network, executed ---------------------------------------------------------- */
 
 /* What a run is about. */
@@ -177,5 +170,19 @@ typedef struct Replay {
  * two bytes are in the byte order of the device. */
 bool device_run(const Toolchain *toolchain, Arena *arena, const Replay *replay, uint8_t *outputs,
                 Str *why);
+
+/* ---- profile.c: measuring ------------------------------------------------------------------------- */
+
+/* Measures the steps that the table lacks: compiles them with the target's compiler line and runs
+ * them (host: in a child process, repeated, median; Cortex-M: qemu-system-arm with -icount, exact).
+ * Rows go to the store, committed as they come. False if interrupted or *why. */
+bool device_profile(Device *device, Arena *arena, const Step *steps, int count, Str *why);
+/* What one run of an emitted network costs as a whole: instructions, or nanoseconds. */
+bool device_measured_run(const Device *device, Arena *arena, const Replay *replay, double *value,
+                         Str *why);
+/* Compiles the emitted files of a program with the target's compiler, and returns text + rodata +
+ * data bytes as its `size` tool counts them. The self-test is left out. */
+bool device_measured_flash(const Device *device, Arena *arena, const EmitFile *files, int count,
+                           int64_t *bytes, Str *why);
 
 #endif

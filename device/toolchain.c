@@ -94,9 +94,9 @@ static Str tool_of(Arena *arena, const Toolchain *toolchain, const char *tool) {
     return str_format(arena, "%.*s%s", compiler.length - 3, compiler.at, tool);
 }
 
-/* ---- workspaces ---- */
+/* ---- workshops ---- */
 
-bool workspace_begin(Arena *arena, Workspace *workspace, Str *why) {
+bool workshop_begin(Arena *arena, Workshop *workshop, Str *why) {
     const char *base = getenv("TMPDIR");
     Str path = str_format(arena, "%s/nasc-XXXXXX", base && *base ? base : "/tmp");
     if (mkdtemp((char *)path.at) == NULL) {
@@ -104,77 +104,89 @@ bool workspace_begin(Arena *arena, Workspace *workspace, Str *why) {
             str_format(arena, "cannot make a folder %.*s: %s", STR_ARG(path), strerror(errno));
         return false;
     }
-    *workspace = (Workspace){arena, path};
+    *workshop = (Workshop){arena, path};
     return true;
 }
 
-static Str file_path(const Workspace *workspace, Str name) {
-    return path_join(workspace->arena, workspace->path, name);
+static Str file_path(const Workshop *workshop, Str name) {
+    return path_join(workshop->arena, workshop->path, name);
 }
 
-void workspace_end(Workspace *workspace) {
-    DIR *folder = opendir(workspace->path.at);
+void workshop_end(Workshop *workshop) {
+    DIR *folder = opendir(workshop->path.at);
     for (struct dirent *entry; folder && (entry = readdir(folder)) != NULL;)
         if (entry->d_name[0] != '.')
-            unlink(file_path(workspace, str_of(entry->d_name)).at);
+            unlink(file_path(workshop, str_of(entry->d_name)).at);
     if (folder)
         closedir(folder);
-    rmdir(workspace->path.at);
+    rmdir(workshop->path.at);
 }
 
-bool workspace_write(const Workspace *workspace, Str name, Str text, Str *why) {
+bool workshop_write(const Workshop *workshop, Str name, Str text, Str *why) {
     const char *reason;
-    if (file_write(str_terminated(workspace->arena, file_path(workspace, name)), text, &reason))
+    if (file_write(str_terminated(workshop->arena, file_path(workshop, name)), text, &reason))
         return true;
-    *why = str_format(workspace->arena, "cannot write %.*s: %s",
-                      STR_ARG(file_path(workspace, name)), reason);
+    *why = str_format(workshop->arena, "cannot write %.*s: %s",
+                      STR_ARG(file_path(workshop, name)), reason);
     return false;
 }
 
-bool workspace_add_runtime(const Workspace *workspace, const char *name, Str *why) {
-    Str path = str_format(workspace->arena, "runtime/%s", name), text;
-    return library_file(workspace->arena, NULL, path, &text, why) &&
-           workspace_write(workspace, str_of(name), text, why);
+bool workshop_add_runtime(const Workshop *workshop, const char *name, Str *why) {
+    Str path = str_format(workshop->arena, "runtime/%s", name), text;
+    return library_file(workshop->arena, NULL, path, &text, why) &&
+           workshop_write(workshop, str_of(name), text, why);
+}
+
+bool files_write(const Workshop *workshop, const EmitFile *files, int count, Names *sources,
+                 Str *why) {
+    for (int i = 0; i < count; i++) {
+        Str name = files[i].name;
+        if (!workshop_write(workshop, name, files[i].text, why))
+            return false;
+        if (str_ends(name, STR(".c")) && !str_ends(name, STR("_test.c")))
+            vec_push(workshop->arena, sources, name);
+    }
+    return true;
 }
 
 /* ---- compiling ---- */
 
-static Str object_of(const Workspace *workspace, Str source) {
+static Str object_of(const Workshop *workshop, Str source) {
     Str stem = {source.at, source.length - 2};
-    return file_path(workspace, str_format(workspace->arena, "%.*s.o", STR_ARG(stem)));
+    return file_path(workshop, str_format(workshop->arena, "%.*s.o", STR_ARG(stem)));
 }
 
-bool toolchain_compile(const Toolchain *toolchain, const Workspace *workspace,
-                       const Str *sources, int count, Str *why) {
-    Arena *arena = workspace->arena;
+bool toolchain_compile(const Toolchain *toolchain, const Workshop *workshop, const Str *sources,
+                       int count, Str *why) {
+    Arena *arena = workshop->arena;
     for (int i = 0; i < count; i++) {
         Words words = {0};
         Str output;
         words_of(arena, &words, toolchain->compiler);
-        word(arena, &words, str_format(arena, "-I%.*s", STR_ARG(workspace->path)));
+        word(arena, &words, str_format(arena, "-I%.*s", STR_ARG(workshop->path)));
         word(arena, &words, STR("-c"));
-        word(arena, &words, file_path(workspace, sources[i]));
+        word(arena, &words, file_path(workshop, sources[i]));
         word(arena, &words, STR("-o"));
-        word(arena, &words, object_of(workspace, sources[i]));
+        word(arena, &words, object_of(workshop, sources[i]));
         if (!words_run(arena, &words, COMPILE_SECONDS, &output, why))
             return false;
     }
     return true;
 }
 
-static bool program_link(const Toolchain *toolchain, const Workspace *workspace,
+static bool program_link(const Toolchain *toolchain, const Workshop *workshop,
                          const Str *sources, int count, Str program, Str *why) {
-    Arena *arena = workspace->arena;
+    Arena *arena = workshop->arena;
     Words words = {0};
     Str output;
     words_of(arena, &words, toolchain->compiler);
     if (toolchain->bare) {
         word(arena, &words, STR("-nostdlib"));
         word(arena, &words, STR("-T"));
-        word(arena, &words, file_path(workspace, STR("cortex_m.ld")));
+        word(arena, &words, file_path(workshop, STR("cortex_m.ld")));
     }
     for (int i = 0; i < count; i++)
-        word(arena, &words, object_of(workspace, sources[i]));
+        word(arena, &words, object_of(workshop, sources[i]));
     if (toolchain->bare)
         word(arena, &words, STR("-lgcc"));
     word(arena, &words, STR("-o"));
@@ -183,13 +195,13 @@ static bool program_link(const Toolchain *toolchain, const Workspace *workspace,
 }
 
 /* The harness that the program is linked with. */
-static bool harness_compile(const Toolchain *toolchain, const Workspace *workspace, Str *source,
+static bool harness_compile(const Toolchain *toolchain, const Workshop *workshop, Str *source,
                             Str *why) {
     *source = toolchain->bare ? STR("cortex_m.c") : STR("hosted.c");
-    return workspace_add_runtime(workspace, "harness.h", why) &&
-           workspace_add_runtime(workspace, source->at, why) &&
-           (!toolchain->bare || workspace_add_runtime(workspace, "cortex_m.ld", why)) &&
-           toolchain_compile(toolchain, workspace, source, 1, why);
+    return workshop_add_runtime(workshop, "harness.h", why) &&
+           workshop_add_runtime(workshop, source->at, why) &&
+           (!toolchain->bare || workshop_add_runtime(workshop, "cortex_m.ld", why)) &&
+           toolchain_compile(toolchain, workshop, source, 1, why);
 }
 
 /* The emulator counts an instruction as 64 ns of the board's time: see runtime/cortex_m.c. */
@@ -200,14 +212,14 @@ static void emulator_words(Arena *arena, Words *words, Str program) {
     word(arena, words, program);
 }
 
-bool toolchain_run(const Toolchain *toolchain, const Workspace *workspace, const Str *sources,
+bool toolchain_run(const Toolchain *toolchain, const Workshop *workshop, const Str *sources,
                    int count, int seconds, Str *output, Str *why) {
-    Arena *arena = workspace->arena;
+    Arena *arena = workshop->arena;
     Str *all = arena_array(arena, Str, count + 1);
-    Str program = file_path(workspace, STR("program"));
+    Str program = file_path(workshop, STR("program"));
     memcpy(all, sources, sizeof *all * (size_t)count);
-    if (!harness_compile(toolchain, workspace, &all[count], why) ||
-        !program_link(toolchain, workspace, all, count + 1, program, why))
+    if (!harness_compile(toolchain, workshop, &all[count], why) ||
+        !program_link(toolchain, workshop, all, count + 1, program, why))
         return false;
     Words words = {0};
     if (toolchain->bare)
@@ -231,13 +243,13 @@ static bool number_take(Str *text, int base, int64_t *value) {
 }
 
 /* Berkeley format: a head, then text, data and bss (text counts rodata). */
-bool toolchain_size(const Toolchain *toolchain, const Workspace *workspace, Str source,
+bool toolchain_size(const Toolchain *toolchain, const Workshop *workshop, Str source,
                     int64_t *bytes, Str *why) {
-    Arena *arena = workspace->arena;
+    Arena *arena = workshop->arena;
     Words words = {0};
     Str output;
     word(arena, &words, tool_of(arena, toolchain, "size"));
-    word(arena, &words, object_of(workspace, source));
+    word(arena, &words, object_of(workshop, source));
     if (!words_run(arena, &words, TOOL_SECONDS, &output, why))
         return false;
     const char *row = strchr(output.at, '\n');
@@ -265,14 +277,14 @@ static void function_size_line(Str line, Str prefix, int *bytes, int count) {
         bytes[number] = (int)size;
 }
 
-bool toolchain_function_sizes(const Toolchain *toolchain, const Workspace *workspace,
-                              Str source, Str prefix, int *bytes, int count, Str *why) {
-    Arena *arena = workspace->arena;
+bool toolchain_function_sizes(const Toolchain *toolchain, const Workshop *workshop, Str source,
+                              Str prefix, int *bytes, int count, Str *why) {
+    Arena *arena = workshop->arena;
     Words words = {0};
     Str output;
     word(arena, &words, tool_of(arena, toolchain, "nm"));
     word(arena, &words, STR("-S"));
-    word(arena, &words, object_of(workspace, source));
+    word(arena, &words, object_of(workshop, source));
     if (!words_run(arena, &words, TOOL_SECONDS, &output, why))
         return false;
     for (int at = 0; at < output.length;) {
