@@ -27,6 +27,8 @@ SAN_FLAGS = $(if $(SAN),$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-po
 CPPFLAGS = -I. -I$(BUILD) $(INCLUDES)
 CFLAGS = -std=gnu11 -g $(SAN_FLAGS)
 COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+# Names what is made; with V=1 the commands are shown instead.
+say = $(if $(V),,@echo "  $(1)";)
 
 # ---- sources ----
 SOURCES = $(wildcard $(FOLDERS:%=%/*.c))
@@ -42,27 +44,27 @@ TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 all: $(NASC)
 
 $(NASC): $(BUILD)/nasc/main.o $(ARCHIVE)
-	$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LINK $@)$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
 
 # Made anew each time, since ar keeps the objects of sources that are gone.
 $(ARCHIVE): $(OBJECTS)
-	rm -f $@ && ar rcs $@ $^
+	$(call say,AR   $@)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/%.o: %.c | config.mk
 	@mkdir -p $(@D)
-	$(COMPILE) $(OPTIMISE) $(WARN)
+	$(call say,CC   $<)$(COMPILE) $(OPTIMISE) $(WARN)
 
 # What re2c and lemon write is held to no style.
 $(BUILD)/%.o: $(BUILD)/%.c
-	$(COMPILE) $(STRICT) -Wno-unused
+	$(call say,CC   $<)$(COMPILE) $(STRICT) -Wno-unused
 
 $(LEXERS): $(BUILD)/%.c: %.re
 	@mkdir -p $(@D)
-	re2c -W --no-debug-info -o $@ $<
+	$(call say,RE2C $<)re2c -W --no-debug-info -o $@ $<
 
 $(PARSERS): $(BUILD)/%.c: %.y
 	@mkdir -p $(@D)
-	lemon -q -d$(@D) $<
+	$(call say,LEMON $<)lemon -q -d$(@D) $<
 
 # The tokens are in a header that lemon writes along with the parser.
 $(PARSERS:.c=.h): $(PARSERS)
@@ -70,11 +72,11 @@ $(filter $(BUILD)/lang/%,$(OBJECTS)): | $(PARSERS)
 
 $(BUILD)/stdlib.c: $(LIBRARY) $(sort $(dir $(LIBRARY))) stdlib/embed
 	@mkdir -p $(@D)
-	sh stdlib/embed $(LIBRARY) > $@
+	$(call say,EMBED stdlib)sh stdlib/embed $(LIBRARY) > $@
 
 $(BUILD)/tests/%: tests/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(STRICT) $(WARN) -MMD -MP -o $@ $< $(ARCHIVE) $(CMOCKA) $(LIBS)
+	$(call say,CC   $<)$(CC) $(CPPFLAGS) $(CFLAGS) $(STRICT) $(WARN) -MMD -MP -o $@ $< $(ARCHIVE) $(CMOCKA) $(LIBS)
 
 -include $(OBJECTS:.o=.d) $(BUILD)/nasc/main.d $(TESTS:=.d)
 
