@@ -363,3 +363,22 @@ int fast_correct(const Fast *fast, Arena *scratch, const Dataset *data, int firs
     memory_free(codes);
     return correct;
 }
+
+bool fast_equals_interpreter(const Model *model, Arena *scratch, const Dataset *data, int images) {
+    int64_t in = shape_elements(model->layers[0].out.shape);
+    Arena *arena = arena_new();
+    Fast *fast = fast_new(arena, model);
+    int outputs = fast_outputs(fast);
+    int32_t *codes = arena_array(arena, int32_t, (int64_t)outputs * images);
+    int32_t **tensors = arena_array(arena, int32_t *, model->count);
+    fast_run(fast, scratch, data->image, images, codes);
+    bool equal = true;
+    for (int n = 0; n < images && equal; n++) {
+        arena_reset(scratch);
+        model_run(scratch, model, data->image + n * in, tensors);
+        equal = !memcmp(tensors[model->output], codes + (int64_t)n * outputs,
+                        sizeof(int32_t) * (size_t)outputs);
+    }
+    arena_free(arena);
+    return equal;
+}

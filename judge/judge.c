@@ -182,16 +182,6 @@ bool judge_feasible(const JudgePlan *plan, const Metrics *metrics, double *viola
     return feasible;
 }
 
-bool judge_model(const Judge *judge, const Supernet *supernet, Arena *arena, const Gene *gene,
-                 Net *net, Model *model, Span *span, Str *why) {
-    FloatModel member;
-    if (!space_instantiate(arena, judge->space, gene, net, span, why))
-        return false;
-    supernet_member(supernet, judge->seats[0].workspace, net, false, judge->train,
-                    judge->plan.recalibrate, arena, &member);
-    return model_quantise(arena, &member, model, span, why);
-}
-
 static int validate_images(const Judge *judge) {
     int all = judge->validate->count, asked = judge->plan.images;
     return asked > 0 && asked < all ? asked : all;
@@ -387,7 +377,7 @@ bool judge_designs(Judge *judge, const uint8_t *genes, int count, Metrics *metri
         int chunk = (int)min_i64(CHUNK, lacking - done);
         judge_chunk(judge, arena, genes, missing + done, chunk, metrics);
         done += chunk;
-        progress_to(judge->judged + judge->cached - (lacking - done), "%s", "");
+        progress_to(judge->judged + judge->cached, "");
     }
     arena_free(arena);
     return done == lacking;
@@ -463,34 +453,95 @@ Problem judge_problem(Judge *judge, Arena *arena) {
                      .evaluate = problem_evaluate};
 }
 
-/* ---- accuracy on many images --------------------------------------------------------------------------------- */
+/* ---- what ships ------------------------------------------------------------------------------------------------ */
 
 enum { SLICE = 256 };
 
+/* Accuracy of one network on many images: of `fast`, or where that is NULL of `member` at f32. */
 typedef struct Count {
     const Judge *judge;
     const Fast *fast;
-    const Dataset *data;
+    const FloatModel *member;
     int images;
     int *correct; /* of each slice */
 } Count;
 
 static void count_slice(void *context, int slice, int worker) {
     Count *count = context;
+    const Judge *judge = count->judge;
+    const Seat *seat = &judge->seats[worker];
     int first = slice * SLICE, images = (int)min_i64(SLICE, count->images - first);
-    count->correct[slice] = fast_correct(count->fast, count->judge->seats[worker].scratch,
-                                         count->data, first, images);
+    count->correct[slice] =
+        count->fast ? fast_correct(count->fast, seat->scratch, judge->validate, first, images)
+                    : float_correct(seat->workspace, count->member, true, judge->task,
+                                    judge->validate, first, images);
 }
 
-double judge_accuracy(const Judge *judge, const Model *model, const Dataset *data, int images) {
-    Arena *arena = arena_new();
-    Count count = {judge, fast_new(arena, model), data,
-                   images > 0 && images < data->count ? images : data->count, NULL};
+static double count_share(const Judge *judge, Arena *arena, const Fast *fast,
+                          const FloatModel *member) {
+    Count count = {judge, fast, member, judge->validate->count, NULL};
     int slices = (count.images + SLICE - 1) / SLICE, correct = 0;
     count.correct = arena_array(arena, int, slices);
     pool_run(judge->pool, slices, count_slice, &count);
     for (int i = 0; i < slices; i++)
         correct += count.correct[i];
-    arena_free(arena);
     return (double)correct / count.images;
+}
+
+bool judge_shipped(const Judge *judge, const Supernet *tuned, const Net *net, Arena *arena,
+                   Model *model, Metrics *metrics, Span *span, Str *why) {
+    Workspace *workspace = judge->seats[0].workspace;
+    FloatModel member, full;
+    if (!judge_costs(judge, arena, net, metrics, span, why))
+        return false;
+    supernet_member(tuned, workspace, net, false, judge->train, judge->plan.recalibrate, arena,
+                    &member);
+    if (!model_quantise(arena, &member, model, span, why))
+        return false;
+    supernet_member(tuned, workspace, net, true, judge->train, judge->plan.recalibrate, arena,
+                    &full);
+    double accuracy = count_share(judge, arena, fast_new(arena, model), NULL);
+    double f32 = count_share(judge, arena, NULL, &full);
+    metric_set(metrics, METRIC_ACCURACY, accuracy);
+    metric_set(metrics, METRIC_FULL_PRECISION, f32);
+    metric_set(metrics, METRIC_RETENTION, f32 > 0 ? accuracy / f32 : 0);
+    return true;
+}
+
+/* Designs whose fast execution is held against the interpreter. */
+typedef struct Check {
+    Judge *judge;
+    const uint8_t *const *genes;
+    int images;
+    bool *equal;
+} Check;
+
+static void check_design(void *context, int i, int worker) {
+    Check *check = context;
+    const Judge *judge = check->judge;
+    Seat *seat = &judge->seats[worker];
+    FloatModel member;
+    Model model;
+    Span span;
+    Str why;
+    Net net;
+    if (!instantiate(judge, seat, check->genes[i], &net))
+        return;
+    supernet_member(judge->supernet, seat->workspace, &net, false, judge->train,
+                    judge->plan.recalibrate, seat->arena, &member);
+    check->equal[i] =
+        model_quantise(seat->arena, &member, &model, &span, &why) &&
+        fast_equals_interpreter(&model, seat->scratch, judge->validate, check->images);
+}
+
+int judge_check_exact(Judge *judge, const uint8_t *const *genes, int count, int images) {
+    Arena *arena = arena_new();
+    Check check = {judge, genes, (int)min_i64(images, judge->validate->count),
+                   arena_array(arena, bool, count)};
+    int unequal = 0;
+    pool_run(judge->pool, count, check_design, &check);
+    for (int i = 0; i < count; i++)
+        unequal += !check.equal[i];
+    arena_free(arena);
+    return unequal;
 }

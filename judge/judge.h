@@ -25,6 +25,9 @@ int class_of(const int32_t *codes, int count);
 /* How many of data's images [first, first + count) are classified rightly. */
 int fast_correct(const Fast *fast, Arena *scratch, const Dataset *data, int first, int count);
 
+/* Whether the codes of the first images of data are those of net/interpreter.c. */
+bool fast_equals_interpreter(const Model *model, Arena *scratch, const Dataset *data, int images);
+
 /* ---- judge.c ------------------------------------------------------------------------------------ */
 
 /* Everything known of a design. */
@@ -83,10 +86,11 @@ Problem judge_problem(Judge *judge, Arena *arena);
 int64_t judge_count(const Judge *judge);  /* designs judged anew, */
 int64_t judge_cached(const Judge *judge); /* and answered from the study */
 
-/* The model of a member as it would ship, with all its constants. */
-bool judge_model(const Judge *judge, const Supernet *supernet, Arena *arena, const Gene *gene,
-                 Net *net, Model *model, Span *span, Str *why);
-/* Accuracy on `images` of a dataset (0: all) by integer execution on all threads. */
-double judge_accuracy(const Judge *judge, const Model *model, const Dataset *data, int images);
+/* A design after fine-tuning, as it ships: its model, and its metrics on all of validate. */
+bool judge_shipped(const Judge *judge, const Supernet *tuned, const Net *net, Arena *arena,
+                   Model *model, Metrics *metrics, Span *span, Str *why);
+/* How many of the designs the fast execution answers differently from the interpreter on the first
+ * images of validate: 0, or this compiler is at fault. */
+int judge_check_exact(Judge *judge, const uint8_t *const *genes, int count, int images);
 
 #endif
