@@ -1,0 +1,349 @@
+/* Devices: emulated counts are exact and add up to those of the whole network, flash is predicted
+ * within 2 %, emitted networks compute the interpreter's bytes wherever they run, profiles resume.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit.h"
+#include "device/device.h"
+#include "tests/device/nets.h"
+
+#include <math.h>
+
+#define ARM_FLAGS "-mcpu=cortex-m4 -mthumb -mfloat-abi=soft -O2"
+
+/* ---- what is at hand ---- */
+
+static bool has_program(const char *name) {
+    char command[200];
+    snprintf(command, sizeof command, "command -v %s >/dev/null 2>&1", name);
+    return system(command) == 0;
+}
+
+static void need(const char *program) {
+    if (has_program(program))
+        return;
+    print_message("# %s is missing\n", program);
+    skip();
+}
+
+static void need_emulator(void) {
+    need("arm-none-eabi-gcc");
+    need("qemu-system-arm");
+}
+
+static const Target cortex = {.name = {"cortex_m4", 9},
+                              .isa = {"armv7e-m", 8},
+                              .clock_hz = 100e6,
+                              .cycles_per_instruction = 1.25,
+                              .code = CODE_C,
+                              .measure = MEASURE_INSTRUCTIONS,
+                              .compiler = {"arm-none-eabi-gcc", 17},
+                              .flags = {ARM_FLAGS, sizeof ARM_FLAGS - 1},
+                              .weight_formats = ~0u,
+                              .activation_formats = ~0u};
+
+static const Target host = {.name = {"host", 4},
+                            .isa = {"native", 6},
+                            .code = CODE_C,
+                            .measure = MEASURE_TIME,
+                            .compiler = {"gcc", 3},
+                            .flags = {"-O2", 3},
+                            .weight_formats = ~0u,
+                            .activation_formats = ~0u};
+
+/* ---- networks ---- */
+
+/* An inverted bottleneck: expand, depthwise, project, and a residual add where shapes allow. */
+static int mbconv(Maker *maker, int x, int channels, int kernel, int stride,
+                  const Format *weights, Format output) {
+    int wide = 2 * shape_channels(maker->ops.at[x].shape);
+    int y = net_window(maker, OP_CONV, x, wide, 1, 1, weights[0], output);
+    y = net_window(maker, OP_DEPTHWISE, net_unary(maker, OP_RELU, y), 0, kernel, stride,
+                   weights[1], output);
+    y = net_window(maker, OP_CONV, net_unary(maker, OP_RELU, y), channels, 1, 1, weights[2],
+                   output);
+    bool same = shape_equal(maker->ops.at[x].shape, maker->ops.at[y].shape);
+    return same ? net_binary(maker, OP_ADD, x, y, output) : y;
+}
+
+/* A small classifier; `variant` changes formats and sizes. */
+static Net classifier(Arena *arena, int variant) {
+    static const Format weights[][3] = {{FORMAT_I4, FORMAT_I2, FORMAT_I8},
+                                        {FORMAT_I8, FORMAT_I8, FORMAT_I8},
+                                        {FORMAT_I3, FORMAT_I4, FORMAT_I5},
+                                        {FORMAT_I8, FORMAT_I6, FORMAT_I7}};
+    const Format *w = weights[variant % 4];
+    Maker maker = net_begin(arena, 28, 28, 1, FORMAT_U8);
+    int x = net_window(&maker, OP_CONV, 0, 8 + 8 * (variant % 3), 3, 2, FORMAT_I8, FORMAT_I8);
+    x = mbconv(&maker, net_unary(&maker, OP_RELU, x), 16, 3, 2, w, FORMAT_I8);
+    x = mbconv(&maker, x, 16, 5, 1, w, FORMAT_I8);
+    x = mbconv(&maker, x, 32, 3, 2, weights[(variant + 1) % 4], FORMAT_I8);
+    net_dense(&maker, net_unary(&maker, OP_GLOBAL_AVERAGE, x), 10, FORMAT_I8, FORMAT_I8);
+    return net_end(&maker);
+}
+
+/* A network, its model with constants, its program and the emitted files. */
+typedef struct Built {
+    Net net;
+    Model model;
+    Program program;
+    EmitFile *files;
+    int file_count;
+} Built;
+
+static Built *built_of(Arena *arena, const Target *target, Net net) {
+    Built *built = arena_new_of(arena, Built);
+    Span span;
+    Str why = {0};
+    built->net = net;
+    FloatModel weights = net_weights(arena, &built->net, 7);
+    if (!model_quantise(arena, &weights, &built->model, &span, &why) ||
+        !program_build(arena, &built->model, target, &built->program, &span, &why))
+        fail_msg("%.*s", STR_ARG(why));
+    EmitOptions options = {.prefix = STR("tiny")};
+    built->files = emit_c(arena, &built->program, &options, &built->file_count);
+    return built;
+}
+
+static Replay replay_of(Arena *arena, const Built *built, int count) {
+    int in_bytes = (int)tensor_bytes(built->program.in_shape, built->program.in_format);
+    uint8_t *inputs = arena_array(arena, uint8_t, count * in_bytes);
+    for (int i = 0; i < count * in_bytes; i++)
+        inputs[i] = (uint8_t)random_bits(3, 1, (uint64_t)i);
+    return (Replay){.files = built->files,
+                    .file_count = built->file_count,
+                    .prefix = STR("tiny"),
+                    .inputs = inputs,
+                    .count = count,
+                    .in_bytes = in_bytes,
+                    .out_bytes =
+                        (int)tensor_bytes(built->program.out_shape, built->program.out_format),
+                    .arena_bytes = built->program.arena_bytes};
+}
+
+static Device *opened(Arena *arena, const Target *target, Store *store) {
+    Str why = {0};
+    Device *device = device_open(arena, target, store, NULL, &why);
+    if (device == NULL)
+        fail_msg("%.*s", STR_ARG(why));
+    return device;
+}
+
+static void profiled(Device *device, Arena *arena, const Program *program) {
+    Str why = {0};
+    if (!device_profile(device, arena, program->steps, program->count, &why))
+        fail_msg("%.*s", STR_ARG(why));
+}
+
+/* ---- emulated Cortex-M ---- */
+
+/* Two profiles count the same to the instruction, and the counts of the steps are those of the
+ * network that is made of them. */
+static void test_counts(void **state) {
+    (void)state;
+    need_emulator();
+    Arena *arena = arena_new();
+    for (int variant = 0; variant < 3; variant++) {
+        Built *built = built_of(arena, &cortex, classifier(arena, variant));
+        Device *device = opened(arena, &cortex, NULL), *again = opened(arena, &cortex, NULL);
+        profiled(device, arena, &built->program);
+        profiled(again, arena, &built->program);
+        Str first = device_table_csv(device, arena), second = device_table_csv(again, arena);
+        assert_int_equal(first.length, second.length);
+        assert_memory_equal(first.at, second.at, (size_t)first.length);
+        Replay replay = replay_of(arena, built, 1);
+        double whole;
+        Cost cost;
+        Str why = {0};
+        assert_true(device_cost(device, arena, &built->program, &cost, &why));
+        if (!device_measured_run(device, arena, &replay, &whole, &why))
+            fail_msg("%.*s", STR_ARG(why));
+        print_message("# %.0f instructions, %.0f as a sum of steps\n", whole,
+                      cost.instructions);
+        assert_int_equal(cost.steps_fitted, 0);
+        assert_true(fabs(cost.instructions / whole - 1) < 0.01);
+        assert_true(fabs(cost.latency_s - cost.instructions * 1.25 / 100e6) < 1e-12);
+    }
+    arena_free(arena);
+}
+
+static void test_flash(void **state) {
+    (void)state;
+    need_emulator();
+    Arena *arena = arena_new();
+    Device *device = opened(arena, &cortex, NULL);
+    for (int variant = 0; variant < 4; variant++) {
+        Built *built = built_of(arena, &cortex, classifier(arena, variant));
+        profiled(device, arena, &built->program);
+        Cost cost;
+        Str why = {0};
+        int64_t bytes = 0;
+        assert_true(device_cost(device, arena, &built->program, &cost, &why));
+        if (!device_measured_flash(device, arena, built->files, built->file_count, &bytes,
+                                   &why))
+            fail_msg("%.*s", STR_ARG(why));
+        print_message("# %lld bytes of flash, %lld predicted\n", (long long)bytes,
+                      (long long)cost.flash_bytes);
+        assert_true(fabs((double)cost.flash_bytes / (double)bytes - 1) < 0.02);
+    }
+    arena_free(arena);
+}
+
+/* A step without a row is fitted from the others of its kernel; a kernel without rows is named. */
+static void test_fitted(void **state) {
+    (void)state;
+    need_emulator();
+    Arena *arena = arena_new();
+    Device *device = opened(arena, &cortex, NULL);
+    Built *known = built_of(arena, &cortex, classifier(arena, 1));
+    Cost cost;
+    Str why = {0};
+    assert_false(device_cost(device, arena, &known->program, &cost, &why));
+    assert_non_null(strstr(why.at, "nothing is known of what kernel \"conv i8 u8 i8"));
+    profiled(device, arena, &known->program);
+    Built *other = built_of(arena, &cortex, classifier(arena, 4 + 1));
+    if (!device_cost(device, arena, &other->program, &cost, &why))
+        print_message("# %.*s\n", STR_ARG(why));
+    else
+        assert_true(cost.steps_fitted > 0);
+    arena_free(arena);
+}
+
+/* ---- outputs ---- */
+
+/* The interpreter's output codes, as bytes. */
+static void expect_outputs(Arena *arena, const Built *built, const Replay *replay,
+                           uint8_t *outputs) {
+    int32_t **tensors = arena_array(arena, int32_t *, built->model.count);
+    for (int i = 0; i < replay->count; i++) {
+        model_run(arena, &built->model, replay->inputs + i * replay->in_bytes, tensors);
+        for (int k = 0; k < replay->out_bytes; k++)
+            outputs[i * replay->out_bytes + k] = (uint8_t)tensors[built->model.output][k];
+    }
+}
+
+static void check_outputs(const Toolchain *toolchain, int count) {
+    Arena *arena = arena_new();
+    for (int variant = 0; variant < 3; variant++) {
+        Built *built = built_of(arena, &cortex, classifier(arena, variant));
+        Replay replay = replay_of(arena, built, count);
+        uint8_t *expected = arena_array(arena, uint8_t, count * replay.out_bytes);
+        uint8_t *outputs = arena_array(arena, uint8_t, count * replay.out_bytes);
+        Str why = {0};
+        expect_outputs(arena, built, &replay, expected);
+        if (!device_run(toolchain, arena, &replay, outputs, &why))
+            fail_msg("%.*s", STR_ARG(why));
+        assert_memory_equal(outputs, expected, (size_t)(count * replay.out_bytes));
+    }
+    arena_free(arena);
+}
+
+static void test_outputs_cortex(void **state) {
+    (void)state;
+    need_emulator();
+    Arena *arena = arena_new();
+    Toolchain toolchain = target_toolchain(arena, &cortex);
+    check_outputs(&toolchain, 20);
+    arena_free(arena);
+}
+
+static void test_outputs_host(void **state) {
+    (void)state;
+    need("gcc");
+    check_outputs(&(Toolchain){.compiler = STR("gcc -O0")}, 5);
+    check_outputs(&(Toolchain){.compiler = STR("gcc -O2 -fsanitize=address,undefined "
+                                               "-fno-sanitize-recover=all")},
+                  5);
+}
+
+static void test_outputs_big_endian(void **state) {
+    (void)state;
+    need("powerpc-linux-gnu-gcc");
+    need("qemu-ppc");
+    check_outputs(&(Toolchain){.compiler = STR("powerpc-linux-gnu-gcc -static -O2"),
+                               .runner = STR("qemu-ppc")},
+                  5);
+}
+
+/* What goes wrong is said, with the tool's own words. */
+static void test_failures(void **state) {
+    (void)state;
+    need("gcc");
+    Arena *arena = arena_new();
+    Built *built = built_of(arena, &host, classifier(arena, 0));
+    Replay replay = replay_of(arena, built, 1);
+    uint8_t output[64];
+    Str why = {0};
+    assert_false(
+        device_run(&(Toolchain){.compiler = STR("no-such-cc")}, arena, &replay, output, &why));
+    assert_non_null(strstr(why.at, "cannot run no-such-cc: no such file or directory"));
+    assert_false(device_run(&(Toolchain){.compiler = STR("gcc -Dtiny_run=tiny.run")}, arena,
+                            &replay, output, &why));
+    assert_non_null(strstr(why.at, "gcc failed with status 1"));
+    assert_non_null(strstr(why.at, "error:"));
+    Target lost = host;
+    lost.compiler = STR("no-such-cc");
+    assert_null(device_open(arena, &lost, NULL, NULL, &why));
+    assert_non_null(strstr(why.at, "device host: cannot run no-such-cc"));
+    lost.table = STR("tables/nowhere");
+    assert_null(device_open(arena, &lost, NULL, NULL, &why));
+    assert_non_null(strstr(why.at, "the standard library has no tables/nowhere.csv"));
+    arena_free(arena);
+}
+
+/* ---- the host ---- */
+
+static void count_row(void *context, Str key, Str value) {
+    (void)key, (void)value;
+    ++*(int *)context;
+}
+
+/* Medians are positive and kept: a second device on the same study knows them without measuring, and
+ * one that knows some of the rows measures the others only. */
+static void test_host_profile(void **state) {
+    (void)state;
+    need("gcc");
+    char folder[256];
+    const char *reason;
+    directory_own(folder);
+    Arena *arena = arena_new();
+    Store *store = store_open(arena, str_format(arena, "%s/study", folder).at, 1, &reason);
+    assert_non_null(store);
+    Built *built = built_of(arena, &host, classifier(arena, 0));
+    Device *device = opened(arena, &host, store);
+    Program part = built->program;
+    part.count = 3;
+    profiled(device, arena, &part);
+    Str early = device_table_csv(device, arena);
+    profiled(device, arena, &built->program);
+    Device *later = opened(arena, &host, store);
+    Cost cost;
+    Str why = {0};
+    assert_true(device_cost(later, arena, &built->program, &cost, &why));
+    assert_int_equal(cost.steps_fitted, 0);
+    assert_true(cost.latency_s > 0 && cost.instructions == 0);
+    for (int i = 0; i < built->program.count; i++) {
+        StepCost one, two;
+        assert_true(device_step(device, &built->program.steps[i], &one));
+        assert_true(device_step(later, &built->program.steps[i], &two));
+        assert_true(one.measured && one.value > 0 && one.value == two.value);
+    }
+    assert_true(device_table_csv(later, arena).length > early.length);
+    int rows = 0;
+    store_each(store, device->kind, count_row, &rows);
+    assert_true(rows > built->program.kernel_count);
+    store_close(store);
+    directory_remove(folder);
+    arena_free(arena);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_counts),       cmocka_unit_test(test_flash),
+        cmocka_unit_test(test_fitted),       cmocka_unit_test(test_outputs_cortex),
+        cmocka_unit_test(test_outputs_host), cmocka_unit_test(test_outputs_big_endian),
+        cmocka_unit_test(test_failures),     cmocka_unit_test(test_host_profile),
+    };
+    progress_quiet(true);
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
