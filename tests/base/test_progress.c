@@ -43,8 +43,8 @@ static void a_bar_on_a_terminal(void **state) {
     (void)state;
     char seen[2000], unused[10];
     int terminal = posix_openpt(O_RDWR | O_NOCTTY);
-    if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0)
-        skip();
+    bool made = terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0;
+    LEAVE_UNLESS(made && access(ptsname(terminal), R_OK | W_OK) == 0, "there are no terminals");
     int kept = open(ptsname(terminal), O_RDWR | O_NOCTTY);
     assert_int_equal(run_apart(work_on_terminal, ptsname(terminal), unused, sizeof unused),
                      EXIT_ENVIRONMENT);
