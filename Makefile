@@ -74,9 +74,15 @@ $(BUILD)/stdlib.c: $(LIBRARY) $(sort $(dir $(LIBRARY))) stdlib/embed
 	@mkdir -p $(@D)
 	$(call say,EMBED stdlib)sh stdlib/embed $(LIBRARY) > $@
 
+PROGRAM = $(CC) $(CPPFLAGS) $(CFLAGS) $(STRICT) $(WARN) -MMD -MP -o $@ $< $(ARCHIVE)
+
 $(BUILD)/tests/%: tests/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(call say,CC   $<)$(CC) $(CPPFLAGS) $(CFLAGS) $(STRICT) $(WARN) -MMD -MP -o $@ $< $(ARCHIVE) $(CMOCKA) $(LIBS)
+	$(call say,CC   $<)$(PROGRAM) $(CMOCKA) $(LIBS)
+
+$(BUILD)/bench/%: bench/%.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,CC   $<)$(PROGRAM) $(LIBS)
 
 -include $(OBJECTS:.o=.d) $(BUILD)/nasc/main.d $(TESTS:=.d)
 
