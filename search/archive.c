@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Designs of the front with equal objectives. They are many where objectives are coarse. */
+typedef VEC(Design *) Peers;
+
 /* Designs are judged or, at the end of the list, only proposed. */
 struct Archive {
     Arena *arena;
@@ -17,7 +20,8 @@ struct Archive {
     int judged;
     int *slots; /* open addressing: 1 + index into designs; 0 is empty */
     uint64_t slot_mask;
-    VEC(Design *) front; /* kept as designs come, in no order */
+    VEC(Peers) front; /* kept as designs come, in no order */
+    int front_designs;
 };
 
 enum { FIRST_SLOTS = 256 };
@@ -102,16 +106,42 @@ static bool objectives_finite(const Worth *worth, int objectives) {
     return true;
 }
 
-static void front_add(Archive *archive, Design *design) {
-    int objectives = archive->problem->objectives, kept = 0;
-    for (int i = 0; i < archive->front.count; i++)
-        if (design_dominates(archive->front.at[i], design, objectives))
-            return;
-    for (int i = 0; i < archive->front.count; i++)
-        if (!design_dominates(design, archive->front.at[i], objectives))
-            archive->front.at[kept++] = archive->front.at[i];
+static bool objectives_equal(const Design *a, const Design *b, int objectives) {
+    for (int i = 0; i < objectives; i++)
+        if (a->worth.objective[i] != b->worth.objective[i])
+            return false;
+    return true;
+}
+
+/* Removes what a new design dominates. */
+static void front_prune(Archive *archive, const Design *design) {
+    int kept = 0;
+    for (int i = 0; i < archive->front.count; i++) {
+        Peers *peers = &archive->front.at[i];
+        if (design_dominates(design, peers->at[0], archive->problem->objectives))
+            archive->front_designs -= peers->count;
+        else
+            archive->front.at[kept++] = *peers;
+    }
     archive->front.count = kept;
-    vec_push(archive->arena, &archive->front, design);
+}
+
+static void front_add(Archive *archive, Design *design) {
+    int objectives = archive->problem->objectives;
+    Peers *peers = NULL;
+    for (int i = 0; i < archive->front.count && !peers; i++) {
+        if (design_dominates(archive->front.at[i].at[0], design, objectives))
+            return;
+        if (objectives_equal(archive->front.at[i].at[0], design, objectives))
+            peers = &archive->front.at[i];
+    }
+    if (!peers) {
+        front_prune(archive, design);
+        vec_push(archive->arena, &archive->front, (Peers){0});
+        peers = &archive->front.at[archive->front.count - 1];
+    }
+    vec_push(archive->arena, peers, design);
+    archive->front_designs++;
 }
 
 static void design_judged(Archive *archive, Design *design, const Worth *worth) {
@@ -153,10 +183,12 @@ static int entry_compare(const void *left, const void *right) {
 }
 
 int archive_front(const Archive *archive, Arena *arena, const Design ***front) {
-    int count = archive->front.count;
-    Entry *entries = arena_array(arena, Entry, count);
-    for (int i = 0; i < count; i++)
-        entries[i] = (Entry){archive->front.at[i], (size_t)archive->problem->genes};
+    int count = 0;
+    Entry *entries = arena_array(arena, Entry, archive->front_designs);
+    for (int i = 0; i < archive->front.count; i++)
+        for (int j = 0; j < archive->front.at[i].count; j++)
+            entries[count++] =
+                (Entry){archive->front.at[i].at[j], (size_t)archive->problem->genes};
     if (count)
         qsort(entries, (size_t)count, sizeof *entries, entry_compare);
     *front = arena_array(arena, const Design *, count);
@@ -170,7 +202,7 @@ double archive_hypervolume(const Archive *archive, const double *reference) {
     Arena *scratch = arena_new();
     double *points = arena_array(scratch, double, (size_t)count *(size_t)objectives);
     for (int i = 0; i < count; i++)
-        memcpy(points + i * objectives, archive->front.at[i]->worth.objective,
+        memcpy(points + i * objectives, archive->front.at[i].at[0]->worth.objective,
                sizeof(double) * (size_t)objectives);
     double volume = hypervolume(scratch, points, count, objectives, reference);
     arena_free(scratch);

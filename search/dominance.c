@@ -27,7 +27,7 @@ bool design_dominates(const Design *a, const Design *b, int objectives) {
 
 /* What is needed to sort, since qsort hands its comparison nothing else. */
 typedef struct Entry {
-    Member member;
+    Ranked member;
     int objectives;
     int before; /* the previous entry of the same rank, -1: none */
 } Entry;
@@ -123,7 +123,7 @@ static void crowding_set(Entry *entries, int last, Coordinate *line) {
 }
 
 static int member_compare(const void *left, const void *right) {
-    const Member *a = left, *b = right;
+    const Ranked *a = left, *b = right;
     if (a->rank != b->rank)
         return a->rank < b->rank ? -1 : 1;
     if (a->crowding != b->crowding)
@@ -133,7 +133,7 @@ static int member_compare(const void *left, const void *right) {
     return (a->design->index > b->design->index) - (a->design->index < b->design->index);
 }
 
-void population_rank(Arena *scratch, Member *members, int count, int objectives) {
+void population_rank(Arena *scratch, Ranked *members, int count, int objectives) {
     if (!count)
         return;
     Entry *entries = arena_array(scratch, Entry, count);

@@ -10,8 +10,8 @@ enum { MAX_OBJECTIVES = 8, MAX_CONSTRAINTS = 16 };
 
 /* What a design is worth. Objectives are minimised (a maximised metric comes negated). */
 typedef struct Worth {
-    double objective[MAX_OBJECTIVES];       /* meaningful where feasible */
-    double violation[MAX_CONSTRAINTS];      /* 0: satisfied; else how far, relative to its limit */
+    double objective[MAX_OBJECTIVES];  /* meaningful where feasible */
+    double violation[MAX_CONSTRAINTS]; /* 0: satisfied; else how far, relative to its limit */
     bool feasible;
 } Worth;
 
@@ -19,7 +19,7 @@ typedef struct Problem {
     int genes;
     const int *cardinality; /* (genes) values of each, 1 to 256 */
     const bool *ordinal;    /* (genes) neighbouring values are similar */
-    const int *group;       /* (genes) genes of one stage share a number: crossover moves whole groups */
+    const int *group;       /* (genes) a stage shares a number: crossover moves whole groups */
     int objectives, constraints;
     void *context;
     /* Inactive genes to their canonical value; also repairs what it can. NULL: nothing to do. */
@@ -30,13 +30,13 @@ typedef struct Problem {
     bool (*evaluate)(void *context, const uint8_t *genes, int count, Worth *worth);
 } Problem;
 
-/* ---- archive.c: every design ever judged ----------------------------------------------------- */
+/* ---- archive.c: every design ever judged ------------------------------------------------- */
 
 typedef struct Design {
     uint8_t *genes;
     Worth worth;
     double violation; /* of all constraints together; 0 exactly where feasible */
-    int index; /* in order of judgement */
+    int index;        /* in order of judgement */
 } Design;
 typedef struct Archive Archive;
 Archive *archive_new(Arena *arena, const Problem *problem);
@@ -47,43 +47,44 @@ const Design *archive_find(const Archive *archive, const uint8_t *genes);
  * before, they wait for archive_judge, and the answer is true. */
 bool archive_propose(Archive *archive, uint8_t *genes);
 int archive_proposed(const Archive *archive);
-/* Judges all that was proposed, in order. False: interrupted; the proposals still wait. A feasible
- * worth with an objective that is not finite counts as infeasible. */
+/* Judges all that was proposed, in order. False: interrupted; the proposals still wait. A worth
+ * that claims to be feasible but has an objective that is not finite counts as infeasible. */
 bool archive_judge(Archive *archive);
 /* The feasible designs that no other dominates, by first objective then genes. */
 int archive_front(const Archive *archive, Arena *arena, const Design ***front);
 /* Hypervolume of the front against a reference point. */
 double archive_hypervolume(const Archive *archive, const double *reference);
 
-/* ---- hypervolume.c ----------------------------------------------------------------------------- */
+/* ---- hypervolume.c ----------------------------------------------------------------------- */
 
-/* The volume that the points (count, objectives) dominate and that dominates the reference point.
- * Exact for any number of objectives: O(n log n) for 2, O(n^2) for 3, exponential in more. */
+/* The volume that the points (count, objectives) dominate, as far as the reference point. Exact
+ * for any number of objectives; for four and more the time is exponential in their number. */
 double hypervolume(Arena *arena, const double *points, int count, int objectives,
                    const double *reference);
 
-/* ---- knee.c ------------------------------------------------------------------------------------ */
+/* ---- knee.c ------------------------------------------------------------------------------ */
 
-/* Knee: largest distance to the hyperplane through the extremes after normalising, on the side of
- * the ideal point; ties to the lower first cost (objective 1). Index into front, -1 where empty. */
+/* Knee: largest distance to the hyperplane through the extremes after normalising, on the side
+ * of the ideal point; ties to the lower first cost (objective 1). Index into front, -1 where that
+ * is empty. */
 int front_knee(const Design *const *front, int count, int objectives);
 
-/* ---- dominance.c: who is better ---------------------------------------------------------------- */
+/* ---- dominance.c: who is better ---------------------------------------------------------- */
 
-/* Deb's constrained dominance: less violation wins; among the feasible, no worse in every objective
- * and better in one. */
+/* Deb's constrained dominance: less violation wins; among the feasible, no worse in every
+ * objective and better in one. */
 bool design_dominates(const Design *a, const Design *b, int objectives);
 /* One of a population. */
-typedef struct Member {
+typedef struct Ranked {
     const Design *design;
     int rank;        /* 0: dominated by none; r: by some of rank r - 1 */
     double crowding; /* how lonely within its rank; infinite at the ends */
     uint64_t lot;    /* drawn by the caller; decides between equal crowding */
-} Member;
-/* Ranks the members and sorts them, best first: by rank, then the lonelier, then the lower lot. */
-void population_rank(Arena *scratch, Member *members, int count, int objectives);
+} Ranked;
+/* Ranks the members and sorts them, best first: by rank, then the lonelier, then the lot. */
+void population_rank(Arena *scratch, Ranked *members, int count, int objectives);
 
-/* ---- sample.c: designs from nowhere ------------------------------------------------------------- */
+/* ---- sample.c: designs from nowhere ------------------------------------------------------ */
 
 /* Draws at random, and where chance finds nothing new, walks through the whole space. */
 typedef struct Sampler Sampler;
@@ -91,9 +92,9 @@ Sampler *sampler_new(Arena *arena, const Problem *problem, Archive *archive, uin
 /* Proposes one more design. False: none was found; where the space is small, there is none. */
 bool sampler_propose(Sampler *sampler, Random *random);
 
-/* ---- vary.c: designs from designs ---------------------------------------------------------------- */
+/* ---- vary.c: designs from designs -------------------------------------------------------- */
 
-/* A child that has each gene of `a` or of `b`: gene by gene, or group by group, with equal odds. */
+/* A child with each gene from `a` or from `b`: gene by gene or group by group, at equal odds. */
 void genes_cross(const Problem *problem, Random *random, const uint8_t *a, const uint8_t *b,
                  uint8_t *child);
 /* Changes each gene with probability `rate`. */
@@ -101,19 +102,19 @@ void genes_mutate(const Problem *problem, double rate, Random *random, uint8_t *
 /* Changes one gene, unless every gene has a single value. */
 void genes_mutate_one(const Problem *problem, Random *random, uint8_t *genes);
 
-/* ---- strategies.c: a table of strategies; nsga2.c, random_search.c ------------------------------- */
+/* ---- strategies.c: a table of strategies; nsga2.c, random_search.c ----------------------- */
 
 typedef struct SearchPlan {
     int population, generations; /* nsga2; random: population * generations designs in all */
-    int designs;                 /* budget of distinct designs judged; 0: population * generations */
+    int designs; /* budget of distinct designs judged; 0: population * generations */
     uint64_t seed;
-    double crossover, mutation;  /* probabilities: of a mating, of a gene (0: 1 / genes) */
+    double crossover; /* probability, of a mating */
+    double mutation;  /* probability, of a gene; 0: 0.3 / genes */
     void *context;
     /* After each generation: number (from 1), designs judged, the archive. May be NULL. */
     void (*generation)(void *context, int generation, int designs, const Archive *archive);
 } SearchPlan;
 SearchPlan search_plan_default(void);
-/* Generations of a plan, the way all strategies count them. */
 int plan_population(const SearchPlan *plan); /* at least 2 */
 int plan_designs(const SearchPlan *plan);
 

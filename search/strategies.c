@@ -23,7 +23,7 @@ const Strategy *strategy_of(Str name) {
 }
 
 SearchPlan search_plan_default(void) {
-    return (SearchPlan){.population = 64, .generations = 50, .seed = 1, .crossover = 0.9};
+    return (SearchPlan){.population = 32, .generations = 32, .seed = 1, .crossover = 0.9};
 }
 
 int plan_population(const SearchPlan *plan) {

@@ -1,5 +1,6 @@
-/* problems.h: spaces small enough to judge every design, with the troubles of real ones: limits,
- * inactive genes, illegal combinations, interactions, deception. Their worth is in integers.
+/* problems.h: spaces small enough to judge every design, with the troubles of real ones:
+ * limits, inactive genes, illegal combinations, interactions, deception. Their worth is in
+ * integers.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef PROBLEMS_H
@@ -19,7 +20,7 @@ typedef struct Bench {
     void (*canonical)(uint8_t *genes);
     bool (*legal)(const uint8_t *genes);
     Arena *arena;
-    VEC(uint8_t *) asked; /* in order */
+    VEC(uint8_t *) asked;    /* in order */
     int calls, interrupt_at; /* the call, from 1, that is interrupted; 0: none */
 } Bench;
 
@@ -34,7 +35,8 @@ static inline bool bench_legal(void *context, const uint8_t *genes) {
     return !bench->legal || bench->legal(genes);
 }
 
-static inline bool bench_evaluate(void *context, const uint8_t *genes, int count, Worth *worth) {
+static inline bool bench_evaluate(void *context, const uint8_t *genes, int count,
+                                  Worth *worth) {
     Bench *bench = context;
     size_t bytes = (size_t)bench->problem.genes;
     if (++bench->calls == bench->interrupt_at)
@@ -73,7 +75,8 @@ static inline void gene_is(Bench *bench, int gene, int cardinality, bool ordinal
 
 /* A number that looks arbitrary but is the same everywhere. */
 static inline int table(int which, int row, int column, int below) {
-    return (int)(random_bits((uint64_t)which, (uint64_t)row, (uint64_t)column) % (uint64_t)below);
+    return (int)(random_bits((uint64_t)which, (uint64_t)row, (uint64_t)column) %
+                 (uint64_t)below);
 }
 
 static inline void limit_set(Worth *worth, int constraint, int value, int limit) {
@@ -81,7 +84,8 @@ static inline void limit_set(Worth *worth, int constraint, int value, int limit)
     worth->feasible &= value <= limit;
 }
 
-/* ---- layers: widths and bits of five stages under a flash limit; accuracy and time ------------- */
+/* ---- layers: widths and bits of five stages under a flash limit; accuracy and time
+ * ------------- */
 
 static inline void layers_judge(const uint8_t *genes, Worth *worth) {
     static const int width[] = {8, 12, 16, 24}, bits[] = {2, 4, 8}, loss[] = {16, 5, 0};
@@ -108,7 +112,8 @@ static inline Bench *layers(Arena *arena) {
     return bench;
 }
 
-/* ---- pairs: neighbouring categorical genes interact by tables; three objectives, two limits ---- */
+/* ---- pairs: neighbouring categorical genes interact by tables; three objectives, two limits
+ * ---- */
 
 static inline void pairs_judge(const uint8_t *genes, Worth *worth) {
     int sum[5] = {0};
@@ -130,9 +135,10 @@ static inline Bench *pairs(Arena *arena) {
     return bench;
 }
 
-/* ---- depths: two stages of up to four layers; layers past the depth are inactive, and a layer may
- * not be narrower than the one before: the canonical form widens it. A wide layer right after the
- * stem is illegal. ------------------------------------------------------------------------------- */
+/* ---- depths: two stages of up to four layers; layers past the depth are inactive, and a layer
+ * may not be narrower than the one before: the canonical form widens it. A wide layer right
+ * after the stem is illegal.
+ * ------------------------------------------------------------------------------- */
 
 enum { DEPTH_STAGE = 5 };
 
@@ -177,12 +183,16 @@ static inline Bench *depths(Arena *arena) {
     return bench;
 }
 
-/* ---- traps: each gene's best value lies behind its worst, in the manner of ZDT5 ----------------- */
+/* ---- traps: each gene's best value lies behind its worst, in the manner of ZDT5; values are
+ * shifted, so that the optimum is neither the smallest design nor the largest
+ * ------------------------------ */
 
 static inline void traps_judge(const uint8_t *genes, Worth *worth) {
     int g = 0, f = 1 + genes[0];
-    for (int i = 1; i < 6; i++)
-        g += genes[i] == 5 ? 1 : 2 + genes[i];
+    for (int i = 1; i < 6; i++) {
+        int value = (genes[i] + i) % 6;
+        g += value == 5 ? 1 : 2 + value;
+    }
     worth->feasible = true;
     worth->objective[0] = f;
     worth->objective[1] = g * 840.0 / f;
@@ -197,7 +207,8 @@ static inline Bench *traps(Arena *arena) {
 
 typedef Bench *MakeBench(Arena *arena);
 
-/* ---- the whole truth ---------------------------------------------------------------------------- */
+/* ---- the whole truth
+ * ---------------------------------------------------------------------------- */
 
 /* Judges every design; the archive then knows all. */
 static inline Archive *exhaust(Arena *arena, Bench *bench) {
