@@ -26,14 +26,7 @@ __attribute__((section(".vectors"), used)) const void *const vectors[16] = {
 
 /* ---- semihosting: the emulator's host at our service ---- */
 
-enum {
-    SYS_OPEN = 1,
-    SYS_CLOSE = 2,
-    SYS_WRITE0 = 4,
-    SYS_WRITE = 5,
-    SYS_READ = 6,
-    SYS_EXIT = 0x18
-};
+enum { SYS_OPEN = 1, SYS_CLOSE = 2, SYS_WRITE = 5, SYS_READ = 6, SYS_EXIT = 0x18 };
 enum { EXIT_APPLICATION = 0x20026, EXIT_RUN_TIME_ERROR = 0x20023 };
 
 static int semihost(int operation, const void *argument) {
@@ -54,8 +47,17 @@ void fault(void) {
     leave(1);
 }
 
+/* The host's standard output: SYS_WRITE0 would go to its standard error. */
+static int console_open(void) {
+    enum { WRITE_TEXT = 4 };
+    const uint32_t argument[3] = {(uint32_t) ":tt", WRITE_TEXT, 3};
+    return semihost(SYS_OPEN, argument);
+}
+
+static int console;
+
 void harness_print(const char *text) {
-    semihost(SYS_WRITE0, text);
+    harness_write(console, text, strlen(text));
 }
 
 void harness_print_number(uint64_t value) {
@@ -138,6 +140,7 @@ void reset(void) {
     for (uint32_t *at = link_bss_start; at < link_bss_end; at++)
         *at = 0;
     start_units();
+    console = console_open();
     leave(harness_main());
 }
 
