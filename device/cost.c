@@ -35,7 +35,7 @@ static bool unknown(const Device *device, Arena *arena, const Step *step, Str *w
     *why =
         str_format(arena,
                    "nothing is known of what kernel \"%.*s\" costs on device %.*s, which layer "
-                   "%.*s needs; `nasc profile` measures it",
+                   "%.*s needs; a device without a `table` is measured during the build",
                    STR_ARG(kernel_print(arena, step->kernel)), STR_ARG(device->target.name),
                    STR_ARG(step->from->path));
     return false;

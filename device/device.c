@@ -109,8 +109,7 @@ static bool shipped_read(Device *device, const char *std_path, Str *why) {
         table_read(arena, text, &device->table, &reason) &&
         table_fits_target(device, &device->table, &reason))
         return true;
-    *why = str_format(arena, "cost table %.*s of device %.*s: %.*s", STR_ARG(name),
-                      STR_ARG(device->target.name), STR_ARG(reason));
+    *why = str_format(arena, "cost table %.*s: %.*s", STR_ARG(name), STR_ARG(reason));
     return false;
 }
 
@@ -163,9 +162,8 @@ static bool store_rows_read(Device *device, Str *why) {
     store_each(device->store, device->kind, row_gather, &gather);
     text_add(&gather.csv, "end,%d\n", gather.rows);
     if (!table_read(device->arena, text_str(&gather.csv), &found, &reason)) {
-        *why = str_format(device->arena,
-                          "measurements of device %.*s in the study are damaged: %.*s",
-                          STR_ARG(device->target.name), STR_ARG(reason));
+        *why = str_format(device->arena, "its measurements in the study are damaged: %.*s",
+                          STR_ARG(reason));
         return false;
     }
     for (int i = 0; i < found.kernels.count; i++)
@@ -208,12 +206,9 @@ static void kind_name(Device *device, Str version) {
 }
 
 static bool measured_read(Device *device, Str *why) {
-    Str version, reason;
-    if (!toolchain_version(device->arena, &device->toolchain, &version, &reason)) {
-        *why = str_format(device->arena, "device %.*s: %.*s", STR_ARG(device->target.name),
-                          STR_ARG(reason));
+    Str version;
+    if (!toolchain_version(device->arena, &device->toolchain, &version, why))
         return false;
-    }
     kind_name(device, version);
     if (device->target.table.length == 0)
         device->table.version = version;
