@@ -123,14 +123,14 @@ uninstall:
 clean:
 	rm -rf build
 
-# A clone packs its last commit; a tree without git, what a clone would have.
+# A clone packs its last commit; a tree without git, what stands there.
 NAME = nasc-$(VERSION)
 dist: config.mk
 	@mkdir -p build
-	if git rev-parse HEAD >/dev/null 2>&1; then \
+	@if test -e .git; then \
 	    git archive --prefix=$(NAME)/ HEAD; \
 	else \
-	    tar -c --exclude=./build --exclude=./config.mk --exclude=./config.h \
+	    tar -c --sort=name --exclude=./build --exclude=./config.mk --exclude=./config.h \
 	        --transform='s,^\.,$(NAME),' . ; \
 	fi | gzip -n > build/$(NAME).tar.gz
 	@echo build/$(NAME).tar.gz

@@ -212,7 +212,8 @@ Str span_text(const Diagnostics *diagnostics, Span span);
 
 typedef enum { NOTE, WARNING, ERROR } Severity;
 /* Records and goes on. A NOTE belongs to the last error or warning. At the same span only the
- * first error is kept, since the rest are consequences. */
+ * first error is kept, since the rest are consequences; past a thousand they are only
+ * counted. */
 void error_at(Diagnostics *diagnostics, Span span, const char *format, ...) PRINTF(3, 4);
 void warn_at(Diagnostics *diagnostics, Span span, const char *format, ...) PRINTF(3, 4);
 void note_at(Diagnostics *diagnostics, Span span, const char *format, ...) PRINTF(3, 4);

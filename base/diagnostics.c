@@ -26,7 +26,7 @@ struct Diagnostics {
     VEC(Source) sources;
     VEC(Entry) entries;
     int owner; /* what the next note belongs to; -1 after an error that was not kept */
-    int errors;
+    int errors, warnings;
     uint32_t end;
 };
 
@@ -142,19 +142,38 @@ static void link_note(Diagnostics *diagnostics, int note) {
     owner->last_note = note;
 }
 
+/* A file of garbage has a mistake at every byte. Nobody reads past a thousand, so the rest are
+ * counted and not kept. */
+static bool worth_keeping(const Diagnostics *diagnostics, Severity severity) {
+    enum { MOST = 1000 };
+    switch (severity) {
+    case NOTE:
+        return diagnostics->owner >= 0;
+    case WARNING:
+        return diagnostics->warnings < MOST;
+    case ERROR:
+        return diagnostics->errors < MOST;
+    }
+    return false;
+}
+
 static void record(Diagnostics *diagnostics, Severity severity, Span span, const char *format,
                    va_list arguments) {
-    if (severity == ERROR && known_error(diagnostics, span)) {
+    bool kept = worth_keeping(diagnostics, severity);
+    if (kept && severity == ERROR && known_error(diagnostics, span)) {
         diagnostics->owner = -1;
         return;
     }
-    if (severity == NOTE && diagnostics->owner < 0)
+    diagnostics->errors += severity == ERROR;
+    diagnostics->warnings += severity == WARNING;
+    if (!kept) {
+        diagnostics->owner = -1;
         return;
+    }
     Str message = message_of(diagnostics->arena, format, arguments);
     Entry entry = {severity, span, message, -1, -1, -1};
     int number = diagnostics->entries.count;
     vec_push(diagnostics->arena, &diagnostics->entries, entry);
-    diagnostics->errors += severity == ERROR;
     if (severity == NOTE)
         link_note(diagnostics, number);
     else

@@ -158,6 +158,28 @@ static void long_lines_are_cut(void **state) {
     free(printed);
 }
 
+/* A million mistakes are counted in no time, and a thousand kept. */
+static void mistakes_without_end_are_counted(void **state) {
+    (void)state;
+    enum { LENGTH = 1000000 };
+    char *garbage = arena_alloc(arena, LENGTH);
+    memset(garbage, '?', LENGTH);
+    Diagnostics *d = diagnostics_new(arena);
+    uint32_t start = source_add(d, STR("f"), (Str){garbage, LENGTH});
+    for (uint32_t i = 0; i < LENGTH; i++) {
+        error_at(d, (Span){start + i, 1}, "stray byte");
+        note_at(d, (Span){start + i, 1}, "here");
+    }
+    assert_int_equal(error_count(d), LENGTH);
+    char *printed;
+    size_t length;
+    FILE *out = open_memstream(&printed, &length);
+    diagnostics_print(d, out, 0);
+    fclose(out);
+    assert_non_null(strstr(printed, "... and 999000 more errors\n"));
+    free(printed);
+}
+
 /* Written by hand here, read by a library. */
 static void json_reads_back(void **state) {
     (void)state;
@@ -202,6 +224,7 @@ int main(void) {
         CASE(spans_over_lines_mark_the_first),
         CASE(hostile_bytes_do_not_reach_the_terminal),
         CASE(long_lines_are_cut),
+        CASE(mistakes_without_end_are_counted),
         CASE(json_reads_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
