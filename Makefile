@@ -112,9 +112,10 @@ fuzz: all
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: all
 	install -D -m 755 $(NASC) $(DESTDIR)$(PREFIX)/bin/nasc
-	install -d $(SHARE)/nasc $(SHARE)/doc/nasc
+	install -d $(SHARE)/nasc/stdlib $(SHARE)/doc/nasc
 	install -m 644 README.md LICENSE $(wildcard doc/*.md) $(SHARE)/doc/nasc
-	cp -R stdlib examples $(SHARE)/nasc
+	cp -R $(wildcard stdlib/*/) $(SHARE)/nasc/stdlib
+	cp -R examples $(SHARE)/nasc
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/nasc

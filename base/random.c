@@ -4,6 +4,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "base/base.h"
 
+#include <assert.h>
 #include <math.h>
 
 static uint64_t rotate_half(uint64_t x) {
@@ -76,6 +77,7 @@ uint64_t random_next(Random *random) {
 /* The high word of bits * n is uniform once the few low words that would make some results more
  * frequent are drawn again. */
 int random_below(Random *random, int n) {
+    assert(n >= 1);
     uint64_t range = (uint64_t)n, surplus = (0 - range) % range;
     for (;;) {
         unsigned __int128 product = (unsigned __int128)random_next(random) * range;
