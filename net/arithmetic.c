@@ -18,12 +18,15 @@ int requantise_constants(const double *scale, int count, int bits, int32_t *mult
     double largest = 0;
     for (int i = 0; i < count; i++)
         largest = scale[i] > largest ? scale[i] : largest;
+    if (!(largest <
+          ldexp(1, bits))) /* infinite ones too, where a product of scales overflowed */
+        return 0;
     int exponent;
     frexp(largest, &exponent); /* largest = f * 2^exponent, f in [0.5, 1) */
     int t = bits - exponent;
     if (rint(ldexp(largest, t)) >= ldexp(1, bits))
         t--;
-    if (t > shift_limit(bits))
+    if (t > shift_limit(bits) || largest == 0) /* 0: where one underflowed */
         t = shift_limit(bits);
     for (int i = 0; i < count && t >= 1; i++) {
         double m = rint(ldexp(scale[i], t));

@@ -26,6 +26,10 @@ bool format_is_integer(Format format) {
     return facts[format].kind != FLOATING;
 }
 
+bool format_is_signed(Format format) {
+    return facts[format].kind == SIGNED;
+}
+
 bool format_of(Str spelling, Format *format) {
     for (int f = 0; f < FORMAT_COUNT; f++)
         if (str_equal(spelling, str_of(facts[f].name))) {

@@ -87,12 +87,14 @@ int64_t layer_bound(const Layer *layer, const Tensor *in) {
 }
 
 static const char *weights_fault(const Layer *layer) {
+    if (!format_is_signed(layer->weights))
+        return "weights that are not of a signed integer format";
     int limit = format_weight_limit(layer->weights);
     for (int64_t i = 0; i < (int64_t)layer->out_channels * layer->row; i++)
         if (layer->weight[i] < -limit || layer->weight[i] > limit)
             return "a weight code outside its format";
     bool wide = layer->accumulator_bits == 64;
-    int64_t largest = wide ? (1 << MULTIPLIER_BITS_WIDE) : INT32_MAX;
+    int64_t largest = ((int64_t)1 << (wide ? MULTIPLIER_BITS_WIDE : MULTIPLIER_BITS)) - 1;
     for (int c = 0; c < layer->out_channels; c++)
         if (layer->multiplier[c] < 1 || layer->multiplier[c] > largest)
             return "a multiplier outside its range";

@@ -19,6 +19,7 @@ typedef enum {
 const char *format_name(Format format);
 int format_bits(Format format);
 bool format_is_integer(Format format);
+bool format_is_signed(Format format); /* integers of both signs: what weights are made of */
 bool format_of(Str spelling, Format *format);
 /* Codes of an activation: the full range. i8: -128 .. 127; u8: 0 .. 255. */
 int format_low(Format format);

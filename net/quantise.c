@@ -53,8 +53,9 @@ static double quantise_channel(const OpWeights *op, Channel channel, double in_s
                               : (channel.gain < 0 ? -1 : channel.gain > 0) * (w / weight_scale);
         code[k] = weight_code(value, limit);
     }
-    layer->bias[c] = (int64_t)rint(channel.offset / (in_scale * step));
-    return in_scale * step;
+    double scale = in_scale * step; /* 0 at worst, and only where the offset is */
+    layer->bias[c] = channel.offset == 0 ? 0 : (int64_t)rint(channel.offset / scale);
+    return scale;
 }
 
 static bool all_zero(const Layer *layer, int c) {
@@ -151,13 +152,17 @@ static const char *quantise_layer(Arena *arena, const FloatModel *from, const Mo
     int owner = net_quantiser(from->net, layer->op);
     layer->out.scale = from->ops[owner].scale;
     layer->out.zero = from->ops[owner].zero;
+    bool weighted = operator_facts[layer->kind].weights == WEIGHTED;
+    if (!format_is_integer(layer->out.format) ||
+        (weighted && !format_is_signed(layer->weights)))
+        return "its formats are not those of integer execution";
     if (!finite_positive(layer->out.scale))
         return "its scale is not a positive number";
     if (layer->kind == OP_RELU || layer->kind == OP_RELU6)
         quantise_clamp(layer);
     if (layer->kind == OP_ADD && !quantise_add(arena, model, layer))
         return "the scales of its inputs are too far above that of its output";
-    if (operator_facts[layer->kind].weights != WEIGHTED)
+    if (!weighted)
         return NULL;
     bool lone_norm = from->net->ops[layer->op].kind == OP_BATCH_NORM;
     int folded = lone_norm ? layer->op : net_folded_norm(from->net, layer->op);
