@@ -1,0 +1,257 @@
+/* The float engine: what the files of train share, and nobody else includes.
+ *
+ * A Graph is a Net regrouped: each Node computes y (a product, a sum, a pooling) and ends in what
+ * follows y element by element: batch norm or bias, clamp, fake quantisation. Only y is stored; a
+ * reader applies the ending as it fetches a few images, so that normalised activations never travel
+ * through memory. A Run takes a piece of at most 32 images through a Graph and back.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include "train/train.h"
+#include "train/vector.h"
+
+enum { PIECE = 32 };
+
+/* ---- idx.c --------------------------------------------------------------------------------- */
+
+/* An array of bytes: labels (count) or images (count, rows, columns[, channels]). */
+typedef struct Idx {
+    int rank;
+    uint32_t dim[4];
+    const uint8_t *data;
+} Idx;
+/* ranks 1: labels; 3: images. False and *why, which names the file. */
+bool idx_open(Arena *arena, const char *path, int ranks, Idx *idx, Str *why);
+
+/* ---- gemm.c -------------------------------------------------------------------------------- */
+
+typedef struct Gemm {
+    int rows, columns, depth; /* columns: a multiple of LANES */
+    const float *a;           /* element (i, k) at a[i * a_row + k * a_k]; one of the two is 1 */
+    size_t a_row, a_k;
+    const float *b; /* (depth, columns), rows b_k apart */
+    size_t b_k;
+    float *c; /* (rows, columns), rows c_row apart */
+    size_t c_row;
+    bool add; /* to what C holds */
+} Gemm;
+void gemm(const Gemm *g);
+
+/* ---- correlate.c --------------------------------------------------------------------------- */
+
+/* out(y, x, c) = sum over (i, j) of weight(i, j, c) * in(y, x, i, j, c), where the input is padded so
+ * that every tap exists. Steps are in floats. */
+typedef struct Correlation {
+    int kernel_h, kernel_w, channels; /* channels: a multiple of LANES */
+    int out_h, out_w;
+    const float *in;
+    size_t in_y, in_x;   /* from one output to the next */
+    size_t tap_y, tap_x; /* from one tap to the next */
+    const float *weight; /* (kernel_h, kernel_w, channels) */
+    float *out;
+    size_t out_y, out_x;
+    bool add; /* to what out holds */
+} Correlation;
+void correlate(const Correlation *c);
+/* weight += the gradient, where `out` holds the output's. */
+void correlate_weights(const Correlation *c, float *weight);
+
+/* ---- ending.c ------------------------------------------------------------------------------ */
+
+/* z = fake_quantise(clamp(a * y + b)). */
+typedef struct Ending {
+    const float *a, *b;  /* (lanes) */
+    float low, high;     /* of the clamp */
+    float step;          /* of the fake quantisation; 0: none */
+    float inverse;       /* 1 / step */
+    float code_low, code_high; /* of the codes less the zero point */
+} Ending;
+/* What follows from a piece for a batch norm and for the quantiser. */
+typedef struct EndingSums {
+    const float *mean, *inverse; /* (lanes) of y; NULL without a batch norm */
+    float *g, *gx;               /* (lanes) sums of dz/d(a y + b), and of it times (y - mean) * inverse */
+    Vec step, zero;              /* sums for the step size and the zero point */
+} EndingSums;
+/* out = z for `rows` rows of `pixels` pixels; a row of out begins out_row floats after the last. */
+void ending_apply(const Ending *e, int lanes, int rows, int pixels, const float *y, float *out,
+                  size_t out_row);
+/* g, the gradient of z, becomes that of a * y + b; the sums grow. */
+void ending_backward(const Ending *e, int lanes, int pixels, const float *y, float *g,
+                     EndingSums *sums);
+/* out = a * g + c * y + d by channel: the gradient of y through a batch norm. */
+void norm_backward(const float *a, const float *c, const float *d, int lanes, int pixels,
+                   const float *y, const float *g, float *out);
+/* sum += sum of (y - pivot), square += sum of its square, by channel. */
+void statistics_add(const float *pivot, int lanes, int pixels, const float *y, double *sum,
+                    double *square);
+
+/* ---- quantise.c ---------------------------------------------------------------------------- */
+
+/* The step of symmetric codes up to `limit` that leaves the least squared error. */
+float weight_step_best(const float *weight, int count, int limit);
+float weight_quantise(float weight, float step, float limit);
+/* One row of weights with one step. On entry gradient holds that of the quantised weights, on exit
+ * that of the weights; returns the step's, scaled as LSQ does. */
+float weight_backward(const float *weight, int count, float step, int limit, float *gradient);
+/* Step and zero point with the least squared error for a sample of activations. */
+void activation_calibrate(const float *value, int count, Format format, bool clamped, float *step,
+                          float *zero);
+/* The zero point as an integer code. */
+float zero_code(float zero, Format format);
+
+/* ---- graph.c ------------------------------------------------------------------------------- */
+
+typedef struct Node {
+    OpKind head;          /* what computes y; OP_RELU: nothing does, y is the input */
+    int op, norm, last;   /* operators of the net: of y, the batch norm (or -1), the end */
+    int quantiser;        /* the operator whose quantiser rounds here, or -1 */
+    bool owns_quantiser;  /* it is this node's own end */
+    bool clamped;         /* ends in relu or relu6 */
+    bool biased;          /* has a bias that the ending adds */
+    bool plain;           /* ends in nothing: z is y */
+    float low, high;
+    int inputs, input[MAX_INPUTS]; /* nodes */
+
+    int height, width, channels, lanes; /* of y; lanes: floats from one pixel to the next */
+    int kernel_h, kernel_w, stride_h, stride_w, before_h, before_w, padded_h, padded_w;
+    int groups, taps; /* of the weights: rows are (taps, channels of a group) */
+    int row;          /* taps * lanes of the input: floats of a row of weights as packed */
+    int depth;        /* of them, those before the padding of the last tap */
+    bool direct;      /* the product reads the input as it lies */
+    int block;        /* images at a time, for the cache's sake */
+
+    size_t y, g;          /* where they are in a run's memory */
+    size_t weight;        /* in packed and in the gradient: (depth, lanes), depthwise (taps, lanes) */
+    size_t transposed;    /* in packed: (channels, row), for the input's gradient */
+    int channel;          /* its first in the arrays of channels */
+    float step, zero;     /* of the quantiser; 0: not known yet */
+    Format format;        /* of the result */
+} Node;
+
+typedef struct Graph {
+    const Net *net;
+    const FloatModel *model;
+    Node *nodes;
+    int count, output;
+    bool full_precision;
+    float *packed;       /* weights */
+    float *a, *b;        /* (channels) of the endings, from the model's statistics and biases */
+    const float **gamma, **beta; /* (nodes) */
+    size_t packed_floats, run_floats, scratch_floats, block_floats;
+    int channels;
+    /* The layout of one piece's gradient: weights, then two floats a channel (bias or beta, then
+     * gamma), then two a node (step, zero point). */
+    size_t gradient_channels, gradient_nodes, gradient_floats;
+} Graph;
+/* The model is read now; for training, transposed weights are packed too. */
+Graph *graph_new(Arena *arena, const FloatModel *model, bool full_precision, bool training);
+/* Where element (o, tap, c) of an operator's weights is in the packed (depth, lanes). */
+size_t graph_packed_index(const Node *node, const Node *from, int o, int tap, int c);
+
+/* ---- run.c, forward.c, backward.c ------------------------------------------------------------ */
+
+/* A piece on its way. Memory is one block that grows to the largest graph met. */
+typedef struct Run {
+    const Graph *graph;
+    int images;
+    bool batch_statistics; /* of the piece; else those of the model */
+    float *memory;
+    size_t memory_floats;
+    float *scratch[3]; /* fetched inputs, their windows, gradients of y */
+    float *a, *b, *mean, *inverse, *variance, *c, *d; /* (channels) */
+    float *pivot;
+    double *sum, *square;
+    float *step, *zero; /* (nodes) */
+    bool *written;      /* (nodes) g holds something */
+    char *tables;
+    size_t table_bytes;
+} Run;
+void run_begin(Run *run, const Graph *graph, int images, bool batch_statistics);
+void run_free(Run *run);
+float *run_input(Run *run); /* (images, height, width, lanes) of node 0, to be filled */
+Ending run_ending(const Run *run, int node);
+void run_forward(Run *run);
+/* (images, lanes) of the network's result, and where its gradient is expected. */
+const float *run_result(Run *run);
+float *run_result_gradient(Run *run);
+/* Sets gradient (graph->gradient_floats). */
+void run_backward(Run *run, float *gradient);
+/* Fetches z of images [first, first + count) of a node; may return y itself. */
+const float *run_read(Run *run, int node, int first, int count, float *scratch);
+/* The same with the borders that `reader` needs, into scratch. */
+void run_read_padded(Run *run, const Node *reader, int first, int count, float *scratch);
+
+/* ---- window.c -------------------------------------------------------------------------------- */
+
+/* Windows of padded images as rows of a matrix, and back (adding). */
+void windows_gather(const Node *node, int lanes, int count, const float *padded, float *rows);
+void windows_scatter(const Node *node, int lanes, int count, const float *rows, float *padded);
+void pool_forward(const Node *node, const Node *from, int count, const float *x, float *y);
+void pool_backward(const Node *node, const Node *from, int count, const float *x, const float *y,
+                   const float *dy, bool add, float *dx);
+
+/* ---- loss.c ---------------------------------------------------------------------------------- */
+
+/* Softmax cross entropy of one row of logits against target probabilities; gradient is scaled. */
+void softmax(const float *logit, int classes, float *probability);
+float cross_entropy(const float *logit, const float *target, int classes, float scale,
+                    float *gradient);
+
+/* ---- supernet.c ------------------------------------------------------------------------------ */
+
+/* Where a site's parameters are among a supernet's. */
+typedef struct Slots {
+    size_t weight; /* (out, kernel_h, kernel_w, in); batch norm: gamma */
+    size_t bias;   /* (out); batch norm: beta */
+    size_t step;   /* (formats, out); 0: not known yet */
+} Slots;
+
+struct Supernet {
+    const Space *space;
+    const Task *task;
+    /* Weights that decay, then biases and norms, then what quantisers learn. */
+    size_t count, decayed, quantising;
+    size_t quantisers; /* (operators, formats): step and zero point */
+    float *value, *momentum;
+    Slots *slots; /* (sites) */
+    /* The run of training that it is in or has finished. */
+    Key run;
+    int64_t step;
+    double loss;             /* of the first member, summed over the epoch so far */
+    int64_t correct, seen;   /* likewise */
+};
+size_t quantiser_slot(const Supernet *supernet, int origin, Format format);
+
+/* ---- slice.c --------------------------------------------------------------------------------- */
+
+/* A member cut out of its supernet, ready to run. Everything is in the arena. */
+typedef struct Member {
+    Arena *arena;
+    Net net;
+    bool full_precision;
+    FloatModel model;
+    Graph *graph;
+} Member;
+/* The weights of a member; batch norms have no statistics yet. */
+void member_cut(const Supernet *supernet, const Net *net, bool full_precision, Arena *arena,
+                FloatModel *model);
+/* Gives quantisers that have no step yet one: weights from the site's weights. */
+void weight_steps_begin(Supernet *supernet, const Net *net);
+/* Adds a member's gradient, laid out as its graph's, to that of the supernet. It is used up. */
+void member_gradient(const Supernet *supernet, const Member *member, float *gradient, float *sum);
+
+/* ---- descent.c --------------------------------------------------------------------------------- */
+
+/* One step of stochastic gradient descent with Nesterov momentum. */
+void descend(Supernet *supernet, const float *gradient, double rate, double momentum, double decay);
+double rate_at(const TrainPlan *plan, int64_t step, int64_t steps);
+
+/* ---- sandwich.c -------------------------------------------------------------------------------- */
+
+/* The genes of member `number` of a step: 0 is the largest, 1 the smallest, the others random; in
+ * canonical form and legal. */
+void sandwich_genes(const Space *space, uint64_t seed, int64_t step, int number, Gene *gene);
+
+#endif
