@@ -1,0 +1,177 @@
+/* codegen: Model -> Program -> C. Fuse, pack, plan memory, lower to kernel calls, print. A Program is
+ * complete before anything is printed: emitters decide nothing.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#ifndef CODEGEN_H
+#define CODEGEN_H
+
+#include "net/net.h"
+
+/* ---- fuse.c: which layers one kernel computes -------------------------------------------------- */
+
+/* A layer and the clamps (relu, relu6) that follow it as only readers. */
+typedef struct Fused {
+    int layer, tail;   /* the layer that computes; the last clamp fused into it, or the same */
+    int32_t low, high; /* all clamps together */
+} Fused;
+/* In order of execution, without layers that the output does not need. Returns their number. */
+int fuse_layers(Arena *arena, const Model *model, Fused **fused);
+
+/* ---- lower.c: Model -> steps ------------------------------------------------------------------- */
+
+/* What a kernel function is compiled for: everything else is an argument. Two steps with equal
+ * kernels share one function. */
+typedef struct Kernel {
+    OpKind kind;
+    Format weights, in, out; /* weights: I8 where there are none */
+    Format in2;              /* second operand of an add; else equal to `in` */
+    bool pointwise;          /* conv of kernel 1, stride 1, ungrouped, from whole bytes */
+    int accumulator_bits;
+} Kernel;
+Str kernel_print(Arena *arena, Kernel kernel); /* "conv i4 i8 i8": stable, used in tables */
+bool kernel_equal(Kernel a, Kernel b);
+
+/* A buffer of the arena; alive from step `first` to step `last`. */
+typedef struct Buffer {
+    int64_t bytes;
+    int first, last;
+    int64_t offset;  /* set by plan */
+    int same_as;     /* begins where this earlier buffer does, on its bytes (in-place), or -1 */
+} Buffer;
+
+typedef struct Step {
+    Kernel kernel;
+    int layer;               /* the last of the layers fused into it: the one whose output it writes */
+    int inputs, input[2];    /* buffers; -1: the caller's input */
+    int output;              /* buffer; -1: the caller's output */
+    int scratch;             /* buffer, or -1 */
+    int64_t scratch_bytes;   /* from the function that prints the kernel's loops */
+    Shape in_shape, out_shape;
+    int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w; /* pad: before the first */
+    int groups;
+    int32_t in_zero, in_zero2, out_zero, low, high, shift; /* low, high: after fused clamps */
+    const Layer *from;       /* constants: weight, bias, multiplier */
+    Str packed;              /* weights as stored (codegen's layout); empty without constants */
+    int64_t *bias;           /* -z_x * sum(w) folded in; NULL without constants */
+    int64_t weight_bytes, constant_bytes; /* packed weights; biases, multipliers, descriptors */
+    int64_t macs;
+    Span span;
+} Step;
+
+typedef struct Program {
+    Str name;
+    const Model *model; /* the caller's: outlives the program */
+    Step *steps;
+    int count;
+    Kernel *kernels; /* distinct, in order of first use */
+    int kernel_count;
+    Buffer *buffers;
+    int buffer_count;
+    int64_t arena_bytes, bound_bytes; /* planned; proven lower bound (equal: optimal) */
+    int64_t weight_bytes, constant_bytes;
+    Shape in_shape, out_shape;
+    Format in_format, out_format;
+    double out_scale;
+    int out_zero;
+} Program;
+
+/* Lowers a model; one from model_build (no constants) gives the same sizes and plan as the full one.
+ * False with *span and *why where the target cannot compute something. */
+bool program_build(Arena *arena, const Model *model, const Target *target, Program *program,
+                   Span *span, Str *why);
+void program_print(const Program *program, Text *text); /* --emit=plan */
+const char *program_check(const Program *program);      /* plan overlaps, orders, sizes; NULL: sound */
+/* A step's identity for cost tables: kernel and all arguments that its time depends on. */
+Str step_key(Arena *arena, const Step *step);
+/* Trip counts that its time is made of, for fitted models: see lower.c. */
+enum { STEP_FEATURES = 6 };
+extern const char *const step_feature_names[STEP_FEATURES];
+void step_features(const Step *step, double feature[STEP_FEATURES]);
+/* Height, width and channels of a tensor of any rank; missing ones are 1. */
+typedef struct Extent {
+    int h, w, c;
+} Extent;
+Extent extent_of(Shape shape);
+int64_t tensor_bytes(Shape shape, Format format); /* as stored: pixels padded to a byte */
+
+/* ---- plan.c: memory ----------------------------------------------------------------------------- */
+
+/* Sets offsets; returns the bytes needed. Several greedy orders, then branch and bound until the bound
+ * (the largest sum of live bytes) is met or `nodes` are spent. Deterministic. */
+int64_t plan_memory(Arena *arena, Buffer *buffers, int count, int64_t alignment, int64_t nodes,
+                    int64_t *bound);
+
+/* ---- pack.c --------------------------------------------------------------------------------------- */
+
+/* Codes to stored bytes: `rows` rows of `row` codes, little-endian bits, each row padded to a byte. */
+void pack_rows(const int16_t *codes, int rows, int row, Format format, uint8_t *bytes);
+void unpack_rows(const uint8_t *bytes, int rows, int row, Format format, int16_t *codes);
+
+/* The stored weights of a layer, in the layout that kernels.c reads; see the table there. */
+Str pack_layer(Arena *arena, const Layer *layer);
+int64_t packed_bytes(const Layer *layer);
+
+/* ---- kernels.c: the kernels as C, and what each needs ------------------------------------------- */
+
+/* One member of a step's descriptor: a name of the kernel's struct and its value. */
+typedef struct Member {
+    const char *name;
+    int bytes;
+    int64_t value;
+} Member;
+enum { MAX_MEMBERS = 40 };
+typedef struct Descriptor {
+    const char *type;  /* of the struct, without prefix */
+    bool weighted;     /* begins with pointers to weights, biases and multipliers */
+    bool requantises;  /* has a member `to` of the output's constants */
+    Member member[MAX_MEMBERS];
+    int count;
+} Descriptor;
+void descriptor_of(const Step *step, Descriptor *descriptor);
+int64_t descriptor_bytes(const Descriptor *descriptor); /* on a 32-bit target */
+/* The scratch that the kernel's loops use, beside the loops. */
+int64_t kernel_scratch_bytes(const Step *step);
+bool kernel_has_scratch(Kernel kernel);
+Str kernel_function(Arena *arena, Str prefix, Kernel kernel); /* its C name */
+/* Everything that the kernels stand on (types, helpers), then the kernels; text is C99. */
+void kernels_print(Text *text, Str prefix, const Kernel *kernels, int count);
+/* The elements of a tensor and of a weight array in C: "int8_t". */
+const char *format_c_type(Format format);
+Str capitals(Arena *arena, Str s);
+
+/* ---- emit_c.c: Program -> C99 ------------------------------------------------------------------------ */
+
+typedef struct EmitOptions {
+    Str prefix;        /* of every symbol; "" gives "net" */
+    Str comment;       /* first lines of each file: what made it, from which spec; no times, no paths */
+    const Str *labels; /* class names, or NULL */
+    int label_count;
+    double input_scale;
+    int input_zero;
+    int vectors;              /* golden vectors of the self-test */
+    const uint8_t *vector_in; /* (vectors, input bytes) */
+    const uint8_t *vector_out; /* (vectors, output bytes) */
+    Str facts;                /* JSON members that the report adds (metrics of the search); may be "" */
+} EmitOptions;
+
+typedef struct EmitFile {
+    Str name; /* "tiny.c", "tiny.h", "tiny_weights.c", "tiny_test.c", "tiny_report.json", "tiny.cmake" */
+    Str text;
+} EmitFile;
+/* `static const struct PREFIX_conv NAME_3 = {...};` whose weights are the arrays named so. */
+void descriptor_print(Text *text, Str name, Str prefix, const Step *step, int index, Str weight,
+                      Str bias, Str multiplier);
+/* The files of a program: the same bytes for the same program. All in the arena. */
+EmitFile *emit_c(Arena *arena, const Program *program, const EmitOptions *options, int *count);
+
+/* ---- emit_profile.c: C for measuring --------------------------------------------------------------- */
+
+/* C that runs each of the steps given alone, for profiling (see device). Each step's function is
+ * `void PREFIX_step_N(uint8_t *arena)` with weights of constant pattern; the arena, aligned to 8
+ * bytes, has PREFIX_STEPS_ARENA_BYTES (a macro at the top), the largest step_arena_bytes. */
+Str emit_c_steps(Arena *arena, Str prefix, const Step *steps, int count);
+int64_t step_arena_bytes(const Step *step);
+/* Only the kernel's function, with external linkage: for measuring its code bytes. */
+Str emit_c_kernel(Arena *arena, Str prefix, Kernel kernel);
+
+#endif

@@ -1,0 +1,505 @@
+/* Program -> the files of a C99 library: code, header, weights, self-test, report, CMake target. All was
+ * decided before; this prints.
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "codegen/codegen.h"
+
+#include <string.h>
+
+/* What the files of one program share. */
+typedef struct Emission {
+    Arena *arena;
+    const Program *program;
+    const EmitOptions *options;
+    Str prefix, capital;
+} Emission;
+
+/* ---- common parts ------------------------------------------------------------------------------------ */
+
+/* The options' comment cannot end the comment that it stands in. */
+static void print_comment_text(Text *text, Str comment) {
+    for (int i = 0; i < comment.length; i++) {
+        if (i == 0 || comment.at[i - 1] == '\n')
+            text_add(text, i ? " * " : "\n * ");
+        bool ends = comment.at[i] == '/' && i && comment.at[i - 1] == '*';
+        text_add(text, ends ? " %c" : "%c", comment.at[i]);
+    }
+}
+
+static Text file_begin(const Emission *e, const char *suffix, const char *what) {
+    Text text = text_new(e->arena);
+    text_add(&text, "/* %.*s%s: %s", STR_ARG(e->prefix), suffix, what);
+    print_comment_text(&text, e->options->comment);
+    text_add(&text, "\n * SPDX-License-Identifier: 0BSD */\n");
+    return text;
+}
+
+static EmitFile file_end(const Emission *e, const char *suffix, const Text *text) {
+    return (EmitFile){str_format(e->arena, "%.*s%s", STR_ARG(e->prefix), suffix),
+                      text_str(text)};
+}
+
+/* Adds the numbers of an array, so many to a line. */
+static void print_number(Text *text, int64_t index, int64_t value) {
+    text_add(text, index % 16 ? " %lld," : "\n    %lld,", (long long)value);
+}
+
+/* ---- weights -------------------------------------------------------------------------------------------- */
+
+static bool is_weighted(const Step *step) {
+    return operator_facts[step->kernel.kind].weights == WEIGHTED;
+}
+
+static const char *bias_type(const Step *step) {
+    return step->kernel.accumulator_bits == 64 ? "int64_t" : "int32_t";
+}
+
+static int64_t weight_count(const Step *step) {
+    return step->weight_bytes / (step->kernel.weights == FORMAT_I16 ? 2 : 1);
+}
+
+/* `const int8_t tiny_w3[72]`, and likewise the biases and multipliers of step 3. */
+static Str array_declaration(const Emission *e, const Step *step, int index, char array) {
+    const char *type = array == 'w'   ? format_c_type(step->kernel.weights)
+                       : array == 'b' ? bias_type(step)
+                                      : "int32_t";
+    int64_t count = array == 'w' ? weight_count(step) : step->from->out_channels;
+    return str_format(e->arena, "const %s %.*s_%c%d[%lld]", type, STR_ARG(e->prefix), array,
+                      index, (long long)count);
+}
+
+static int64_t weight_at(const Step *step, int64_t i) {
+    const uint8_t *bytes = (const uint8_t *)step->packed.at;
+    int16_t code = 0;
+    switch (step->kernel.weights) {
+    case FORMAT_I16:
+        unpack_rows(bytes + 2 * i, 1, 1, FORMAT_I16, &code);
+        return code;
+    case FORMAT_I8:
+        return (int8_t)bytes[i];
+    default:
+        return bytes[i];
+    }
+}
+
+static int64_t array_at(const Step *step, char array, int64_t i) {
+    return array == 'w'   ? weight_at(step, i)
+           : array == 'b' ? step->bias[i]
+                          : step->from->multiplier[i];
+}
+
+static void print_arrays(const Emission *e, Text *text, int index) {
+    const Step *step = &e->program->steps[index];
+    static const char arrays[] = "wbm";
+    for (int a = 0; a < 3; a++) {
+        Str declaration = array_declaration(e, step, index, arrays[a]);
+        int64_t count = arrays[a] == 'w' ? weight_count(step) : step->from->out_channels;
+        text_add(text, "extern %.*s;\n%.*s_WEIGHTS_SECTION %.*s_ALIGNED\n%.*s = {",
+                 STR_ARG(declaration), STR_ARG(e->capital), STR_ARG(e->capital),
+                 STR_ARG(declaration));
+        for (int64_t i = 0; i < count; i++)
+            print_number(text, i, array_at(step, arrays[a], i));
+        text_add(text, "\n};\n");
+    }
+}
+
+static EmitFile emit_weights(const Emission *e) {
+    Text text = file_begin(e, "_weights.c", "constants: packed weights, biases, multipliers");
+    Str m = e->capital;
+    text_add(&text,
+             "#include <stdint.h>\n\n"
+             "/* Where the constants go: define it as a section attribute to choose. */\n"
+             "#ifndef %.*s_WEIGHTS_SECTION\n#define %.*s_WEIGHTS_SECTION\n#endif\n"
+             "#if defined(__GNUC__)\n#define %.*s_ALIGNED __attribute__((aligned(4)))\n"
+             "#else\n#define %.*s_ALIGNED\n#endif\n",
+             STR_ARG(m), STR_ARG(m), STR_ARG(m), STR_ARG(m));
+    for (int i = 0; i < e->program->count; i++) {
+        const Step *step = &e->program->steps[i];
+        if (!is_weighted(step))
+            continue;
+        Str path = step->from->path;
+        text_add(&text, "\n/* %.*s, %s */\n", STR_ARG(path), format_name(step->kernel.weights));
+        print_arrays(e, &text, i);
+    }
+    return file_end(e, "_weights.c", &text);
+}
+
+/* ---- code ------------------------------------------------------------------------------------------------ */
+
+static const char *member_name(const Member *member, bool nested) {
+    return nested ? member->name + strlen("to.") : member->name;
+}
+
+void descriptor_print(Text *text, Str name, Str prefix, const Step *step, int index, Str weight,
+                      Str bias, Str multiplier) {
+    Descriptor d;
+    descriptor_of(step, &d);
+    text_add(text, "static const struct %.*s_%s %.*s_%d = {", STR_ARG(prefix), d.type,
+             STR_ARG(name), index);
+    if (d.weighted)
+        text_add(text, "\n    .weight = %.*s, .bias = %.*s, .multiplier = %.*s,",
+                 STR_ARG(weight), STR_ARG(bias), STR_ARG(multiplier));
+    bool nested = false;
+    for (int i = 0; i < d.count; i++) {
+        bool inner = !strncmp(d.member[i].name, "to.", 3);
+        if (inner && !nested)
+            text_add(text, "\n    .to = {");
+        if (!inner && nested)
+            text_add(text, "},");
+        const char *space = inner && !nested                   ? ""
+                            : !inner && (nested || i % 5 == 0) ? "\n    "
+                                                               : " ";
+        nested = inner;
+        text_add(text, "%s.%s = %lld,", space, member_name(&d.member[i], inner),
+                 (long long)d.member[i].value);
+    }
+    text_add(text, "\n};\n");
+}
+
+static Str place_text(const Emission *e, int buffer, const char *caller) {
+    if (buffer < 0)
+        return str_of(caller);
+    return str_format(e->arena, "at + %lld", (long long)e->program->buffers[buffer].offset);
+}
+
+static void print_call(const Emission *e, Text *text, int index) {
+    const Step *step = &e->program->steps[index];
+    Str kernel = kernel_function(e->arena, e->prefix, step->kernel);
+    text_add(text, "    %.*s(&%.*s_step_%d", STR_ARG(kernel), STR_ARG(e->prefix), index);
+    for (int k = 0; k < step->inputs; k++)
+        text_add(text, ", %.*s", STR_ARG(place_text(e, step->input[k], "input")));
+    text_add(text, ", %.*s", STR_ARG(place_text(e, step->output, "output")));
+    if (kernel_has_scratch(step->kernel))
+        text_add(text, ", %.*s", STR_ARG(place_text(e, step->scratch, "")));
+    text_add(text, ");\n");
+}
+
+/* Packed pixels of an odd number of channels end in four bits that no kernel writes. */
+static void print_tidying(const Emission *e, Text *text) {
+    const Program *p = e->program;
+    if (p->out_format != FORMAT_I4 || shape_channels(p->out_shape) % 2 == 0)
+        return;
+    int64_t row = format_row_bytes(p->out_format, shape_channels(p->out_shape));
+    text_add(text,
+             "    for (i = %lld; i < %lld; i += %lld)\n"
+             "        output[i] = (uint8_t)(output[i] & 15);\n",
+             (long long)row - 1, (long long)tensor_bytes(p->out_shape, p->out_format),
+             (long long)row);
+}
+
+static Str run_declaration(const Emission *e) {
+    return str_format(e->arena, "int %.*s_run(const %s *input, %s *output, void *arena)",
+                      STR_ARG(e->prefix), format_c_type(e->program->in_format),
+                      format_c_type(e->program->out_format));
+}
+
+static void print_run(const Emission *e, Text *text) {
+    const Program *p = e->program;
+    bool tidies = p->out_format == FORMAT_I4 && shape_channels(p->out_shape) % 2;
+    text_add(text, "%.*s\n{\n    uint8_t *at = arena;\n", STR_ARG(run_declaration(e)));
+    if (tidies)
+        text_add(text, "    int32_t i;\n");
+    if (p->buffer_count == 0)
+        text_add(text, "    (void)at;\n");
+    for (int i = 0; i < p->count; i++)
+        print_call(e, text, i);
+    print_tidying(e, text);
+    text_add(text, "    return 0;\n}\n");
+}
+
+/* The arena's end, said a second time by what lies there. */
+static void print_assertions(const Emission *e, Text *text) {
+    const Program *p = e->program;
+    for (int b = 0; b < p->buffer_count; b++) {
+        const Buffer *buffer = &p->buffers[b];
+        if (buffer->offset + buffer->bytes < p->arena_bytes)
+            continue;
+        text_add(text,
+                 "typedef char %.*s_arena_is_large_enough"
+                 "[%.*s_ARENA_BYTES >= %lld + %lld ? 1 : -1];\n\n",
+                 STR_ARG(e->prefix), STR_ARG(e->capital), (long long)buffer->offset,
+                 (long long)buffer->bytes);
+        return;
+    }
+}
+
+static void print_descriptors(const Emission *e, Text *text) {
+    for (int i = 0; i < e->program->count; i++) {
+        const Step *step = &e->program->steps[i];
+        Str name[3] = {STR(""), STR(""), STR("")};
+        text_add(text, "/* %.*s */\n", STR_ARG(e->program->model->layers[step->layer].path));
+        for (int a = 0; a < 3 && is_weighted(step); a++) {
+            name[a] = str_format(e->arena, "%.*s_%c%d", STR_ARG(e->prefix), "wbm"[a], i);
+            text_add(text, "extern %.*s;\n", STR_ARG(array_declaration(e, step, i, "wbm"[a])));
+        }
+        Str step_name = str_format(e->arena, "%.*s_step", STR_ARG(e->prefix));
+        descriptor_print(text, step_name, e->prefix, step, i, name[0], name[1], name[2]);
+        text_add(text, "\n");
+    }
+}
+
+static EmitFile emit_code(const Emission *e) {
+    Text text = file_begin(e, ".c", "kernels and the order of their calls");
+    text_add(&text, "#include \"%.*s.h\"\n\n", STR_ARG(e->prefix));
+    kernels_print(&text, e->prefix, e->program->kernels, e->program->kernel_count);
+    print_descriptors(e, &text);
+    print_assertions(e, &text);
+    print_run(e, &text);
+    return file_end(e, ".c", &text);
+}
+
+/* ---- header ---------------------------------------------------------------------------------------------- */
+
+static void print_macro(const Emission *e, Text *text, const char *name, int64_t value) {
+    text_add(text, "#define %.*s_%s %lld\n", STR_ARG(e->capital), name, (long long)value);
+}
+
+/* Shape, bytes and the meaning of codes: value = (code - ZERO) * SCALE. */
+static void print_tensor(const Emission *e, Text *text, const char *which, Shape shape,
+                         Format format, double scale, int zero) {
+    Str m = str_format(e->arena, "%.*s_%s", STR_ARG(e->capital), which);
+    Extent extent = extent_of(shape);
+    text_add(text,
+             "\n#define %.*s_HEIGHT %d\n#define %.*s_WIDTH %d\n#define %.*s_CHANNELS %d\n",
+             STR_ARG(m), extent.h, STR_ARG(m), extent.w, STR_ARG(m), extent.c);
+    text_add(text, "#define %.*s_ELEMENTS %lld\n#define %.*s_BYTES %lld\n", STR_ARG(m),
+             (long long)shape_elements(shape), STR_ARG(m),
+             (long long)tensor_bytes(shape, format));
+    text_add(text, "#define %.*s_SCALE %.17g\n#define %.*s_ZERO %d\n", STR_ARG(m), scale,
+             STR_ARG(m), zero);
+}
+
+/* A C string; bytes that not every compiler reads alike are escaped. */
+static void print_c_string(Text *text, Str s) {
+    text_add(text, "\"");
+    for (int i = 0; i < s.length; i++) {
+        unsigned char c = (unsigned char)s.at[i];
+        bool plain = c >= ' ' && c < 127 && c != '"' && c != '\\' && c != '?';
+        text_add(text, plain ? "%c" : "\\%03o", c);
+    }
+    text_add(text, "\"");
+}
+
+static void print_classes(const Emission *e, Text *text) {
+    const EmitOptions *o = e->options;
+    if (!o->label_count)
+        return;
+    text_add(text, "\n");
+    print_macro(e, text, "CLASSES", o->label_count);
+    text_add(text, "#define %.*s_CLASS_NAMES { ", STR_ARG(e->capital));
+    for (int i = 0; i < o->label_count; i++) {
+        text_add(text, i ? ", " : "");
+        print_c_string(text, o->labels[i]);
+    }
+    text_add(text, " }\n");
+}
+
+static EmitFile emit_header(const Emission *e) {
+    const Program *p = e->program;
+    Text text = file_begin(e, ".h", "how to call it");
+    Str m = e->capital;
+    text_add(&text, "#ifndef %.*s_H\n#define %.*s_H\n\n#include <stdint.h>\n\n", STR_ARG(m),
+             STR_ARG(m));
+    text_add(&text, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
+    print_macro(e, &text, "ARITHMETIC_VERSION", ARITHMETIC_VERSION);
+    print_macro(e, &text, "ARENA_BYTES", max_i64(p->arena_bytes, 4));
+    print_macro(e, &text, "ARENA_ALIGNMENT", 4);
+    print_tensor(e, &text, "INPUT", p->in_shape, p->in_format, e->options->input_scale,
+                 e->options->input_zero);
+    print_tensor(e, &text, "OUTPUT", p->out_shape, p->out_format, p->out_scale, p->out_zero);
+    print_classes(e, &text);
+    text_add(
+        &text,
+        "\n/* Runs the network on one input; codes mean (code - ZERO) * SCALE, in the order "
+        "height,\n"
+        " * width, channel. The arena is any memory of %.*s_ARENA_BYTES at a multiple of\n"
+        " * %.*s_ARENA_ALIGNMENT; nothing in it matters before or after, so that calls with\n"
+        " * different arenas may run at once. Input and output lie outside it. Returns 0. */\n"
+        "%.*s;\n\n",
+        STR_ARG(m), STR_ARG(m), STR_ARG(run_declaration(e)));
+    text_add(&text,
+             "/* Runs the golden vectors of %.*s_test.c; returns how many outputs differ. */\n"
+             "int %.*s_self_test(void *arena);\n\n",
+             STR_ARG(e->prefix), STR_ARG(e->prefix));
+    text_add(&text, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
+    return file_end(e, ".h", &text);
+}
+
+/* ---- self-test ---------------------------------------------------------------------------------------------- */
+
+/* The vectors as elements of the tensor's C type, since int16_t must not depend on byte order. */
+static void print_vectors(const Emission *e, Text *text, const char *name, Format format,
+                          int64_t bytes, const uint8_t *vectors) {
+    int64_t elements = format == FORMAT_I16 ? bytes / 2 : bytes;
+    int count = e->options->vectors;
+    text_add(text, "static const %s %.*s_%s[%d][%lld] = {\n", format_c_type(format),
+             STR_ARG(e->prefix), name, count, (long long)elements);
+    for (int v = 0; v < count; v++) {
+        text_add(text, "    {");
+        for (int64_t i = 0; i < elements; i++) {
+            int64_t at = v * elements + i;
+            int16_t wide = 0;
+            if (format == FORMAT_I16)
+                memcpy(&wide, vectors + 2 * at, 2);
+            print_number(text, i,
+                         format == FORMAT_I16  ? wide
+                         : format == FORMAT_I8 ? (int8_t)vectors[at]
+                                               : vectors[at]);
+        }
+        text_add(text, "\n    },\n");
+    }
+    text_add(text, "};\n\n");
+}
+
+static EmitFile emit_test(const Emission *e) {
+    const Program *p = e->program;
+    Text text = file_begin(e, "_test.c", "golden vectors");
+    Str m = e->capital, n = e->prefix;
+    int count = e->options->vectors;
+    int64_t out_bytes = tensor_bytes(p->out_shape, p->out_format);
+    text_add(&text, "#include \"%.*s.h\"\n\n", STR_ARG(n));
+    if (count) {
+        print_vectors(e, &text, "inputs", p->in_format, tensor_bytes(p->in_shape, p->in_format),
+                      e->options->vector_in);
+        print_vectors(e, &text, "outputs", p->out_format, out_bytes, e->options->vector_out);
+    }
+    text_add(&text, "int %.*s_self_test(void *arena)\n{\n    int failures = 0;\n", STR_ARG(n));
+    if (count)
+        text_add(&text,
+                 "    %s output[%lld];\n"
+                 "    int32_t v, i;\n"
+                 "    for (v = 0; v < %d; v++) {\n"
+                 "        int32_t differs = 0;\n"
+                 "        %.*s_run(%.*s_inputs[v], output, arena);\n"
+                 "        for (i = 0; i < %lld; i++)\n"
+                 "            differs |= output[i] != %.*s_outputs[v][i];\n"
+                 "        failures += differs;\n"
+                 "    }\n",
+                 format_c_type(p->out_format),
+                 (long long)(p->out_format == FORMAT_I16 ? out_bytes / 2 : out_bytes), count,
+                 STR_ARG(n), STR_ARG(n),
+                 (long long)(p->out_format == FORMAT_I16 ? out_bytes / 2 : out_bytes),
+                 STR_ARG(n));
+    else
+        text_add(&text, "    (void)arena;\n");
+    text_add(&text,
+             "    return failures;\n}\n\n"
+             "/* For a machine with an operating system: cc -D%.*s_TEST_MAIN %.*s*.c */\n"
+             "#ifdef %.*s_TEST_MAIN\n#include <stdio.h>\n\n"
+             "static uint32_t %.*s_arena[(%.*s_ARENA_BYTES + 3) / 4];\n\n"
+             "int main(void)\n{\n"
+             "    const int failures = %.*s_self_test(%.*s_arena);\n"
+             "    printf(\"%.*s: %%d of %%d vectors equal\\n\", %d - failures, %d);\n"
+             "    return failures != 0;\n}\n#endif\n",
+             STR_ARG(m), STR_ARG(n), STR_ARG(m), STR_ARG(n), STR_ARG(m), STR_ARG(n), STR_ARG(n),
+             STR_ARG(n), count, count);
+    return file_end(e, "_test.c", &text);
+}
+
+/* ---- report ------------------------------------------------------------------------------------------------- */
+
+static void print_member_string(Text *text, const char *name, Str value) {
+    text_add(text, "\"%s\": ", name);
+    json_add_string(text, value);
+}
+
+static void print_shape(Text *text, const char *name, Shape shape) {
+    text_add(text, ", \"%s\": [", name);
+    for (int d = 0; d < shape.rank; d++)
+        text_add(text, d ? ", %d" : "%d", shape.dim[d]);
+    text_add(text, "]");
+}
+
+/* Bytes of the arena in use while a step runs. */
+static int64_t live_bytes(const Program *program, int step) {
+    int64_t bytes = 0;
+    for (int b = 0; b < program->buffer_count; b++) {
+        const Buffer *at = &program->buffers[b];
+        bool covered = at->same_as >= 0 && program->buffers[at->same_as].last >= step;
+        if (at->first <= step && step <= at->last && !covered)
+            bytes += at->bytes;
+    }
+    return bytes;
+}
+
+static void print_buffer(Text *text, const Program *program, const char *name, int buffer) {
+    if (buffer < 0)
+        return;
+    const Buffer *at = &program->buffers[buffer];
+    text_add(text, ", \"%s\": {\"offset\": %lld, \"bytes\": %lld}", name, (long long)at->offset,
+             (long long)at->bytes);
+}
+
+static void report_step(const Emission *e, Text *text, int index) {
+    const Step *step = &e->program->steps[index];
+    text_add(text, "%s\n    {", index ? "," : "");
+    print_member_string(text, "layer", e->program->model->layers[step->layer].path);
+    text_add(text, ", ");
+    print_member_string(text, "kernel", kernel_print(e->arena, step->kernel));
+    print_shape(text, "in", step->in_shape);
+    print_shape(text, "out", step->out_shape);
+    text_add(text, ", \"in_bits\": %d, \"out_bits\": %d", format_bits(step->kernel.in),
+             format_bits(step->kernel.out));
+    if (is_weighted(step))
+        text_add(text, ", \"weight_bits\": %d", format_bits(step->kernel.weights));
+    text_add(text, ", \"macs\": %lld, \"weight_bytes\": %lld, \"constant_bytes\": %lld",
+             (long long)step->macs, (long long)step->weight_bytes,
+             (long long)step->constant_bytes);
+    text_add(text, ", \"live_bytes\": %lld", (long long)live_bytes(e->program, index));
+    print_buffer(text, e->program, "output", step->output);
+    print_buffer(text, e->program, "scratch", step->scratch);
+    text_add(text, "}");
+}
+
+static int64_t program_macs(const Program *program) {
+    int64_t macs = 0;
+    for (int i = 0; i < program->count; i++)
+        macs += program->steps[i].macs;
+    return macs;
+}
+
+static EmitFile emit_report(const Emission *e) {
+    const Program *p = e->program;
+    Text text = text_new(e->arena);
+    text_add(&text, "{\n  ");
+    print_member_string(&text, "network", p->name);
+    text_add(&text, ",\n  ");
+    print_member_string(&text, "prefix", e->prefix);
+    text_add(&text, ",\n  \"arithmetic\": %d,\n", ARITHMETIC_VERSION);
+    text_add(&text, "  \"arena_bytes\": %lld,\n  \"arena_bound_bytes\": %lld,\n",
+             (long long)p->arena_bytes, (long long)p->bound_bytes);
+    text_add(
+        &text, "  \"weight_bytes\": %lld,\n  \"constant_bytes\": %lld,\n  \"macs\": %lld,\n",
+        (long long)p->weight_bytes, (long long)p->constant_bytes, (long long)program_macs(p));
+    if (e->options->facts.length)
+        text_add(&text, "  %.*s,\n", STR_ARG(e->options->facts));
+    text_add(&text, "  \"steps\": [");
+    for (int i = 0; i < p->count; i++)
+        report_step(e, &text, i);
+    text_add(&text, "\n  ]\n}\n");
+    return file_end(e, "_report.json", &text);
+}
+
+/* ---- CMake ---------------------------------------------------------------------------------------------------- */
+
+static EmitFile emit_cmake(const Emission *e) {
+    Text text = text_new(e->arena);
+    Str n = e->prefix;
+    text_add(&text,
+             "# SPDX-License-Identifier: 0BSD\n"
+             "add_library(%.*s STATIC\n"
+             "    ${CMAKE_CURRENT_LIST_DIR}/%.*s.c\n"
+             "    ${CMAKE_CURRENT_LIST_DIR}/%.*s_weights.c)\n"
+             "target_include_directories(%.*s PUBLIC ${CMAKE_CURRENT_LIST_DIR})\n"
+             "set_target_properties(%.*s PROPERTIES C_STANDARD 99 C_STANDARD_REQUIRED ON)\n",
+             STR_ARG(n), STR_ARG(n), STR_ARG(n), STR_ARG(n), STR_ARG(n));
+    return file_end(e, ".cmake", &text);
+}
+
+EmitFile *emit_c(Arena *arena, const Program *program, const EmitOptions *options, int *count) {
+    Str prefix = options->prefix.length ? options->prefix : STR("net");
+    Emission e = {arena, program, options, prefix, capitals(arena, prefix)};
+    EmitFile files[] = {emit_code(&e), emit_header(&e), emit_weights(&e),
+                        emit_test(&e), emit_report(&e), emit_cmake(&e)};
+    *count = COUNT(files);
+    return arena_copy(arena, files, sizeof files);
+}

@@ -1,0 +1,222 @@
+/* Programs, printed and checked; what identifies a step for a cost table, and what its time is made of.
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "codegen/codegen.h"
+
+/* ---- printing -------------------------------------------------------------------------------------- */
+
+static void print_place(Text *text, const Program *program, int buffer, const char *caller) {
+    if (buffer < 0)
+        text_add(text, " %s", caller);
+    else
+        text_add(text, " @%lld", (long long)program->buffers[buffer].offset);
+}
+
+static void print_step(Text *text, const Program *program, int index) {
+    const Step *step = &program->steps[index];
+    Arena *arena = text->arena;
+    Str kernel = kernel_print(arena, step->kernel);
+    Str in = shape_print(arena, step->in_shape), out = shape_print(arena, step->out_shape);
+    text_add(text, "%3d  %-26.*s %.*s -> %.*s ", index, STR_ARG(kernel), STR_ARG(in),
+             STR_ARG(out));
+    for (int k = 0; k < step->inputs; k++)
+        print_place(text, program, step->input[k], "input");
+    text_add(text, " ->");
+    print_place(text, program, step->output, "output");
+    if (step->scratch >= 0) {
+        text_add(text, ", scratch");
+        print_place(text, program, step->scratch, "");
+    }
+    Str path = program->model->layers[step->layer].path;
+    text_add(text, "; weights %lld, macs %lld; %.*s\n", (long long)step->weight_bytes,
+             (long long)step->macs, STR_ARG(path));
+}
+
+void program_print(const Program *program, Text *text) {
+    text_add(text,
+             "plan of %.*s: arena %lld bytes (at least %lld), weights %lld, constants %lld\n",
+             STR_ARG(program->name), (long long)program->arena_bytes,
+             (long long)program->bound_bytes, (long long)program->weight_bytes,
+             (long long)program->constant_bytes);
+    for (int i = 0; i < program->count; i++)
+        print_step(text, program, i);
+}
+
+/* ---- checking -------------------------------------------------------------------------------------- */
+
+static bool buffers_meet(const Buffer *a, const Buffer *b) {
+    return a->bytes && b->bytes && a->first <= b->last && b->first <= a->last &&
+           a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
+}
+
+/* Whether b is written in place of a, directly or through others. */
+static bool is_in_place(const Program *program, int a, int b) {
+    for (int at = b; at >= 0; at = program->buffers[at].same_as)
+        if (at == a)
+            return true;
+    return false;
+}
+
+static const char *plan_fault(const Program *program) {
+    for (int b = 0; b < program->buffer_count; b++) {
+        const Buffer *buffer = &program->buffers[b];
+        if (buffer->offset < 0 || buffer->offset + buffer->bytes > program->arena_bytes)
+            return "a buffer outside the arena";
+        if (buffer->same_as >= b)
+            return "a buffer in place of a later one";
+        if (buffer->same_as >= 0 && buffer->offset != program->buffers[buffer->same_as].offset)
+            return "a buffer that is not where it should overwrite another";
+        for (int a = 0; a < b; a++)
+            if (buffers_meet(&program->buffers[a], buffer) && !is_in_place(program, a, b))
+                return "two buffers that overlap while both are alive";
+    }
+    return NULL;
+}
+
+static bool buffer_alive(const Program *program, int buffer, int step, int64_t bytes) {
+    if (buffer < -1 || buffer >= program->buffer_count)
+        return false;
+    if (buffer == -1)
+        return true;
+    const Buffer *at = &program->buffers[buffer];
+    return at->first <= step && step <= at->last && at->bytes >= bytes;
+}
+
+static const char *step_fault(const Program *program, int index) {
+    const Step *step = &program->steps[index];
+    Format in[2] = {step->kernel.in, step->kernel.in2};
+    for (int k = 0; k < step->inputs; k++)
+        if (!buffer_alive(program, step->input[k], index, tensor_bytes(step->in_shape, in[k])))
+            return "a step that reads a buffer which is not alive, or too small";
+    if (!buffer_alive(program, step->output, index,
+                      tensor_bytes(step->out_shape, step->kernel.out)))
+        return "a step that writes a buffer which is not alive, or too small";
+    if (!buffer_alive(program, step->scratch, index, step->scratch_bytes) ||
+        (step->scratch < 0) != (step->scratch_bytes == 0))
+        return "a step without its scratch";
+    bool known = false;
+    for (int i = 0; i < program->kernel_count; i++)
+        known |= kernel_equal(program->kernels[i], step->kernel);
+    return known ? NULL : "a step whose kernel is not among the program's";
+}
+
+const char *program_check(const Program *program) {
+    const char *fault = plan_fault(program);
+    for (int i = 0; i < program->count && !fault; i++)
+        fault = step_fault(program, i);
+    if (!fault && program->arena_bytes < program->bound_bytes)
+        fault = "an arena below its lower bound";
+    return fault;
+}
+
+/* ---- what a step costs ------------------------------------------------------------------------------ */
+
+Str step_key(Arena *arena, const Step *step) {
+    Text text = text_new(arena);
+    Extent in = extent_of(step->in_shape), out = extent_of(step->out_shape);
+    text_add_str(&text, kernel_print(arena, step->kernel));
+    switch (step->kernel.kind) {
+    case OP_CONV:
+        if (step->kernel.pointwise) {
+            text_add(&text, " %d:%d>%d", in.h * in.w, in.c, out.c);
+            break;
+        }
+        /* fall through */
+    case OP_DEPTHWISE:
+    case OP_MAX_POOL:
+    case OP_AVERAGE_POOL:
+        text_add(&text, " %dx%dx%d>%dx%dx%d k%dx%d s%dx%d p%dx%d g%d", in.h, in.w, in.c, out.h,
+                 out.w, out.c, step->kernel_h, step->kernel_w, step->stride_h, step->stride_w,
+                 step->pad_h, step->pad_w, step->groups);
+        break;
+    default:
+        text_add(&text, " %d:%d>%d", in.h * in.w, in.c, out.c);
+    }
+    return text_str(&text);
+}
+
+const char *const step_feature_names[STEP_FEATURES] = {
+    "call",     /* 1 */
+    "products", /* passes of the innermost loop, times what one pass computes */
+    "passes",   /* times that the innermost loop is entered */
+    "outputs",  /* codes written */
+    "moved",    /* codes gathered, copied or filled */
+    "unpacked", /* weights unpacked */
+};
+enum { CALL, PRODUCTS, PASSES, OUTPUTS, MOVED, UNPACKED };
+
+/* Four channels at a time: the last pass of a group may hold fewer, and takes as long. */
+static void conv_features(const Step *step, double *feature) {
+    Extent out = extent_of(step->out_shape);
+    double pixels = (double)out.h * out.w, row = step->from->row;
+    double fours = step->groups * ((out.c / step->groups + 3) / 4);
+    bool packed = format_bits(step->kernel.weights) < 8;
+    feature[PASSES] = pixels * fours;
+    feature[PRODUCTS] = 4 * row * feature[PASSES];
+    feature[OUTPUTS] = 4 * feature[PASSES];
+    if (!step->kernel.pointwise)
+        feature[MOVED] = row * pixels * (packed ? fours : step->groups);
+    if (packed)
+        feature[UNPACKED] = row * out.c;
+}
+
+static void depthwise_features(const Step *step, double *feature) {
+    Extent in = extent_of(step->in_shape), out = extent_of(step->out_shape);
+    double fours = (double)out.c * out.h * ((out.w + 3) / 4);
+    feature[PASSES] = fours * step->kernel_h;
+    feature[PRODUCTS] = 4 * feature[PASSES] * step->kernel_w;
+    feature[OUTPUTS] = (double)out.c * out.h * out.w;
+    feature[MOVED] = (double)in.c * in.h * in.w;
+    if (format_bits(step->kernel.weights) < 8)
+        feature[UNPACKED] = (double)out.c * step->kernel_h * step->kernel_w;
+}
+
+static void dense_features(const Step *step, double *feature) {
+    feature[PASSES] = (double)step->from->out_channels * shape_pixels(step->in_shape);
+    feature[OUTPUTS] = step->from->out_channels;
+    feature[PRODUCTS] = feature[OUTPUTS] * step->from->row;
+    if (format_bits(step->kernel.weights) < 8)
+        feature[UNPACKED] = feature[PRODUCTS];
+}
+
+/* Taps inside the image, along one dimension, summed over the windows. */
+static double window_taps(int in, int out, int kernel, int stride, int pad) {
+    double taps = 0;
+    for (int i = 0; i < out; i++) {
+        int64_t first = (int64_t)i * stride - pad;
+        taps += (double)(min_i64(first + kernel, in) - max_i64(first, 0));
+    }
+    return taps;
+}
+
+static void pool_features(const Step *step, double *feature) {
+    Extent in = extent_of(step->in_shape), out = extent_of(step->out_shape);
+    double lines = window_taps(in.h, out.h, step->kernel_h, step->stride_h, step->pad_h);
+    feature[PASSES] = lines * out.w * out.c;
+    feature[PRODUCTS] =
+        lines * out.c * window_taps(in.w, out.w, step->kernel_w, step->stride_w, step->pad_w);
+    feature[OUTPUTS] = (double)out.h * out.w * out.c;
+    feature[MOVED] = (double)out.h * out.w;
+}
+
+void step_features(const Step *step, double feature[STEP_FEATURES]) {
+    for (int i = 0; i < STEP_FEATURES; i++)
+        feature[i] = 0;
+    feature[CALL] = 1;
+    switch (step->kernel.kind) {
+    case OP_CONV:
+        conv_features(step, feature);
+        break;
+    case OP_DEPTHWISE:
+        depthwise_features(step, feature);
+        break;
+    case OP_DENSE:
+        dense_features(step, feature);
+        break;
+    case OP_MAX_POOL:
+    case OP_AVERAGE_POOL:
+        pool_features(step, feature);
+        break;
+    default:
+        feature[OUTPUTS] = (double)shape_elements(step->out_shape);
+    }
+}
