@@ -110,6 +110,10 @@ static const char *add_fault(const Layer *layer) {
     return layer->shift < 1 || layer->shift > 24 ? "a shift of an add outside its range" : NULL;
 }
 
+static bool tensor_inherited(const Tensor *out, const Tensor *in) {
+    return out->format == in->format && out->scale == in->scale && out->zero == in->zero;
+}
+
 static const char *layer_fault(const Model *model, int i) {
     Layer *layer = &model->layers[i];
     const Tensor *out = &layer->out;
@@ -124,6 +128,9 @@ static const char *layer_fault(const Model *model, int i) {
     for (int k = 0; k < layer->inputs; k++)
         if (layer->input[k] < 0 || layer->input[k] >= i)
             return "a layer that reads one that does not come before it";
+    if (layer->inputs && operator_facts[layer->kind].output == INHERITS &&
+        !tensor_inherited(out, &model->layers[layer->input[0]].out))
+        return "a tensor that does not keep its input's format, scale and zero point";
     if (operator_facts[layer->kind].weights == WEIGHTED)
         return weights_fault(layer);
     return layer->kind == OP_ADD ? add_fault(layer) : NULL;

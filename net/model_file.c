@@ -207,6 +207,7 @@ static void get_head(Reader *in, const Model *model) {
     Key key = key_of(in->bytes.at, (size_t)in->bytes.length - 8);
     in->at = in->bytes.length - 8;
     uint64_t sum = get(in, 8);
+    in->bytes.length -= 8; /* the checksum is no part of what follows */
     in->at = COUNT(magic);
     uint64_t version = get(in, 4), arithmetic = get(in, 4), layers = get(in, 4);
     if (in->failed)
@@ -235,7 +236,7 @@ bool model_read(Arena *arena, Str bytes, const Net *net, Model *model, Str *why)
     get_head(&in, model);
     for (int i = 0; i < model->count && !in.failed; i++)
         get_layer(&in, &model->layers[i]);
-    if (!in.failed && in.at != bytes.length - 8)
+    if (!in.failed && in.at != in.bytes.length)
         fail(&in, "there is more than the network needs");
     const char *fault = in.failed ? NULL : model_check(model);
     if (fault)

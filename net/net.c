@@ -289,6 +289,8 @@ static const char *op_fault(const Net *net, int i) {
     const char *why;
     if (op->kind <= OP_INPUT || op->kind >= OP_COUNT)
         return "an operator of unknown kind";
+    if (op->inputs != operator_facts[op->kind].inputs)
+        return "an operator with the wrong number of inputs";
     for (int k = 0; k < op->inputs; k++) {
         if (op->input[k] < 0 || op->input[k] >= i)
             return "an operator reads one that does not come before it";

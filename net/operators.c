@@ -77,7 +77,6 @@ int window_before(int in, int kernel, int stride, bool same) {
 
 /* ---- shape rules: one for each operator, by its name in operators.def ------------------------ */
 
-/* Limits that keep every product of extents inside 31 bits. */
 enum { MAX_DIM = 1 << 16, MAX_KERNEL = 255 };
 
 typedef const char *ShapeRule(const int *attribute, const Shape *input, Shape *out);
@@ -109,6 +108,9 @@ static const char *conv(const int *attribute, const Shape *input, Shape *out) {
         return "the number of channels must be between 1 and 65536";
     if (groups < 1 || channels % groups || input->dim[2] % groups)
         return "groups must divide the channels of input and output";
+    int64_t kernel = attribute[ATTRIBUTE_KERNEL_H] * attribute[ATTRIBUTE_KERNEL_W];
+    if (kernel * (input->dim[2] / groups) > INT32_MAX)
+        return "has too many inputs";
     out->dim[2] = channels;
     return NULL;
 }
@@ -168,5 +170,7 @@ bool operator_shape(OpKind kind, const int *attribute, const Shape *input, int i
     for (int i = 0; !*why && i < out->rank; i++)
         if (out->dim[i] > MAX_DIM)
             *why = "has an output dimension above 65536";
+    if (!*why && shape_elements(*out) > INT32_MAX)
+        *why = "has an output of more than 2^31 - 1 elements";
     return !*why;
 }

@@ -7,21 +7,16 @@
 
 /* ---- expressions ------------------------------------------------------------------------------- */
 
-static bool round_value(ExprKind kind, Rational a, Rational *value) {
-    if (kind == EXPR_FLOOR) {
-        *value = RATIONAL(rational_floor(a));
-        return true;
-    }
-    if (kind == EXPR_CEIL) {
-        *value = RATIONAL(-rational_floor((Rational){-a.n, a.d}));
-        return true;
-    }
-    Rational half = {1, 2}, up; /* half away from zero: the sign is put aside */
-    if (!rational_add((Rational){a.n < 0 ? -a.n : a.n, a.d}, half, &up))
-        return false;
-    int64_t size = rational_floor(up);
-    *value = RATIONAL(a.n < 0 ? -size : size);
-    return true;
+/* A quotient that has a rest is below half of what 64 bits hold: one more or less is no overflow. */
+static Rational round_value(ExprKind kind, Rational a) {
+    int64_t floor = rational_floor(a);
+    if (kind == EXPR_FLOOR || a.d == 1)
+        return RATIONAL(floor);
+    if (kind == EXPR_CEIL)
+        return RATIONAL(floor + 1);
+    int64_t rest = a.n % a.d; /* half away from zero: of either sign, cut off towards it */
+    bool away = (rest < 0 ? -rest : rest) >= a.d - (rest < 0 ? -rest : rest);
+    return RATIONAL(a.n / a.d + (away ? (rest < 0 ? -1 : 1) : 0));
 }
 
 static bool binary_value(ExprKind kind, Rational a, Rational b, Rational *value) {
@@ -93,7 +88,10 @@ bool expr_value(const Space *space, ExprId id, const Gene *gene, Rational *value
     case EXPR_FLOOR:
     case EXPR_CEIL:
     case EXPR_ROUND:
-        return expr_value(space, e->a, gene, &a) && round_value(e->kind, a, value);
+        if (!expr_value(space, e->a, gene, &a))
+            return false;
+        *value = round_value(e->kind, a);
+        return true;
     case EXPR_AND:
     case EXPR_OR:
     case EXPR_NOT:
@@ -220,9 +218,16 @@ static void big_set(Big *big, uint32_t value) {
     big->full = false;
 }
 
+static void big_fill(Big *big) {
+    for (int i = 0; i < BIG_DIGITS; i++)
+        big->digit[i] = BIG_BASE - 1;
+    big->count = BIG_DIGITS;
+    big->full = true;
+}
+
 static void big_multiply(Big *big, uint32_t factor) {
     uint64_t carry = 0;
-    for (int i = 0; i < big->count; i++) {
+    for (int i = 0; i < big->count && !big->full; i++) {
         carry += (uint64_t)big->digit[i] * factor;
         big->digit[i] = (uint32_t)(carry % BIG_BASE);
         carry /= BIG_BASE;
@@ -230,23 +235,24 @@ static void big_multiply(Big *big, uint32_t factor) {
     if (carry && big->count < BIG_DIGITS)
         big->digit[big->count++] = (uint32_t)carry;
     else if (carry)
-        big->full = true;
+        big_fill(big);
 }
 
 static void big_add(Big *sum, const Big *term) {
     uint64_t carry = 0;
-    for (int i = 0; i < term->count || i < sum->count || carry; i++) {
-        if (i == BIG_DIGITS) {
-            sum->full = true;
-            return;
-        }
+    bool full = sum->full || term->full;
+    for (int i = 0; !full && (i < term->count || i < sum->count || carry); i++) {
+        full = i == BIG_DIGITS;
+        if (full)
+            break;
         if (i >= sum->count)
             sum->digit[sum->count++] = 0;
         carry += sum->digit[i] + (i < term->count ? term->digit[i] : 0);
         sum->digit[i] = (uint32_t)(carry % BIG_BASE);
         carry /= BIG_BASE;
     }
-    sum->full |= term->full;
+    if (full)
+        big_fill(sum);
 }
 
 static SpaceCount big_report(Arena *arena, const Big *big, bool exact) {
@@ -419,6 +425,8 @@ static void op_print(const Space *space, Text *text, int i) {
     text_add(text, ")");
     format_print(space, text, "weights", op->weights);
     format_print(space, text, "output", op->output);
+    if (op->site >= 0)
+        text_add(text, " site=%d", op->site);
     text_add(text, " : [");
     for (int d = 0; d < op->rank; d++) {
         text_add(text, "%s", d ? ", " : "");
@@ -510,6 +518,8 @@ Key space_key(const Space *space) {
     Arena *arena = arena_new();
     Text text = text_new(arena);
     space_print(space, &text);
+    for (int c = 0; c < space->choices.count; c++)
+        text_add(&text, "%d%d ", space->choices.at[c].type, space->choices.at[c].ordinal);
     text_add(&text, "%s %d %d %d", format_name(space->input_format), space->input.dim[0],
              space->input.dim[1], space->input.dim[2]);
     Key key = key_of(text.at, (size_t)text.length);
