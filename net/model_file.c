@@ -89,6 +89,7 @@ typedef struct Reader {
     Arena *arena;
     Str bytes;
     int at;
+    Str layer; /* whose turn it is; empty in the head */
     bool failed;
     Str why;
 } Reader;
@@ -97,7 +98,8 @@ static void fail(Reader *in, const char *what) {
     if (in->failed)
         return;
     in->failed = true;
-    in->why = str_format(in->arena, "at byte %d: %s", in->at, what);
+    in->why = str_format(in->arena, "%.*s%sat byte %d: %s", STR_ARG(in->layer),
+                         in->layer.length ? ", " : "", in->at, what);
 }
 
 static uint64_t get(Reader *in, int bytes) {
@@ -173,6 +175,7 @@ static void get_shape(Reader *in, const Layer *layer) {
 }
 
 static void get_layer(Reader *in, Layer *layer) {
+    in->layer = layer->path;
     Str path = get_str(in);
     if (!in->failed && !str_equal(path, layer->path)) {
         in->failed = true;
@@ -184,11 +187,11 @@ static void get_layer(Reader *in, Layer *layer) {
     expect(in, layer, "output format", (int64_t)get(in, 1), layer->out.format);
     get_shape(in, layer);
     layer->out.scale = get_double(in);
+    if (!(layer->out.scale > 0x1p-500 && layer->out.scale < 0x1p500))
+        fail(in, "a scale is not a positive number");
     layer->out.zero = (int32_t)get(in, 4);
     layer->low = (int32_t)get(in, 4);
     layer->high = (int32_t)get(in, 4);
-    if (!(layer->out.scale > 0x1p-500 && layer->out.scale < 0x1p500))
-        fail(in, "a scale is not a positive number");
     if (operator_facts[layer->kind].weights == WEIGHTED)
         get_constants(in, layer);
     if (layer->kind == OP_ADD) {
@@ -232,15 +235,13 @@ static void get_head(Reader *in, const Model *model) {
 
 bool model_read(Arena *arena, Str bytes, const Net *net, Model *model, Str *why) {
     *model = model_build(arena, net);
-    Reader in = {.arena = arena, .bytes = bytes};
+    Reader in = {.arena = arena, .bytes = bytes, .layer = STR("")};
     get_head(&in, model);
     for (int i = 0; i < model->count && !in.failed; i++)
         get_layer(&in, &model->layers[i]);
     if (!in.failed && in.at != in.bytes.length)
         fail(&in, "there is more than the network needs");
     const char *fault = in.failed ? NULL : model_check(model);
-    if (fault)
-        fail(&in, fault);
-    *why = in.why;
-    return !in.failed;
+    *why = fault ? str_format(arena, "it has %s", fault) : in.why;
+    return !in.failed && !fault;
 }
