@@ -22,7 +22,7 @@ typedef struct Problem {
     const int *group;       /* (genes) a stage shares a number: crossover moves whole groups */
     int objectives, constraints;
     void *context;
-    /* Inactive genes to their canonical value; also repairs what it can. NULL: nothing to do. */
+    /* Inactive genes to their canonical value; repairs what it can. NULL: nothing to do. */
     void (*canonical)(void *context, uint8_t *genes);
     /* Of canonical genes. NULL: all are. */
     bool (*legal)(void *context, const uint8_t *genes);
@@ -65,8 +65,7 @@ double hypervolume(Arena *arena, const double *points, int count, int objectives
 /* ---- knee.c ------------------------------------------------------------------------------ */
 
 /* Knee: largest distance to the hyperplane through the extremes after normalising, on the side
- * of the ideal point; ties to the lower first cost (objective 1). Index into front, -1 where that
- * is empty. */
+ * of the ideal point; ties to the lower first cost (objective 1). Index into front; -1: empty. */
 int front_knee(const Design *const *front, int count, int objectives);
 
 /* ---- dominance.c: who is better ---------------------------------------------------------- */
@@ -94,7 +93,7 @@ bool sampler_propose(Sampler *sampler, Random *random);
 
 /* ---- vary.c: designs from designs -------------------------------------------------------- */
 
-/* A child with each gene from `a` or from `b`: gene by gene or group by group, at equal odds. */
+/* A child with each gene from `a` or from `b`: by gene or by group at equal odds. */
 void genes_cross(const Problem *problem, Random *random, const uint8_t *a, const uint8_t *b,
                  uint8_t *child);
 /* Changes each gene with probability `rate`. */
@@ -119,8 +118,8 @@ int plan_population(const SearchPlan *plan); /* at least 2 */
 int plan_designs(const SearchPlan *plan);
 
 /* A strategy fills the archive; it ends when the budget is spent or no new design can be found.
- * False: interrupted. The sequence of designs depends on the plan and on their worth alone, so a
- * run whose judge remembers its answers replays to where it was interrupted and goes on. */
+ * False: interrupted. The sequence of designs depends on the plan and on their worth alone, so
+ * a run whose judge remembers its answers replays to where it was interrupted and goes on. */
 typedef struct Strategy {
     const char *name, *documentation;
     bool (*run)(Arena *arena, const Problem *problem, const SearchPlan *plan, Archive *archive);

@@ -147,6 +147,9 @@ static void test_knee(void **state) {
     /* Three extremes span the plane x + y + z = 1 (in halves of the range). */
     assert_int_equal(
         knee_of(5, 3, (double[]){0, 1, 1, 1, 0, 1, 1, 1, 0, .6, .6, .6, .4, .5, .6}), 4);
+    /* A plane through the extremes that tips past the ideal point is not to be trusted. */
+    assert_int_equal(
+        knee_of(5, 3, (double[]){0, .1, .1, 1, 0, .2, .2, 1, 0, .5, .05, 1, .9, .05, .15}), 0);
     /* One design is best in both costs, and one cost is the same everywhere. */
     assert_int_equal(knee_of(3, 3, (double[]){0, 9, 9, 1, 2, 1, 9, 0, 0}), 1);
     assert_int_equal(knee_of(3, 3, (double[]){0, 9, 5, 1, 2, 5, 9, 0, 5}), 1);
