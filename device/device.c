@@ -42,13 +42,16 @@ static void kernels_of(Device *device, OpKind kind, Format in, Format out) {
     }
 }
 
-/* Every kernel that there can be: a table names them, and their text tells whether it is stale. */
+/* Every kernel that there can be: a table names them, and their text tells whether it is stale.
+ * Lowering turns the other operators into these. */
 static void kernels_list(Device *device) {
+    static const OpKind kinds[] = {OP_CONV, OP_DEPTHWISE, OP_DENSE,       OP_ADD,
+                                   OP_RELU, OP_MAX_POOL,  OP_AVERAGE_POOL};
     device->kernel_index = map_new(device->arena);
-    for (int kind = OP_INPUT + 1; kind < OP_COUNT; kind++)
+    for (int kind = 0; kind < COUNT(kinds); kind++)
         for (int in = 0; in < COUNT(activations); in++)
             for (int out = 0; out < COUNT(activations); out++)
-                kernels_of(device, (OpKind)kind, activations[in], activations[out]);
+                kernels_of(device, kinds[kind], activations[in], activations[out]);
 }
 
 Key kernel_text_key(Kernel kernel) {
@@ -190,7 +193,7 @@ void device_keep_step(Device *device, Str kernel, StepRow row) {
         str_format(device->arena, "%.*s\n%.*s",
                    STR_ARG(kernel_row_key(device->arena, kernel, to->text)), STR_ARG(row.key));
     Text line = text_new(device->arena);
-    step_row_write(&line, &row);
+    step_row_write(&line, kernel, &row);
     store_put(device->store, device->kind, key, text_str(&line));
 }
 

@@ -93,7 +93,7 @@ void kernel_put_step(Arena *arena, KernelRow *kernel, StepRow row);
 /* CSV: a head of "# key: value" lines, "kernel" rows, each followed by its "step" rows, sorted, and
  * a last line that counts them. */
 Str table_write(Arena *arena, const Table *table);
-void step_row_write(Text *text, const StepRow *row);
+void step_row_write(Text *text, Str kernel, const StepRow *row);
 /* Hostile until checked; *why begins with "line N: ". */
 bool table_read(Arena *arena, Str text, Table *table, Str *why);
 

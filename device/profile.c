@@ -179,7 +179,10 @@ bool device_profile(Device *device, Arena *arena, const Step *steps, int count, 
     progress_begin("profile", missing.count, "steps");
     bool done = kernels_measure(device, &workshop, &missing, why) &&
                 steps_measure(device, &workshop, &missing, why);
-    progress_end("measured %d steps on %.*s", missing.count, STR_ARG(device->target.name));
+    if (done)
+        progress_end("measured %d steps on %.*s", missing.count, STR_ARG(device->target.name));
+    else
+        progress_end("stopped measuring steps on %.*s", STR_ARG(device->target.name));
     workshop_end(&workshop);
     device_fit(device);
     return done;
@@ -195,7 +198,7 @@ static Str network_table(Arena *arena, const Replay *replay) {
                       "static uint8_t output[%d] __attribute__((aligned(64)));\n"
                       "uint8_t profile_arena[%lld] __attribute__((aligned(64)));\n"
                       "static void network(uint8_t *arena) {\n"
-                      "    %.*s_run(arena, (const void *)input, (void *)output);\n}\n"
+                      "    %.*s_run((const void *)input, (void *)output, arena);\n}\n"
                       "const ProfileStep profile_steps[] = {{network, %lld}};\n"
                       "const int profile_count = 1;\n",
                       STR_ARG(replay->prefix), replay->in_bytes, replay->out_bytes,

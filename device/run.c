@@ -25,7 +25,7 @@ static Str replay_header(const Workshop *workshop, const Replay *replay) {
     text_add(&text, "#define REPLAY_OUT_BYTES %du\n", replay->out_bytes);
     text_add(&text, "#define REPLAY_ARENA_BYTES %lld\n", (long long)replay->arena_bytes);
     text_add(&text, "#define REPLAY_ALIGNED __attribute__((aligned(64)))\n");
-    text_add(&text, "#define replay_run %.*s_run\n", STR_ARG(replay->prefix));
+    text_add(&text, "#define REPLAY_RUN %.*s_run\n", STR_ARG(replay->prefix));
     return text_str(&text);
 }
 

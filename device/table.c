@@ -76,8 +76,11 @@ static void head_write(Text *text, const Table *table) {
     text_add(text, "# unit: %s\n", unit_names[table->unit]);
 }
 
-void step_row_write(Text *text, const StepRow *row) {
-    text_add(text, "step,%.*s,%.15g,%d", STR_ARG(row->key), row->value, row->call_bytes);
+/* A step's key begins with its kernel's name, which the row above states. */
+void step_row_write(Text *text, Str kernel, const StepRow *row) {
+    int skip = kernel.length + 1;
+    text_add(text, "step,%.*s,%.15g,%d", row->key.length - skip, row->key.at + skip, row->value,
+             row->call_bytes);
     for (int i = 0; i < STEP_FEATURES; i++)
         text_add(text, ",%.15g", row->feature[i]);
     text_add(text, "\n");
@@ -90,7 +93,7 @@ static int kernel_write(Text *text, Arena *arena, const KernelRow *kernel) {
     StepRow *sorted = arena_copy(arena, kernel->steps.at, sizeof *sorted * (size_t)count);
     qsort(sorted, (size_t)count, sizeof *sorted, by_key);
     for (int i = 0; i < count; i++)
-        step_row_write(text, &sorted[i]);
+        step_row_write(text, kernel->name, &sorted[i]);
     return 1 + count;
 }
 
@@ -298,7 +301,7 @@ static bool kernel_line(Reader *reader) {
 }
 
 static bool step_line(Reader *reader) {
-    StepRow row = {.key = reader->field[1]};
+    StepRow row = {0};
     double bytes;
     if (reader->fields != 4 + STEP_FEATURES)
         return bad(reader, "a step row has %d fields, this one %d", 4 + STEP_FEATURES,
@@ -306,6 +309,8 @@ static bool step_line(Reader *reader) {
     if (reader->kernel < 0)
         return bad(reader, "a step before any kernel");
     KernelRow *kernel = &reader->table->kernels.at[reader->kernel];
+    row.key = str_format(reader->arena, "%.*s %.*s", STR_ARG(kernel->name),
+                         STR_ARG(reader->field[1]));
     if (kernel_step(kernel, row.key))
         return bad(reader, "step \"%.*s\" has a second row", STR_ARG(row.key));
     if (!number_read(reader, 2, "the step's cost", 1e15, &row.value) ||

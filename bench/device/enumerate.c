@@ -81,25 +81,34 @@ typedef struct Example {
     int height, width, channels, out, kernel, stride;
 } Example;
 
+/* Enough of each to tell the trip counts apart: sums of more and of fewer than 128 products too,
+ * where wide formats change the accumulator. */
 static const Example weighted_examples[] = {
     {OP_CONV, 14, 14, 3, 8, 3, 1},     {OP_CONV, 15, 15, 8, 12, 3, 2},
     {OP_CONV, 6, 6, 16, 24, 5, 1},     {OP_CONV, 7, 7, 32, 16, 3, 1},
-    {OP_CONV, 9, 9, 24, 32, 1, 2},     {OP_CONV, 14, 14, 16, 24, 1, 1},
+    {OP_CONV, 9, 9, 24, 32, 1, 2},     {OP_CONV, 28, 28, 1, 16, 5, 2},
+    {OP_CONV, 5, 5, 40, 6, 3, 1},      {OP_CONV, 12, 12, 4, 32, 3, 1},
+    {OP_CONV, 4, 4, 20, 20, 3, 1},     {OP_CONV, 14, 14, 16, 24, 1, 1},
     {OP_CONV, 7, 7, 64, 16, 1, 1},     {OP_CONV, 10, 10, 6, 32, 1, 1},
-    {OP_CONV, 3, 3, 144, 40, 1, 1},    {OP_DEPTHWISE, 14, 14, 16, 0, 3, 1},
+    {OP_CONV, 3, 3, 144, 40, 1, 1},    {OP_CONV, 4, 4, 32, 128, 1, 1},
+    {OP_CONV, 12, 12, 24, 4, 1, 1},    {OP_CONV, 5, 5, 200, 10, 1, 1},
+    {OP_CONV, 2, 2, 160, 96, 1, 1},    {OP_DEPTHWISE, 14, 14, 16, 0, 3, 1},
     {OP_DEPTHWISE, 7, 7, 40, 0, 5, 1}, {OP_DEPTHWISE, 15, 15, 24, 0, 3, 2},
-    {OP_DEPTHWISE, 4, 4, 96, 0, 3, 1}, {OP_DENSE, 1, 1, 32, 10, 1, 1},
-    {OP_DENSE, 4, 4, 20, 16, 1, 1},    {OP_DENSE, 1, 1, 128, 64, 1, 1},
-    {OP_DENSE, 1, 1, 100, 3, 1, 1},
+    {OP_DEPTHWISE, 4, 4, 96, 0, 3, 1}, {OP_DEPTHWISE, 28, 28, 8, 0, 5, 2},
+    {OP_DEPTHWISE, 9, 9, 12, 0, 3, 1}, {OP_DEPTHWISE, 6, 6, 64, 0, 5, 1},
+    {OP_DENSE, 1, 1, 32, 10, 1, 1},    {OP_DENSE, 4, 4, 20, 16, 1, 1},
+    {OP_DENSE, 1, 1, 128, 64, 1, 1},   {OP_DENSE, 1, 1, 100, 3, 1, 1},
+    {OP_DENSE, 3, 3, 16, 40, 1, 1},    {OP_DENSE, 1, 1, 64, 100, 1, 1},
 };
 
 static const Example plain_examples[] = {
     {OP_RELU, 14, 14, 16, 0, 1, 1},         {OP_RELU, 7, 7, 24, 0, 1, 1},
     {OP_RELU, 1, 1, 40, 0, 1, 1},           {OP_MAX_POOL, 14, 14, 16, 0, 2, 2},
     {OP_MAX_POOL, 9, 9, 24, 0, 3, 2},       {OP_MAX_POOL, 7, 7, 40, 0, 3, 1},
+    {OP_MAX_POOL, 5, 5, 64, 0, 5, 1},       {OP_MAX_POOL, 4, 4, 12, 0, 2, 1},
     {OP_AVERAGE_POOL, 14, 14, 16, 0, 2, 2}, {OP_AVERAGE_POOL, 9, 9, 24, 0, 3, 2},
-    {OP_AVERAGE_POOL, 7, 7, 40, 0, 3, 1},   {OP_GLOBAL_AVERAGE, 7, 7, 32, 0, 1, 1},
-    {OP_GLOBAL_AVERAGE, 4, 4, 64, 0, 1, 1},
+    {OP_AVERAGE_POOL, 7, 7, 40, 0, 3, 1},   {OP_AVERAGE_POOL, 4, 4, 12, 0, 2, 1},
+    {OP_GLOBAL_AVERAGE, 7, 7, 32, 0, 1, 1}, {OP_GLOBAL_AVERAGE, 4, 4, 64, 0, 1, 1},
 };
 
 /* Input and output formats that kernels are measured for. */

@@ -30,9 +30,9 @@ static void test_round_trip(void **state) {
     assert_non_null(kernel);
     assert_int_equal(kernel->code_bytes, 612);
     assert_true(kernel->text.hi == 0x0011223344556677 && kernel->text.lo == 0x8899aabbccddeeff);
-    assert_true(kernel_step(kernel, STR("b"))->value == 2000.5);
-    assert_int_equal(kernel_step(kernel, STR("b"))->call_bytes, 44);
-    assert_null(kernel_step(kernel, STR("c")));
+    assert_true(kernel_step(kernel, STR("conv i4 i8 i8 b"))->value == 2000.5);
+    assert_int_equal(kernel_step(kernel, STR("conv i4 i8 i8 b"))->call_bytes, 44);
+    assert_null(kernel_step(kernel, STR("conv i4 i8 i8 c")));
     Str again = table_write(arena, &table);
     assert_int_equal(again.length, text.length);
     assert_memory_equal(again.at, text.at, (size_t)text.length);
@@ -97,7 +97,7 @@ static const struct {
      "line 8: kernel \"k\" has a second row"},
     {"kernel,k,5,00112233445566778899aabbccddeeff\n"
      "step,a,1,2,1,2,3,4,5,6\nstep,a,1,2,1,2,3,4,5,6\n",
-     "line 9: step \"a\" has a second row"},
+     "line 9: step \"k a\" has a second row"},
     {"kernel,k,5,00112233445566778899aabbccddeeff\nstep,a,nan,2,1,2,3,4,5,6\n",
      "line 8: the step's cost is not a number: \"nan\""},
     {"kernel,k,5,00112233445566778899aabbccddeeff\nstep,a,1e999,2,1,2,3,4,5,6\n",
