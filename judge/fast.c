@@ -15,20 +15,26 @@ enum { PIECE = 32 }; /* images that go through the layers together: they stay in
 
 typedef struct FastLayer {
     const Layer *layer;
-    bool exact;    /* products in binary32 are proven exact */
-    float *weight; /* (row, out_channels); depthwise: (taps, channels) */
+    int tail;          /* the last of the clamps that are fused into it, or itself */
+    int64_t low, high; /* clamp of centred codes, fused clamps included */
+    bool exact;        /* products in binary32 are proven exact */
+    float *weight;     /* (row, out_channels); depthwise: (taps, channels) */
+    int32_t *bias;     /* (out_channels), where accumulators have 32 bits */
 } FastLayer;
 
 struct Fast {
     const Model *model;
-    FastLayer *layers;
+    FastLayer *layers; /* those that compute, in order */
+    int count;
+    int64_t sums, columns, channels; /* elements of the largest intermediates of a piece */
 };
 
 /* ---- preparation ------------------------------------------------------------------------------------ */
 
 /* Sum of the sizes of the products of one output, the input centred: below 2^24 binary32 is exact. */
 static bool products_fit(const Layer *layer, const Tensor *in) {
-    int64_t below = in->zero - format_low(in->format), above = format_high(in->format) - in->zero;
+    int64_t below = in->zero - format_low(in->format),
+            above = format_high(in->format) - in->zero;
     int64_t largest = max_i64(below, above);
     for (int c = 0; c < layer->out_channels; c++) {
         int64_t sizes = 0;
@@ -42,27 +48,45 @@ static bool products_fit(const Layer *layer, const Tensor *in) {
     return true;
 }
 
-static void transpose_weights(Arena *arena, FastLayer *fast) {
+static void prepare_weights(Arena *arena, FastLayer *fast) {
     const Layer *layer = fast->layer;
     fast->weight = arena_array(arena, float, (int64_t)layer->row * layer->out_channels);
-    for (int c = 0; c < layer->out_channels; c++)
+    fast->bias = arena_array(arena, int32_t, layer->out_channels);
+    for (int c = 0; c < layer->out_channels; c++) {
+        fast->bias[c] = layer->accumulator_bits == 32 ? (int32_t)layer->bias[c] : 0;
         for (int k = 0; k < layer->row; k++)
             fast->weight[(int64_t)k * layer->out_channels + c] =
                 layer->weight[(int64_t)c * layer->row + k];
+    }
+}
+
+static void prepare_layer(Arena *arena, const Fused *fused, Fast *fast, FastLayer *out) {
+    const Model *model = fast->model;
+    const Layer *layer = &model->layers[fused->layer];
+    int64_t outputs = shape_elements(layer->out.shape) * PIECE;
+    *out = (FastLayer){.layer = layer,
+                       .tail = fused->tail,
+                       .low = fused->low - layer->out.zero,
+                       .high = fused->high - layer->out.zero};
+    fast->channels = max_i64(fast->channels, shape_channels(layer->out.shape));
+    if (operator_facts[layer->kind].weights != WEIGHTED)
+        return;
+    out->exact = layer->accumulator_bits == 32 &&
+                 products_fit(layer, &model->layers[layer->input[0]].out);
+    prepare_weights(arena, out);
+    fast->sums = max_i64(fast->sums, outputs);
+    if (layer->kind == OP_CONV)
+        fast->columns = max_i64(fast->columns, outputs / layer->out_channels * layer->row);
 }
 
 Fast *fast_new(Arena *arena, const Model *model) {
     Fast *fast = arena_new_of(arena, Fast);
+    Fused *fused;
     fast->model = model;
-    fast->layers = arena_array(arena, FastLayer, model->count);
-    for (int i = 0; i < model->count; i++) {
-        const Layer *layer = &model->layers[i];
-        fast->layers[i].layer = layer;
-        if (operator_facts[layer->kind].weights != WEIGHTED)
-            continue;
-        fast->layers[i].exact = products_fit(layer, &model->layers[layer->input[0]].out);
-        transpose_weights(arena, &fast->layers[i]);
-    }
+    fast->count = fuse_layers(arena, model, &fused);
+    fast->layers = arena_array(arena, FastLayer, fast->count);
+    for (int i = 0; i < fast->count; i++)
+        prepare_layer(arena, &fused[i], fast, &fast->layers[i]);
     return fast;
 }
 
@@ -74,20 +98,23 @@ int fast_outputs(const Fast *fast) {
 
 typedef struct FastRun {
     const Fast *fast;
-    Arena *arena;
     int images;
-    float **tensor;
+    float **tensor;       /* of each layer; a fused chain writes that of its tail */
+    float *sums, *column; /* room for one layer's accumulators and window rows, */
+    int64_t *pooled;      /* and for a pixel's sums */
 } FastRun;
 
-/* y = clamp((acc + bias) * m ...) - z_y over rows of out_channels sums. */
-static void requantise_rows(const Layer *layer, const float *acc, int64_t rows, float *y) {
-    int channels = layer->out_channels, t = layer->shift, zero = layer->out.zero;
-    int64_t half = (int64_t)1 << (t - 1), low = layer->low - zero, high = layer->high - zero;
-    const int64_t *bias = layer->bias;
-    const int32_t *m = layer->multiplier;
+/* y = clamp(((acc + bias) * m + half) >> t), centred, over rows of out_channels sums. The sum fits 32
+ * bits, so the product is one of 32 by 32 bits. */
+static void requantise_rows(const FastLayer *fast, const float *acc, int64_t rows, float *y) {
+    const Layer *layer = fast->layer;
+    int channels = layer->out_channels, t = layer->shift;
+    int64_t half = (int64_t)1 << (t - 1), low = fast->low, high = fast->high;
+    const int32_t *bias = fast->bias, *m = layer->multiplier;
     for (int64_t r = 0; r < rows; r++, acc += channels, y += channels)
         for (int c = 0; c < channels; c++) {
-            int64_t code = (((int64_t)(int32_t)acc[c] + bias[c]) * m[c] + half) >> t;
+            int32_t sum = (int32_t)acc[c] + bias[c];
+            int64_t code = ((int64_t)sum * m[c] + half) >> t;
             code = code < low ? low : code;
             y[c] = (float)(int32_t)(code > high ? high : code);
         }
@@ -104,10 +131,15 @@ static Frame frame_of(const Model *model, const Layer *layer) {
     bool same = a[ATTRIBUTE_SAME] != 0;
     if (in.rank != 3) /* a lone batch norm of a vector */
         return (Frame){1, 1, shape_channels(in), 1, 1, 1, 1, 0, 0, 1, 1};
-    Frame f = {.h = in.dim[0], .w = in.dim[1], .channels = in.dim[2],
-               .kernel_h = a[ATTRIBUTE_KERNEL_H], .kernel_w = a[ATTRIBUTE_KERNEL_W],
-               .stride_h = a[ATTRIBUTE_STRIDE_H], .stride_w = a[ATTRIBUTE_STRIDE_W],
-               .out_h = layer->out.shape.dim[0], .out_w = layer->out.shape.dim[1]};
+    Frame f = {.h = in.dim[0],
+               .w = in.dim[1],
+               .channels = in.dim[2],
+               .kernel_h = a[ATTRIBUTE_KERNEL_H],
+               .kernel_w = a[ATTRIBUTE_KERNEL_W],
+               .stride_h = a[ATTRIBUTE_STRIDE_H],
+               .stride_w = a[ATTRIBUTE_STRIDE_W],
+               .out_h = layer->out.shape.dim[0],
+               .out_w = layer->out.shape.dim[1]};
     f.pad_h = window_before(f.h, f.kernel_h, f.stride_h, same);
     f.pad_w = window_before(f.w, f.kernel_w, f.stride_w, same);
     return f;
@@ -134,28 +166,32 @@ static void im2col(const Frame *f, const float *image, int first, int count, flo
                 }
 }
 
+static float requantised(const FastLayer *fast, int c, int64_t acc) {
+    const Layer *layer = fast->layer;
+    return (float)requantise(acc, layer->multiplier[c], layer->shift, 0, (int32_t)fast->low,
+                             (int32_t)fast->high);
+}
+
 /* Rows times weights, (rows, row) x (row, of group) -> (rows, out_channels), in 64-bit integers. */
-static void integer_rows(const Layer *layer, const float *x, int64_t rows, int first, int count,
-                         float *y) {
-    int zero = layer->out.zero;
+static void integer_rows(const FastLayer *fast, const float *x, int64_t rows, int first,
+                         int count, float *y) {
+    const Layer *layer = fast->layer;
     for (int64_t r = 0; r < rows; r++, x += layer->row)
         for (int c = first; c < first + count; c++) {
             const int16_t *w = layer->weight + (int64_t)c * layer->row;
             int64_t acc = layer->bias[c];
             for (int k = 0; k < layer->row; k++)
                 acc += (int64_t)(int32_t)x[k] * w[k];
-            int32_t code = requantise(acc, layer->multiplier[c], layer->shift, zero, layer->low,
-                                      layer->high);
-            y[r * layer->out_channels + c] = (float)(code - zero);
+            y[r * layer->out_channels + c] = requantised(fast, c, acc);
         }
 }
 
 /* A batch of rows through the weights of the output channels [first, first + count). */
-static void multiply_rows(const FastLayer *fast, const float *x, int64_t rows, int first, int count,
-                          float *acc, float *y) {
+static void multiply_rows(const FastLayer *fast, const float *x, int64_t rows, int first,
+                          int count, float *acc, float *y) {
     const Layer *layer = fast->layer;
     if (!fast->exact) {
-        integer_rows(layer, x, rows, first, count, y);
+        integer_rows(fast, x, rows, first, count, y);
         return;
     }
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, count, layer->row, 1, x,
@@ -174,9 +210,8 @@ static void fast_conv(const FastRun *run, const FastLayer *fast, float *y) {
     int groups = layer->attribute[ATTRIBUTE_GROUPS];
     int group_in = f.channels / groups, group_out = layer->out_channels / groups;
     int64_t pixels = (int64_t)f.out_h * f.out_w, rows = pixels * run->images;
-    float *acc = arena_array(run->arena, float, rows * layer->out_channels);
+    float *acc = run->sums, *column = run->column;
     bool direct = groups == 1 && is_pointwise(&f);
-    float *column = direct ? NULL : arena_array(run->arena, float, rows * layer->row);
     for (int g = 0; g < groups; g++) {
         for (int n = 0; n < run->images && !direct; n++)
             im2col(&f, x + (int64_t)n * f.h * f.w * f.channels, g * group_in, group_in,
@@ -184,20 +219,19 @@ static void fast_conv(const FastRun *run, const FastLayer *fast, float *y) {
         multiply_rows(fast, direct ? x : column, rows, g * group_out, group_out, acc, y);
     }
     if (fast->exact)
-        requantise_rows(layer, acc, rows, y);
+        requantise_rows(fast, acc, rows, y);
 }
 
 static void fast_dense(const FastRun *run, const FastLayer *fast, float *y) {
     const Layer *layer = fast->layer;
-    float *acc = arena_array(run->arena, float, (int64_t)run->images * layer->out_channels);
     multiply_rows(fast, run->tensor[layer->input[0]], run->images, 0, layer->out_channels,
-                  acc, y);
+                  run->sums, y);
     if (fast->exact)
-        requantise_rows(layer, acc, run->images, y);
+        requantise_rows(fast, run->sums, run->images, y);
 }
 
-static void depthwise_pixel(const Frame *f, const float *weight, const float *image, int oy, int ox,
-                            float *acc) {
+static void depthwise_pixel(const Frame *f, const float *weight, const float *image, int oy,
+                            int ox, float *acc) {
     memset(acc, 0, sizeof(float) * (size_t)f->channels);
     for (int ky = 0; ky < f->kernel_h; ky++)
         for (int kx = 0; kx < f->kernel_w; kx++) {
@@ -208,8 +242,9 @@ static void depthwise_pixel(const Frame *f, const float *weight, const float *im
         }
 }
 
-static void integer_depthwise_pixel(const Frame *f, const Layer *layer, const float *image, int oy,
-                                    int ox, float *y) {
+static void integer_depthwise_pixel(const Frame *f, const FastLayer *fast, const float *image,
+                                    int oy, int ox, float *y) {
+    const Layer *layer = fast->layer;
     for (int c = 0; c < f->channels; c++) {
         int64_t acc = layer->bias[c];
         for (int ky = 0; ky < f->kernel_h; ky++)
@@ -218,9 +253,7 @@ static void integer_depthwise_pixel(const Frame *f, const Layer *layer, const fl
                 int w = layer->weight[(int64_t)c * layer->row + ky * f->kernel_w + kx];
                 acc += pixel ? (int64_t)(int32_t)pixel[c] * w : 0;
             }
-        y[c] = (float)(requantise(acc, layer->multiplier[c], layer->shift, layer->out.zero,
-                                  layer->low, layer->high) -
-                       layer->out.zero);
+        y[c] = requantised(fast, c, acc);
     }
 }
 
@@ -228,7 +261,7 @@ static void fast_depthwise(const FastRun *run, const FastLayer *fast, float *y) 
     const Layer *layer = fast->layer;
     Frame f = frame_of(run->fast->model, layer);
     int64_t pixels = (int64_t)f.out_h * f.out_w;
-    float *acc = arena_array(run->arena, float, pixels * f.channels);
+    float *acc = run->sums;
     for (int n = 0; n < run->images; n++, y += pixels * f.channels) {
         const float *image = run->tensor[layer->input[0]] + (int64_t)n * f.h * f.w * f.channels;
         for (int oy = 0; oy < f.out_h; oy++)
@@ -237,10 +270,10 @@ static void fast_depthwise(const FastRun *run, const FastLayer *fast, float *y) 
                 if (fast->exact)
                     depthwise_pixel(&f, fast->weight, image, oy, ox, acc + at);
                 else
-                    integer_depthwise_pixel(&f, layer, image, oy, ox, y + at);
+                    integer_depthwise_pixel(&f, fast, image, oy, ox, y + at);
             }
         if (fast->exact)
-            requantise_rows(layer, acc, pixels, y);
+            requantise_rows(fast, acc, pixels, y);
     }
 }
 
@@ -249,8 +282,7 @@ static void fast_add(const FastRun *run, const FastLayer *fast, float *y) {
     const float *a = run->tensor[layer->input[0]], *b = run->tensor[layer->input[1]];
     int64_t elements = shape_elements(layer->out.shape) * run->images;
     int64_t m1 = layer->multiplier[0], m2 = layer->multiplier[1];
-    int64_t low = layer->low - layer->out.zero, high = layer->high - layer->out.zero;
-    int64_t half = (int64_t)1 << (layer->shift - 1);
+    int64_t low = fast->low, high = fast->high, half = (int64_t)1 << (layer->shift - 1);
     for (int64_t i = 0; i < elements; i++) {
         int64_t code = ((int32_t)a[i] * m1 + (int32_t)b[i] * m2 + half) >> layer->shift;
         code = code < low ? low : code;
@@ -262,14 +294,14 @@ static void fast_clamp(const FastRun *run, const FastLayer *fast, float *y) {
     const Layer *layer = fast->layer;
     const float *x = run->tensor[layer->input[0]];
     int64_t elements = shape_elements(layer->out.shape) * run->images;
-    float low = (float)(layer->low - layer->out.zero), high = (float)(layer->high - layer->out.zero);
+    float low = (float)fast->low, high = (float)fast->high;
     for (int64_t i = 0; i < elements; i++)
         y[i] = x[i] < low ? low : x[i] > high ? high : x[i];
 }
 
-static void pool_pixel(const Frame *f, bool largest, const float *image, int oy, int ox,
-                       int64_t *sum, float *y) {
-    int taps = 0;
+static void pool_pixel(const Frame *f, const FastLayer *fast, const float *image, int oy,
+                       int ox, int64_t *sum, float *y) {
+    int64_t taps = 0;
     memset(sum, 0, sizeof(int64_t) * (size_t)f->channels);
     for (int ky = 0; ky < f->kernel_h; ky++)
         for (int kx = 0; kx < f->kernel_w; kx++) {
@@ -280,8 +312,11 @@ static void pool_pixel(const Frame *f, bool largest, const float *image, int oy,
             }
             taps += pixel != NULL;
         }
-    for (int c = 0; !largest && c < f->channels; c++)
-        y[c] = (float)average_round(sum[c], taps);
+    for (int c = 0; c < f->channels; c++) {
+        bool mean = fast->layer->kind != OP_MAX_POOL;
+        int64_t code = mean ? average_round(sum[c], taps) : (int64_t)y[c];
+        y[c] = (float)min_i64(max_i64(code, fast->low), fast->high);
+    }
 }
 
 /* A mean of centred codes is the mean of the codes, centred: n z / n leaves the floor alone. */
@@ -294,51 +329,57 @@ static void fast_pool(const FastRun *run, const FastLayer *fast, float *y) {
         f.out_h = f.out_w = 1;
         f.pad_h = f.pad_w = 0;
     }
-    int64_t *sum = arena_array(run->arena, int64_t, f.channels);
+    int64_t *sum = run->pooled;
     for (int n = 0; n < run->images; n++) {
         const float *image = run->tensor[layer->input[0]] + (int64_t)n * f.h * f.w * f.channels;
         for (int oy = 0; oy < f.out_h; oy++)
             for (int ox = 0; ox < f.out_w; ox++, y += f.channels)
-                pool_pixel(&f, layer->kind == OP_MAX_POOL, image, oy, ox, sum, y);
+                pool_pixel(&f, fast, image, oy, ox, sum, y);
     }
 }
 
 static void (*const runners[OP_COUNT])(const FastRun *, const FastLayer *, float *) = {
-    [OP_CONV] = fast_conv,
-    [OP_DEPTHWISE] = fast_depthwise,
-    [OP_DENSE] = fast_dense,
-    [OP_ADD] = fast_add,
-    [OP_RELU] = fast_clamp,
-    [OP_RELU6] = fast_clamp,
-    [OP_MAX_POOL] = fast_pool,
-    [OP_AVERAGE_POOL] = fast_pool,
-    [OP_GLOBAL_AVERAGE] = fast_pool,
+    [OP_CONV] = fast_conv,     [OP_DEPTHWISE] = fast_depthwise, [OP_DENSE] = fast_dense,
+    [OP_ADD] = fast_add,       [OP_RELU] = fast_clamp,          [OP_RELU6] = fast_clamp,
+    [OP_MAX_POOL] = fast_pool, [OP_AVERAGE_POOL] = fast_pool,   [OP_GLOBAL_AVERAGE] = fast_pool,
 };
 
-static void run_piece(const Fast *fast, Arena *scratch, const uint8_t *images, int count,
-                      int32_t *codes) {
+/* Room for one piece, used again for each. */
+static FastRun run_new(const Fast *fast, Arena *scratch) {
     const Model *model = fast->model;
     arena_reset(scratch);
-    FastRun run = {fast, scratch, count, arena_array(scratch, float *, model->count)};
-    for (int i = 0; i < model->count; i++) {
-        const Tensor *out = &model->layers[i].out;
-        int64_t elements = shape_elements(out->shape) * count;
-        run.tensor[i] = arena_array(scratch, float, elements);
-        if (i > 0)
-            runners[model->layers[i].kind](&run, &fast->layers[i], run.tensor[i]);
-        for (int64_t k = 0; i == 0 && k < elements; k++)
-            run.tensor[0][k] = (float)(images[k] - out->zero);
-    }
-    const Tensor *out = &model->layers[model->output].out;
-    for (int64_t k = 0; k < shape_elements(out->shape) * count; k++)
-        codes[k] = (int32_t)run.tensor[model->output][k] + out->zero;
+    FastRun run = {.fast = fast, .tensor = arena_array(scratch, float *, model->count)};
+    run.sums = arena_array(scratch, float, fast->sums);
+    run.column = arena_array(scratch, float, fast->columns);
+    run.pooled = arena_array(scratch, int64_t, fast->channels);
+    for (int i = 0; i < model->count; i++)
+        run.tensor[i] =
+            arena_array(scratch, float, shape_elements(model->layers[i].out.shape) * PIECE);
+    return run;
 }
 
-void fast_run(const Fast *fast, Arena *scratch, const uint8_t *images, int count, int32_t *codes) {
+static void run_piece(FastRun *run, const uint8_t *images, int count, int32_t *codes) {
+    const Fast *fast = run->fast;
+    const Model *model = fast->model;
+    const Tensor *in = &model->layers[0].out, *out = &model->layers[model->output].out;
+    run->images = count;
+    for (int64_t k = 0; k < shape_elements(in->shape) * count; k++)
+        run->tensor[0][k] = (float)(images[k] - in->zero);
+    for (int i = 0; i < fast->count; i++) {
+        const FastLayer *layer = &fast->layers[i];
+        runners[layer->layer->kind](run, layer, run->tensor[layer->tail]);
+    }
+    for (int64_t k = 0; k < shape_elements(out->shape) * count; k++)
+        codes[k] = (int32_t)run->tensor[model->output][k] + out->zero;
+}
+
+void fast_run(const Fast *fast, Arena *scratch, const uint8_t *images, int count,
+              int32_t *codes) {
     int64_t in = shape_elements(fast->model->layers[0].out.shape), out = fast_outputs(fast);
+    FastRun run = run_new(fast, scratch);
     for (int first = 0; first < count; first += PIECE) {
         int piece = (int)min_i64(PIECE, count - first);
-        run_piece(fast, scratch, images + first * in, piece, codes + first * out);
+        run_piece(&run, images + first * in, piece, codes + first * out);
     }
 }
 
@@ -353,18 +394,19 @@ int class_of(const int32_t *codes, int count) {
 int fast_correct(const Fast *fast, Arena *scratch, const Dataset *data, int first, int count) {
     int64_t in = shape_elements(fast->model->layers[0].out.shape);
     int outputs = fast_outputs(fast), correct = 0;
-    int32_t *codes = memory_new(sizeof(int32_t) * (size_t)outputs * PIECE);
+    FastRun run = run_new(fast, scratch);
+    int32_t *codes = arena_array(scratch, int32_t, (int64_t)outputs * PIECE);
     for (int at = first; at < first + count; at += PIECE) {
         int piece = (int)min_i64(PIECE, first + count - at);
-        run_piece(fast, scratch, data->image + at * in, piece, codes);
+        run_piece(&run, data->image + at * in, piece, codes);
         for (int n = 0; n < piece; n++)
             correct += class_of(codes + (int64_t)n * outputs, outputs) == data->label[at + n];
     }
-    memory_free(codes);
     return correct;
 }
 
-bool fast_equals_interpreter(const Model *model, Arena *scratch, const Dataset *data, int images) {
+bool fast_equals_interpreter(const Model *model, Arena *scratch, const Dataset *data,
+                             int images) {
     int64_t in = shape_elements(model->layers[0].out.shape);
     Arena *arena = arena_new();
     Fast *fast = fast_new(arena, model);

@@ -35,7 +35,7 @@ struct Judge {
 
 static const char *const metric_names[METRIC_COUNT] = {
 #define METRIC(NAME, spelling, dimension, direction, documentation) spelling,
-#include "lang/metrics.def"
+#include "net/metrics.def"
 #undef METRIC
 };
 
@@ -111,8 +111,8 @@ static Key accuracy_context(const Judge *judge, Key study) {
 static Key cost_context(const Judge *judge, Arena *arena) {
     Text text = text_new(arena);
     for (int i = 0; i < judge->plan.limits; i++)
-        text_add(&text, "%d %d %.17g;", judge->plan.limit[i].metric, judge->plan.limit[i].at_least,
-                 judge->plan.limit[i].value);
+        text_add(&text, "%d %d %.17g;", judge->plan.limit[i].metric,
+                 judge->plan.limit[i].at_least, judge->plan.limit[i].value);
     for (int i = 0; i < judge->plan.objectives; i++)
         text_add(&text, "%d;", judge->plan.objective[i]);
     text_add_str(&text, device_table_csv(judge->device, arena));
@@ -124,9 +124,16 @@ Judge *judge_new(Arena *arena, const Space *space, const Task *task, const Devic
                  const Dataset *train, const Dataset *validate, const Supernet *supernet,
                  const JudgePlan *plan, Pool *pool, Store *store, Key study) {
     Judge *judge = arena_new_of(arena, Judge);
-    *judge = (Judge){.space = space, .task = task, .device = device, .train = train,
-                     .validate = validate, .supernet = supernet, .plan = *plan, .pool = pool,
-                     .store = store, .arena = arena};
+    *judge = (Judge){.space = space,
+                     .task = task,
+                     .device = device,
+                     .train = train,
+                     .validate = validate,
+                     .supernet = supernet,
+                     .plan = *plan,
+                     .pool = pool,
+                     .store = store,
+                     .arena = arena};
     judge->wants_full_precision =
         plan_wants(plan, METRIC_RETENTION) || plan_wants(plan, METRIC_FULL_PRECISION);
     judge->context = accuracy_context(judge, study);
@@ -147,21 +154,21 @@ void judge_free(Judge *judge) {
 
 /* ---- one design --------------------------------------------------------------------------------------- */
 
-bool judge_costs(const Judge *judge, Arena *arena, const Net *net, Metrics *metrics, Span *span,
-                 Str *why) {
+bool judge_costs(const Device *device, Arena *arena, const Net *net, Metrics *metrics,
+                 Span *span, Str *why) {
     Model model = model_build(arena, net);
     Program program;
     Cost cost;
     *metrics = (Metrics){0};
     *span = (Span){0, 0};
-    if (!program_build(arena, &model, device_target(judge->device), &program, span, why) ||
-        !device_cost(judge->device, arena, &program, &cost, why))
+    if (!program_build(arena, &model, device_target(device), &program, span, why) ||
+        !device_cost(device, arena, &program, &cost, why))
         return false;
     metric_set(metrics, METRIC_FLASH, (double)cost.flash_bytes);
     metric_set(metrics, METRIC_RAM, (double)cost.ram_bytes);
     metric_set(metrics, METRIC_MEMORY, (double)(cost.flash_bytes + cost.ram_bytes));
     metric_set(metrics, METRIC_LATENCY, cost.latency_s);
-    if (device_target(judge->device)->measure == MEASURE_INSTRUCTIONS)
+    if (device_target(device)->measure == MEASURE_INSTRUCTIONS)
         metric_set(metrics, METRIC_INSTRUCTIONS, cost.instructions);
     metric_set(metrics, METRIC_PARAMETERS, (double)net_parameters(net));
     metric_set(metrics, METRIC_MACS, (double)net_macs(net));
@@ -208,8 +215,8 @@ static double float_accuracy(const Judge *judge, Seat *seat, const Net *net) {
     int images = validate_images(judge);
     supernet_member(judge->supernet, seat->workspace, net, true, judge->train,
                     judge->plan.recalibrate, seat->arena, &member);
-    return (double)float_correct(seat->workspace, &member, true, judge->task, judge->validate, 0,
-                                 images) /
+    return (double)float_correct(seat->workspace, &member, true, judge->task, judge->validate,
+                                 0, images) /
            images;
 }
 
@@ -228,8 +235,8 @@ typedef struct Batch {
     const uint8_t **genes;
     Metrics *metrics;
     bool *fits;
-    Key *topology;       /* of each design */
-    Topology *unknown;   /* whose accuracy at full precision the study lacks */
+    Key *topology;     /* of each design */
+    Topology *unknown; /* whose accuracy at full precision the study lacks */
     int count, unknown_count;
 } Batch;
 
@@ -256,9 +263,10 @@ static void batch_costs(void *context, int i, int worker) {
     Span span;
     Str why;
     Net net;
-    batch->fits[i] = instantiate(judge, seat, batch->genes[i], &net) &&
-                     judge_costs(judge, seat->arena, &net, &batch->metrics[i], &span, &why) &&
-                     judge_feasible(&judge->plan, &batch->metrics[i], violation);
+    batch->fits[i] =
+        instantiate(judge, seat, batch->genes[i], &net) &&
+        judge_costs(judge->device, seat->arena, &net, &batch->metrics[i], &span, &why) &&
+        judge_feasible(&judge->plan, &batch->metrics[i], violation);
     if (batch->fits[i])
         batch->topology[i] = topology_key(seat->arena, &net);
 }
@@ -289,9 +297,9 @@ static void batch_find_unknown(Batch *batch, Arena *arena) {
     Judge *judge = batch->judge;
     Str value;
     for (int i = 0; i < batch->count; i++) {
-        bool known = !batch->fits[i] || store_get(judge->store, arena, "full_precision",
-                                                  topology_row(judge, arena, batch->topology[i]),
-                                                  &value);
+        bool known = !batch->fits[i] ||
+                     store_get(judge->store, arena, "full_precision",
+                               topology_row(judge, arena, batch->topology[i]), &value);
         for (int k = 0; k < batch->unknown_count && !known; k++)
             known = key_equal(batch->unknown[k].key, batch->topology[i]);
         if (!known)
@@ -304,8 +312,9 @@ static void batch_set_retention(Batch *batch, Arena *arena) {
     Judge *judge = batch->judge;
     for (int i = 0; i < batch->count; i++) {
         Str value;
-        if (!batch->fits[i] || !store_get(judge->store, arena, "full_precision",
-                                          topology_row(judge, arena, batch->topology[i]), &value))
+        if (!batch->fits[i] ||
+            !store_get(judge->store, arena, "full_precision",
+                       topology_row(judge, arena, batch->topology[i]), &value))
             continue;
         Metrics *metrics = &batch->metrics[i];
         double full = strtod(str_terminated(arena, value), NULL);
@@ -348,7 +357,8 @@ static void batch_store(const Batch *batch, Arena *arena) {
 /* Judges the designs numbered missing[0 .. count) and puts their worth into place. */
 static void judge_chunk(Judge *judge, Arena *arena, const uint8_t *genes, const int *missing,
                         int count, Metrics *metrics) {
-    Batch batch = {.judge = judge, .count = count,
+    Batch batch = {.judge = judge,
+                   .count = count,
                    .genes = arena_array(arena, const uint8_t *, count),
                    .metrics = arena_array(arena, Metrics, count),
                    .fits = arena_array(arena, bool, count),
@@ -367,8 +377,10 @@ bool judge_designs(Judge *judge, const uint8_t *genes, int count, Metrics *metri
     Arena *arena = arena_new();
     int *missing = arena_array(arena, int, count), lacking = 0, done = 0;
     for (int i = 0; i < count; i++) {
-        Str row, key = design_row(judge, arena, genes + (int64_t)i * judge->space->choices.count);
-        if (store_get(judge->store, arena, "design", key, &row) && metrics_read(row, &metrics[i]))
+        Str row,
+            key = design_row(judge, arena, genes + (int64_t)i * judge->space->choices.count);
+        if (store_get(judge->store, arena, "design", key, &row) &&
+            metrics_read(row, &metrics[i]))
             judge->cached++;
         else
             missing[lacking++] = i;
@@ -377,7 +389,7 @@ bool judge_designs(Judge *judge, const uint8_t *genes, int count, Metrics *metri
         int chunk = (int)min_i64(CHUNK, lacking - done);
         judge_chunk(judge, arena, genes, missing + done, chunk, metrics);
         done += chunk;
-        progress_to(judge->judged + judge->cached, "");
+        progress_to(judge->judged + judge->cached, "%s", "");
     }
     arena_free(arena);
     return done == lacking;
@@ -435,7 +447,8 @@ static Str stage_of(const Space *space, Str name) {
 Problem judge_problem(Judge *judge, Arena *arena) {
     const Space *space = judge->space;
     int genes = space->choices.count;
-    int *cardinality = arena_array(arena, int, genes + 1), *group = arena_array(arena, int, genes + 1);
+    int *cardinality = arena_array(arena, int, genes + 1),
+        *group = arena_array(arena, int, genes + 1);
     bool *ordinal = arena_array(arena, bool, genes + 1);
     Map *groups = map_new(arena);
     int next = 0;
@@ -447,9 +460,15 @@ Problem judge_problem(Judge *judge, Arena *arena) {
         if (!map_get(groups, stage, &group[c]))
             map_put(groups, stage, group[c] = next++);
     }
-    return (Problem){.genes = genes, .cardinality = cardinality, .ordinal = ordinal, .group = group,
-                     .objectives = judge->plan.objectives, .constraints = judge->plan.limits,
-                     .context = judge, .canonical = problem_canonical, .legal = problem_legal,
+    return (Problem){.genes = genes,
+                     .cardinality = cardinality,
+                     .ordinal = ordinal,
+                     .group = group,
+                     .objectives = judge->plan.objectives,
+                     .constraints = judge->plan.limits,
+                     .context = judge,
+                     .canonical = problem_canonical,
+                     .legal = problem_legal,
                      .evaluate = problem_evaluate};
 }
 
@@ -492,7 +511,7 @@ bool judge_shipped(const Judge *judge, const Supernet *tuned, const Net *net, Ar
                    Model *model, Metrics *metrics, Span *span, Str *why) {
     Workspace *workspace = judge->seats[0].workspace;
     FloatModel member, full;
-    if (!judge_costs(judge, arena, net, metrics, span, why))
+    if (!judge_costs(judge->device, arena, net, metrics, span, why))
         return false;
     supernet_member(tuned, workspace, net, false, judge->train, judge->plan.recalibrate, arena,
                     &member);

@@ -18,7 +18,8 @@ typedef struct Fast Fast;
 Fast *fast_new(Arena *arena, const Model *model);
 /* Runs `count` inputs laid end to end; the output codes of each, laid end to end, go to `codes`. The
  * scratch arena is reset. One thread; any number may share a Fast. */
-void fast_run(const Fast *fast, Arena *scratch, const uint8_t *images, int count, int32_t *codes);
+void fast_run(const Fast *fast, Arena *scratch, const uint8_t *images, int count,
+              int32_t *codes);
 int fast_outputs(const Fast *fast); /* codes of one image */
 /* The class that a device would answer: the first largest code. */
 int class_of(const int32_t *codes, int count);
@@ -26,14 +27,15 @@ int class_of(const int32_t *codes, int count);
 int fast_correct(const Fast *fast, Arena *scratch, const Dataset *data, int first, int count);
 
 /* Whether the codes of the first images of data are those of net/interpreter.c. */
-bool fast_equals_interpreter(const Model *model, Arena *scratch, const Dataset *data, int images);
+bool fast_equals_interpreter(const Model *model, Arena *scratch, const Dataset *data,
+                             int images);
 
 /* ---- judge.c ------------------------------------------------------------------------------------ */
 
 /* Everything known of a design. */
 typedef enum {
 #define METRIC(NAME, spelling, dimension, direction, documentation) METRIC_##NAME,
-#include "lang/metrics.def"
+#include "net/metrics.def"
 #undef METRIC
     METRIC_COUNT
 } Metric;
@@ -75,8 +77,8 @@ Judge *judge_new(Arena *arena, const Space *space, const Task *task, const Devic
 void judge_free(Judge *judge); /* its threads' workspaces */
 
 /* Costs alone: exact, in microseconds. False and *why where the device cannot run the design. */
-bool judge_costs(const Judge *judge, Arena *arena, const Net *net, Metrics *metrics, Span *span,
-                 Str *why);
+bool judge_costs(const Device *device, Arena *arena, const Net *net, Metrics *metrics,
+                 Span *span, Str *why);
 /* Everything, for `count` designs: from the study where it is known. False if interrupted. */
 bool judge_designs(Judge *judge, const uint8_t *genes, int count, Metrics *metrics);
 /* How far a design is from each limit (0: satisfied), relative to the limit. */

@@ -1,0 +1,81 @@
+/* nasc check and nasc space: what a file says, before anything runs. Copyright the nasc authors.
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "nasc/nasc.h"
+
+#include <string.h>
+
+/* Every network under the precisions that the searches ask for: elaboration is part of checking. */
+static bool bind_all(Session *session) {
+    for (int i = 0; spec_network(session->spec, i).length; i++)
+        (void)spec_space(session->spec, spec_network(session->spec, i), STR(""));
+    const Decl *decl;
+    for (int i = 0; (decl = spec_root_decl(session->spec, DECL_SEARCH, i)); i++) {
+        SearchBinding binding;
+        (void)bind_search(session, decl, &binding);
+    }
+    for (int i = 0; (decl = spec_root_decl(session->spec, DECL_EMIT, i)); i++) {
+        EmitBinding binding;
+        (void)bind_emit(session, decl, &binding);
+    }
+    return error_count(session->diagnostics) == 0;
+}
+
+bool emit_early(Session *session) {
+    const char *what = session->options.emit;
+    Text text = text_new(session->arena);
+    if (!what)
+        return false;
+    if (!strcmp(what, "ast"))
+        spec_print_syntax(session->spec, &text);
+    else if (!strcmp(what, "spec"))
+        spec_print(session->spec, &text);
+    else if (!strcmp(what, "space"))
+        for (int i = 0; spec_network(session->spec, i).length; i++)
+            space_print(spec_space(session->spec, spec_network(session->spec, i), STR("")),
+                        &text);
+    else
+        return false;
+    printf("%.*s", STR_ARG(text_str(&text)));
+    return true;
+}
+
+int check_command(Session *session) {
+    session_load(session);
+    bool sound = error_count(session->diagnostics) == 0 && bind_all(session);
+    session_print_errors(session);
+    if (!sound)
+        return EXIT_FILE;
+    if (!emit_early(session) && !session->options.json)
+        printf("%s: no mistakes found\n", session->options.file);
+    return EXIT_DONE;
+}
+
+/* Flash, RAM and latency of random designs need a device's table, but neither data nor training. */
+static int space_of_search(Session *session, const Decl *decl) {
+    Run run;
+    int code = run_bind(session, decl, &run);
+    if (code)
+        return code;
+    printf("search %.*s\n", STR_ARG(run.plan.name));
+    show_space(run.plan.space, stdout);
+    code = run_survey(&run);
+    return run_end(&run, code);
+}
+
+int space_command(Session *session) {
+    if (!session_read(session))
+        return EXIT_FILE;
+    if (!bind_all(session)) {
+        session_print_errors(session);
+        return EXIT_FILE;
+    }
+    if (emit_early(session))
+        return EXIT_DONE;
+    int searches = 0, code = EXIT_DONE;
+    const Decl *decl;
+    for (; !code && (decl = spec_root_decl(session->spec, DECL_SEARCH, searches)); searches++)
+        code = space_of_search(session, decl);
+    for (int i = 0; !searches && spec_network(session->spec, i).length; i++)
+        show_space(spec_space(session->spec, spec_network(session->spec, i), STR("")), stdout);
+    return code;
+}

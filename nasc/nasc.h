@@ -1,0 +1,200 @@
+/* nasc: the command. main.c is the table of subcommands; one file for each; build.c is the pipeline.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#ifndef NASC_H
+#define NASC_H
+
+#include "judge/judge.h"
+#include "lang/lang.h"
+
+/* ---- options.c: the command line ------------------------------------------------------------ */
+
+typedef struct Options {
+    const char *file; /* the .nas file, or the topic of help; NULL where none was given */
+    const char *out;  /* -o: folder of results; NULL: the file's stem with ".out" */
+    const char *data; /* --data */
+    const char
+        *library;     /* --library: a folder that goes before the embedded standard library */
+    const char *emit; /* --emit=ast|spec|space|net|plan|c; NULL: everything */
+    const char *compiler; /* --cc, of verify: a compiler line */
+    const char *runner;   /* --runner, of verify: what runs the program, such as "qemu-ppc" */
+    int threads;          /* --threads; 0: one for each processor */
+    int images;           /* --images, of verify; 0: all */
+    int64_t memory_bytes; /* --memory; 0: no limit */
+    int64_t seed;         /* --seed; -1: as the file says */
+    bool json, quiet, version, help;
+} Options;
+
+/* Reads the words after the subcommand; ends the run with EXIT_USAGE on a mistake. `allowed` is a set
+ * of option letters as in options.c. */
+void options_read(Options *options, const char *command, const char *allowed, char **words,
+                  int count);
+void options_print(FILE *out, const char *allowed);
+
+/* ---- main.c ------------------------------------------------------------------------------------ */
+
+/* A run of the command: what its phases share. */
+typedef struct Session {
+    Options options;
+    Arena *arena;
+    Diagnostics *diagnostics;
+    Spec *spec;
+    Pool *pool;
+    Str out; /* folder of results */
+} Session;
+
+typedef struct Command {
+    const char *name, *arguments, *options, *summary;
+    int (*run)(Session *session);
+    const char *more; /* of its help: what it reads, makes and prints */
+} Command;
+extern const Command commands[];
+extern const int command_count;
+void command_print(FILE *out, const Command *command);
+
+/* Reads and checks the file; prints what is wrong. False: then the exit code is EXIT_FILE. */
+bool session_read(Session *session);
+void session_load(Session *session); /* the same without printing */
+void session_pool(Session *session);
+/* The fault that only a later phase can find, at its place in the source. */
+void session_error(Session *session, Span span, Str why);
+bool session_print_errors(Session *session); /* true where there were any */
+
+int build_command(Session *session);
+int check_command(Session *session);
+int space_command(Session *session);
+int train_command(Session *session);
+int search_command(Session *session);
+int emit_command(Session *session);
+int verify_command(Session *session);
+int study_command(Session *session);
+int help_command(Session *session);
+
+/* The test images of a task: only proofs of what ships read them. */
+bool session_open_test(Session *session, const Task *task, Dataset *test);
+DataPath session_data_path(Session *session);
+
+/* ---- bind.c: a checked declaration -> plans ------------------------------------------------------- */
+
+typedef struct SearchBinding {
+    const Decl *decl;
+    Str name, network, precision;
+    const Space *space;
+    Task task;
+    Target target;
+    JudgePlan judge;
+    TrainPlan supernet, tune; /* epochs 0: none */
+    const Strategy *strategy;
+    SearchPlan search;
+    uint64_t seed;
+} SearchBinding;
+/* False with errors in the session's diagnostics. */
+bool bind_search(Session *session, const Decl *decl, SearchBinding *binding);
+
+typedef enum { PICK_KNEE, PICK_MOST_ACCURATE, PICK_CHEAPEST, PICK_BEST } PickKind;
+typedef struct EmitBinding {
+    Str name, prefix;
+    Str search, network; /* one of them; the other is empty */
+    PickKind pick;
+    Metric metric; /* of PICK_BEST */
+    double within; /* of PICK_CHEAPEST: accuracy given up, from 0 to 1 */
+    Str weights;   /* file, of a network */
+    Span span;
+    bool has_task; /* of a network: labels and test images; a search has its own */
+    Task task;
+    Target target; /* of a network */
+} EmitBinding;
+Target portable_target(void);
+bool bind_emit(Session *session, const Decl *decl, EmitBinding *binding);
+/* The index in the front of the design that the emission asks for. */
+int pick_design(const EmitBinding *emit, const Design *const *front, const Metrics *metrics,
+                int count, const JudgePlan *plan);
+
+enum { STUDY_SCHEMA = 1 };
+
+/* ---- run.c: the phases of a search -------------------------------------------------------------------- */
+
+typedef struct Run {
+    Session *session;
+    SearchBinding plan;
+    Arena *arena;
+    Store *store;
+    Key study; /* of training: what the weights depend on */
+    Dataset train, validate;
+    Device *device;
+    Supernet *supernet;
+    Judge *judge;
+    Archive *archive;
+    const Design **front;
+    Metrics *metrics; /* of the front */
+    int front_count;
+} Run;
+
+/* Each returns EXIT_DONE or the code to end with, having said why. In this order. */
+int run_bind(Session *session, const Decl *decl, Run *run);
+int run_open(Run *run);   /* study, data, device */
+int run_bounds(Run *run); /* can anything fit? */
+int run_survey(Run *run); /* open the device alone, then bounds: needs no data */
+int run_train(Run *run);
+int run_search(Run *run);
+int run_end(Run *run, int code); /* closes; returns code */
+
+/* A design of the front as it ships: fine-tuned, quantised. */
+typedef struct Winner {
+    Net net;
+    Model model;
+    Metrics inherited, tuned;
+    const Design *design;
+} Winner;
+int run_winner(Run *run, const EmitBinding *emit, Winner *winner);
+
+/* ---- ship.c: a model -> files, proofs --------------------------------------------------------------------- */
+
+typedef struct Shipment {
+    Session *session;
+    const Net *net;
+    const Model *model;
+    const Task *task; /* NULL: none is known */
+    const Target *target;
+    const EmitBinding *emit;
+    Program program;
+    EmitFile *files;
+    int file_count;
+    Str folder;
+} Shipment;
+/* Lowers, emits, writes the files beside the frozen .nas and its weights. */
+int ship_build(Shipment *shipment);
+int ship_write(Shipment *shipment);
+
+/* The interpreter's answers on many images. */
+typedef struct Proof {
+    int images;
+    double accuracy;
+    uint8_t *outputs; /* (images, out_bytes): as emitted code writes them */
+    int out_bytes;
+} Proof;
+Proof ship_interpret(Shipment *shipment, const Dataset *data, int images);
+/* Compiles and runs the emitted code over the same images; false and *why where any byte differs or
+ * it could not be run. */
+bool ship_prove(Shipment *shipment, const Toolchain *toolchain, const Dataset *data,
+                const Proof *proof, Str *why);
+
+/* ---- build.c, emit.c: every emission of a file ------------------------------------------------------------ */
+
+/* What a command does with each: `run` and `winner` are NULL for a frozen network. */
+typedef int Deliver(Shipment *ship, Run *run, const Winner *winner);
+int deliver_all(Session *session, Deliver *deliver);
+int deliver_frozen(Session *session, const EmitBinding *emit, Deliver *deliver);
+bool deliver_early(const Shipment *ship); /* --emit=net, plan, c: printed, nothing written */
+bool emit_early(Session *session);        /* --emit=ast, spec, space */
+int build_deliver(Shipment *ship, Run *run, const Winner *winner);
+
+/* ---- show.c: what a person sees ----------------------------------------------------------------------------- */
+
+void show_space(const Space *space, FILE *out);
+void show_front(const Run *run, int chosen, FILE *out);
+void show_network(const Net *net, const Program *program, FILE *out);
+Str show_bytes(Arena *arena, double bytes); /* "14.3 KiB" */
+Str show_metric(Arena *arena, Metric metric, double value);
+
+#endif

@@ -1,0 +1,417 @@
+/* The phases of a search: bind, open, bounds, train, search, tune. Each says what it does on stderr,
+ * keeps what it made in the study, and finds it there when the command is given again.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "nasc/nasc.h"
+
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SAY(...) ((void)fprintf(stderr, __VA_ARGS__))
+
+int run_bind(Session *session, const Decl *decl, Run *run) {
+    *run = (Run){.session = session, .arena = arena_new()};
+    bool bound = bind_search(session, decl, &run->plan);
+    if (session->options.seed >= 0)
+        run->plan.seed = run->plan.search.seed = (uint64_t)session->options.seed;
+    if (bound)
+        return EXIT_DONE;
+    session_print_errors(session);
+    return EXIT_FILE;
+}
+
+/* ---- opening ------------------------------------------------------------------------------------ */
+
+static int open_study(Run *run) {
+    const char *why, *folder = str_terminated(run->arena, run->session->out);
+    if (!directory_make(folder, &why)) {
+        SAY("nasc: cannot make the folder %s: %s\n", folder, why);
+        return EXIT_ENVIRONMENT;
+    }
+    Str path = path_join(run->arena, run->session->out, STR("study.db"));
+    run->store = store_open(run->arena, str_terminated(run->arena, path), STUDY_SCHEMA, &why);
+    if (run->store)
+        return EXIT_DONE;
+    SAY("nasc: cannot open the study %.*s: %s\n", STR_ARG(path), why);
+    return EXIT_ENVIRONMENT;
+}
+
+static int open_data(Run *run) {
+    Str why;
+    if (data_open(run->arena, &run->plan.task, session_data_path(run->session), &run->train,
+                  &run->validate, &why))
+        return EXIT_DONE;
+    SAY("nasc: %.*s\n", STR_ARG(why));
+    return EXIT_ENVIRONMENT;
+}
+
+/* What the weights depend on: the space, the task, its data, the training, the seed. */
+static Key study_key(const Run *run) {
+    const TrainPlan *t = &run->plan.supernet;
+    const Dataset *data = &run->train;
+    int64_t pixels = (int64_t)data->count * data->height * data->width * data->channels;
+    char plan[400];
+    int length =
+        snprintf(plan, sizeof plan, "%d|%d|%d|%d|%.17g|%.17g|%.17g|%.17g|%d|%.17g|%d|%d|%llu",
+                 ARITHMETIC_VERSION, t->epochs, t->batch, t->rate_kind, t->rate, t->momentum,
+                 t->weight_decay, t->label_smoothing, t->random_members, t->float_share,
+                 t->distil, t->images, (unsigned long long)run->plan.seed);
+    Key key = key_join(space_key(run->plan.space), task_key(&run->plan.task));
+    key = key_join(key, key_of(data->image, (size_t)pixels));
+    key = key_join(key, key_of(data->label, (size_t)data->count));
+    return key_join(key, key_of(plan, (size_t)length));
+}
+
+/* The steps that designs of the space are made of, each once: random designs are drawn until long
+ * nothing new was seen. */
+static Step *distinct_steps(Run *run, int *count) {
+    enum { PATIENCE = 400 };
+    const Space *space = run->plan.space;
+    VEC(Step) steps = {0};
+    Map *seen = map_new(run->arena);
+    Gene *gene = arena_array(run->arena, Gene, space->choices.count + 1);
+    for (int last = 0, draw = 0; draw - last < PATIENCE; draw++) {
+        Random random = {run->plan.seed, 0x5445, (uint64_t)draw << 20};
+        for (int c = 0; c < space->choices.count; c++)
+            gene[c] = (Gene)random_below(&random, space->choices.at[c].count);
+        genotype_canonical(space, gene);
+        Net net;
+        Span span;
+        Str why;
+        Program program;
+        if (!space_instantiate(run->arena, space, gene, &net, &span, &why))
+            continue;
+        Model model = model_build(run->arena, &net);
+        if (!program_build(run->arena, &model, &run->plan.target, &program, &span, &why))
+            continue;
+        for (int s = 0; s < program.count; s++) {
+            Str key = step_key(run->arena, &program.steps[s]);
+            if (map_get(seen, key, NULL))
+                continue;
+            map_put(seen, key, 1);
+            vec_push(run->arena, &steps, program.steps[s]);
+            last = draw;
+        }
+    }
+    *count = steps.count;
+    return steps.at;
+}
+
+static int open_device(Run *run) {
+    Str why;
+    run->device = device_open(run->arena, &run->plan.target, run->store,
+                              run->session->options.library, &why);
+    if (!run->device) {
+        SAY("nasc: device %.*s: %.*s\n", STR_ARG(run->plan.target.name), STR_ARG(why));
+        return EXIT_ENVIRONMENT;
+    }
+    if (run->plan.target.measure != MEASURE_TIME)
+        return EXIT_DONE;
+    int count;
+    Step *steps = distinct_steps(run, &count);
+    if (device_profile(run->device, run->arena, steps, count, &why))
+        return EXIT_DONE;
+    if (interrupted())
+        return EXIT_INTERRUPTED;
+    SAY("nasc: profiling %.*s: %.*s\n", STR_ARG(run->plan.target.name), STR_ARG(why));
+    return EXIT_ENVIRONMENT;
+}
+
+int run_open(Run *run) {
+    int code = open_study(run);
+    if (!code)
+        code = open_data(run);
+    if (!code)
+        code = open_device(run);
+    if (code)
+        return code;
+    run->study = study_key(run);
+    session_pool(run->session);
+    SAY("%.*s: %d train and %d validate images; %s members\n", STR_ARG(run->plan.name),
+        run->train.count, run->validate.count,
+        str_terminated(run->arena, space_count(run->arena, run->plan.space).digits));
+    return EXIT_DONE;
+}
+
+/* ---- training ------------------------------------------------------------------------------------- */
+
+/* Where a checkpoint goes. */
+typedef struct Checkpoint {
+    Run *run;
+    Str key;
+    const char *what;
+} Checkpoint;
+
+static void checkpoint_save(void *context, const Supernet *supernet, int64_t step,
+                            int64_t steps) {
+    Checkpoint *checkpoint = context;
+    Arena *arena = arena_new();
+    (void)step, (void)steps;
+    store_put(checkpoint->run->store, "weights", checkpoint->key,
+              supernet_save(supernet, arena));
+    store_commit(checkpoint->run->store);
+    arena_free(arena);
+}
+
+static void checkpoint_epoch(void *context, int epoch, double loss, double accuracy) {
+    const Checkpoint *checkpoint = context;
+    if (checkpoint->run->session->options.quiet)
+        return;
+    progress_clear();
+    SAY("  %s, epoch %d: loss %.3f, train accuracy %.1f %%\n", checkpoint->what, epoch + 1,
+        loss, 100 * accuracy);
+}
+
+/* Loads what the study holds under the key. A foreign or damaged row is said, and training starts
+ * anew. */
+static void checkpoint_load(const Checkpoint *checkpoint, Supernet *supernet) {
+    Arena *arena = arena_new();
+    Str bytes;
+    const char *why;
+    if (store_get(checkpoint->run->store, arena, "weights", checkpoint->key, &bytes) &&
+        !supernet_load(supernet, bytes, &why))
+        SAY("nasc: the study's checkpoint of %s is not used: %s\n", checkpoint->what, why);
+    arena_free(arena);
+}
+
+int run_train(Run *run) {
+    SearchBinding *plan = &run->plan;
+    Checkpoint checkpoint = {run, key_hex(run->arena, run->study), "the supernet"};
+    TrainHooks hooks = {&checkpoint, checkpoint_save, checkpoint_epoch,
+                        "training the supernet"};
+    run->supernet = supernet_new(plan->space, &plan->task, plan->seed);
+    checkpoint_load(&checkpoint, run->supernet);
+    if (plan->supernet.epochs > 0 &&
+        !supernet_train(run->supernet, &plan->supernet, &run->train, run->session->pool,
+                        plan->seed, &hooks))
+        return EXIT_INTERRUPTED;
+    return EXIT_DONE;
+}
+
+/* ---- bounds ------------------------------------------------------------------------------------------ */
+
+/* Metrics that need no weights, over designs drawn at random. */
+typedef struct Survey {
+    double low[METRIC_COUNT], high[METRIC_COUNT];
+    int designs, fitting, meets[MAX_LIMITS];
+} Survey;
+
+static void survey_add(Survey *survey, const JudgePlan *plan, const Metrics *metrics) {
+    double violation[MAX_LIMITS];
+    for (int m = 0; m < METRIC_COUNT; m++) {
+        if (!metrics->known[m])
+            continue;
+        bool first = survey->designs == 0;
+        if (first || metrics->value[m] < survey->low[m])
+            survey->low[m] = metrics->value[m];
+        if (first || metrics->value[m] > survey->high[m])
+            survey->high[m] = metrics->value[m];
+    }
+    survey->designs++;
+    survey->fitting += judge_feasible(plan, metrics, violation);
+    for (int i = 0; i < plan->limits; i++)
+        survey->meets[i] += violation[i] == 0;
+}
+
+static bool survey_design(Run *run, const Gene *gene, Survey *survey) {
+    Arena *arena = arena_new();
+    Net net;
+    Span span;
+    Str why;
+    Metrics metrics;
+    bool done = space_instantiate(arena, run->plan.space, gene, &net, &span, &why) &&
+                judge_costs(run->device, arena, &net, &metrics, &span, &why);
+    if (done)
+        survey_add(survey, &run->plan.judge, &metrics);
+    else
+        session_error(run->session, span, why);
+    arena_free(arena);
+    return done;
+}
+
+static void survey_print(const Run *run, const Survey *survey) {
+    Arena *arena = run->arena;
+    const JudgePlan *plan = &run->plan.judge;
+    SAY("%.*s: of %d designs drawn at random, ", STR_ARG(run->plan.name), survey->designs);
+    for (int m = 0, shown = 0; m < METRIC_COUNT; m++)
+        if (survey->high[m] > 0 &&
+            (m == METRIC_FLASH || m == METRIC_RAM || m == METRIC_LATENCY)) {
+            Str low = show_metric(arena, (Metric)m, survey->low[m]);
+            Str high = show_metric(arena, (Metric)m, survey->high[m]);
+            SAY("%s%s %.*s to %.*s", shown++ ? ", " : "", metric_name((Metric)m), STR_ARG(low),
+                STR_ARG(high));
+        }
+    SAY("\n");
+    for (int i = 0; i < plan->limits; i++) {
+        const Limit *limit = &plan->limit[i];
+        if (survey->high[limit->metric] <= 0)
+            continue;
+        Str value = show_metric(arena, limit->metric, limit->value);
+        SAY("  %s %s %.*s holds for %.1f %% of them%s\n", metric_name(limit->metric),
+            limit->at_least ? ">=" : "<=", STR_ARG(value),
+            100.0 * survey->meets[i] / survey->designs,
+            survey->meets[i] == survey->designs ? ": it does not bind" : "");
+    }
+}
+
+int run_bounds(Run *run) {
+    enum { DRAWN = 500 };
+    const Space *space = run->plan.space;
+    Gene *gene = arena_array(run->arena, Gene, space->choices.count + 1);
+    Survey survey = {0}, smallest = {0};
+    genotype_extreme(space, gene, false);
+    if (!survey_design(run, gene, &smallest))
+        return EXIT_FILE;
+    for (int draw = 0; draw < DRAWN; draw++) {
+        Random random = {run->plan.seed, 0x424f, (uint64_t)draw << 20};
+        for (int c = 0; c < space->choices.count; c++)
+            gene[c] = (Gene)random_below(&random, space->choices.at[c].count);
+        genotype_canonical(space, gene);
+        if (genotype_legal(space, gene) && !survey_design(run, gene, &survey))
+            return EXIT_FILE;
+    }
+    if (survey.designs)
+        survey_print(run, &survey);
+    if (smallest.fitting || survey.fitting)
+        return EXIT_DONE;
+    for (int i = 0; i < run->plan.judge.limits; i++) {
+        const Limit *limit = &run->plan.judge.limit[i];
+        if (smallest.meets[i])
+            continue;
+        Str value = show_metric(run->arena, limit->metric, smallest.low[limit->metric]);
+        Str bound = show_metric(run->arena, limit->metric, limit->value);
+        session_error(
+            run->session, limit->span,
+            str_format(run->arena,
+                       "no design was found that fits: the member with the smallest value "
+                       "of every decision has %s %.*s, and the limit is %.*s",
+                       metric_name(limit->metric), STR_ARG(value), STR_ARG(bound)));
+    }
+    return EXIT_INFEASIBLE;
+}
+
+int run_survey(Run *run) {
+    Str why;
+    if (run->plan.target.measure == MEASURE_TIME) {
+        SAY("%.*s: costs are measured on this machine when a build runs\n",
+            STR_ARG(run->plan.name));
+        return EXIT_DONE;
+    }
+    run->device =
+        device_open(run->arena, &run->plan.target, NULL, run->session->options.library, &why);
+    if (run->device)
+        return run_bounds(run);
+    SAY("nasc: device %.*s: %.*s\n", STR_ARG(run->plan.target.name), STR_ARG(why));
+    return EXIT_ENVIRONMENT;
+}
+
+/* ---- searching ----------------------------------------------------------------------------------------- */
+
+static void open_judge(Run *run) {
+    SearchBinding *plan = &run->plan;
+    run->judge = judge_new(run->arena, plan->space, &plan->task, run->device, &run->train,
+                           &run->validate, run->supernet, &plan->judge, run->session->pool,
+                           run->store, run->study);
+}
+
+/* The front with all its metrics, held against the interpreter before anyone sees it. */
+static int collect_front(Run *run) {
+    enum { PROVEN_IMAGES = 4 };
+    run->front_count = archive_front(run->archive, run->arena, &run->front);
+    run->metrics = arena_array(run->arena, Metrics, run->front_count + 1);
+    const uint8_t **genes = arena_array(run->arena, const uint8_t *, run->front_count + 1);
+    for (int i = 0; i < run->front_count; i++) {
+        genes[i] = run->front[i]->genes;
+        if (!judge_designs(run->judge, genes[i], 1, &run->metrics[i]))
+            return EXIT_INTERRUPTED;
+    }
+    int unequal = judge_check_exact(run->judge, genes, run->front_count, PROVEN_IMAGES);
+    if (!unequal)
+        return EXIT_DONE;
+    SAY("nasc: %d of %d designs are judged otherwise than the interpreter computes: this is a "
+        "fault "
+        "of nasc; please report it\n",
+        unequal, run->front_count);
+    return EXIT_ENVIRONMENT;
+}
+
+int run_search(Run *run) {
+    SearchBinding *plan = &run->plan;
+    open_judge(run);
+    Problem problem = judge_problem(run->judge, run->arena);
+    run->archive = archive_new(run->arena, &problem);
+    progress_begin("searching", plan_designs(&plan->search), "designs");
+    if (!plan->strategy->run(run->arena, &problem, &plan->search, run->archive)) {
+        progress_end("searching: interrupted; the same command goes on");
+        return EXIT_INTERRUPTED;
+    }
+    progress_end("searched %d designs (%lld from the study)", archive_count(run->archive),
+                 (long long)judge_cached(run->judge));
+    int code = collect_front(run);
+    if (code || run->front_count)
+        return code;
+    session_error(run->session, plan->decl->span,
+                  STR("none of the designs that the search judged satisfies every limit"));
+    return EXIT_INFEASIBLE;
+}
+
+/* ---- the winner ------------------------------------------------------------------------------------------- */
+
+static Str tune_key(const Run *run, const Winner *winner) {
+    const TrainPlan *t = &run->plan.tune;
+    char plan[300];
+    int length = snprintf(plan, sizeof plan, "tune|%d|%d|%d|%.17g|%.17g|%.17g|%.17g|%d",
+                          t->epochs, t->batch, t->rate_kind, t->rate, t->momentum,
+                          t->weight_decay, t->label_smoothing, t->images);
+    Key key = key_join(run->study, key_of(plan, (size_t)length));
+    key = key_join(key, key_of(winner->design->genes, (size_t)run->plan.space->choices.count));
+    return key_hex(run->arena, key);
+}
+
+static int tune_winner(Run *run, Supernet *tuned, const Winner *winner) {
+    SearchBinding *plan = &run->plan;
+    Checkpoint checkpoint = {run, tune_key(run, winner), "fine-tuning"};
+    TrainHooks hooks = {&checkpoint, checkpoint_save, checkpoint_epoch, "fine-tuning"};
+    if (plan->tune.epochs <= 0)
+        return EXIT_DONE;
+    supernet_restart(tuned);
+    checkpoint_load(&checkpoint, tuned);
+    bool done = supernet_tune(tuned, winner->design->genes, false, run->supernet, &plan->tune,
+                              &run->train, run->session->pool, plan->seed, &hooks);
+    return done ? EXIT_DONE : EXIT_INTERRUPTED;
+}
+
+int run_winner(Run *run, const EmitBinding *emit, Winner *winner) {
+    Span span;
+    Str why;
+    int pick = pick_design(emit, run->front, run->metrics, run->front_count, &run->plan.judge);
+    winner->design = run->front[pick];
+    winner->inherited = run->metrics[pick];
+    if (!space_instantiate(run->arena, run->plan.space, winner->design->genes, &winner->net,
+                           &span, &why)) {
+        session_error(run->session, span, why);
+        return EXIT_FILE;
+    }
+    Supernet *tuned = supernet_copy(run->supernet);
+    int code = tune_winner(run, tuned, winner);
+    if (!code && !judge_shipped(run->judge, tuned, &winner->net, run->arena, &winner->model,
+                                &winner->tuned, &span, &why)) {
+        session_error(run->session, span, why);
+        code = EXIT_FILE;
+    }
+    supernet_free(tuned);
+    return code;
+}
+
+int run_end(Run *run, int code) {
+    judge_free(run->judge);
+    supernet_free(run->supernet);
+    store_close(run->store);
+    arena_free(run->arena);
+    *run = (Run){0};
+    if (code == EXIT_INTERRUPTED)
+        SAY("nasc: interrupted; the same command goes on from here\n");
+    return code;
+}
