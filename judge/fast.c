@@ -104,20 +104,27 @@ typedef struct FastRun {
     int64_t *pooled;      /* and for a pixel's sums */
 } FastRun;
 
-/* y = clamp(((acc + bias) * m + half) >> t), centred, over rows of out_channels sums. The sum fits 32
- * bits, so the product is one of 32 by 32 bits. */
-static void requantise_rows(const FastLayer *fast, const float *acc, int64_t rows, float *y) {
-    const Layer *layer = fast->layer;
-    int channels = layer->out_channels, t = layer->shift;
+/* y = clamp(((acc + bias) * m + half) >> t), centred, for the sums of one pixel. Each sum fits 32
+ * bits, so the product is one of 32 by 32 bits. Apart, so that `restrict` lets it vectorise. */
+__attribute__((noinline)) static void
+requantise_row(const FastLayer *fast, const float *restrict acc, const int32_t *restrict bias,
+               const int32_t *restrict m, float *restrict y) {
+    int channels = fast->layer->out_channels, t = fast->layer->shift;
     int64_t half = (int64_t)1 << (t - 1), low = fast->low, high = fast->high;
-    const int32_t *bias = fast->bias, *m = layer->multiplier;
-    for (int64_t r = 0; r < rows; r++, acc += channels, y += channels)
-        for (int c = 0; c < channels; c++) {
-            int32_t sum = (int32_t)acc[c] + bias[c];
-            int64_t code = ((int64_t)sum * m[c] + half) >> t;
-            code = code < low ? low : code;
-            y[c] = (float)(int32_t)(code > high ? high : code);
-        }
+    for (int c = 0; c < channels; c++) {
+        int32_t sum = (int32_t)acc[c] + bias[c];
+        int64_t code = ((int64_t)sum * m[c] + half) >> t;
+        code = code < low ? low : code;
+        code = code > high ? high : code;
+        y[c] = (float)(int32_t)code;
+    }
+}
+
+static void requantise_rows(const FastLayer *fast, const float *acc, int64_t rows, float *y) {
+    int channels = fast->layer->out_channels;
+    for (int64_t r = 0; r < rows; r++)
+        requantise_row(fast, acc + r * channels, fast->bias, fast->layer->multiplier,
+                       y + r * channels);
 }
 
 /* Where a window's top left corner and extents lie. */
@@ -230,15 +237,20 @@ static void fast_dense(const FastRun *run, const FastLayer *fast, float *y) {
         requantise_rows(fast, run->sums, run->images, y);
 }
 
+static void depthwise_tap(const float *restrict pixel, const float *restrict weight,
+                          int channels, float *restrict acc) {
+    for (int c = 0; c < channels; c++)
+        acc[c] += pixel[c] * weight[c];
+}
+
 static void depthwise_pixel(const Frame *f, const float *weight, const float *image, int oy,
                             int ox, float *acc) {
     memset(acc, 0, sizeof(float) * (size_t)f->channels);
     for (int ky = 0; ky < f->kernel_h; ky++)
-        for (int kx = 0; kx < f->kernel_w; kx++) {
+        for (int kx = 0; kx < f->kernel_w; kx++, weight += f->channels) {
             const float *pixel = tap_at(f, image, oy, ox, ky, kx);
-            const float *w = weight + (int64_t)(ky * f->kernel_w + kx) * f->channels;
-            for (int c = 0; pixel && c < f->channels; c++)
-                acc[c] += pixel[c] * w[c];
+            if (pixel)
+                depthwise_tap(pixel, weight, f->channels, acc);
         }
 }
 
