@@ -133,8 +133,10 @@ ExprId expr_make(Arena *arena, Space *space, ExprKind kind, ExprId a, ExprId b, 
 }
 
 void expr_mentions(const Space *space, ExprId id, bool *mentioned) {
+    if (id == EXPR_NONE)
+        return;
     const Expr *e = &space->exprs.at[id];
-    if (e->kind == EXPR_NONE || e->kind == EXPR_CONSTANT)
+    if (e->kind == EXPR_CONSTANT)
         return;
     if (e->kind == EXPR_CHOICE) {
         mentioned[e->choice] = true;
@@ -462,7 +464,7 @@ void space_print(const Space *space, Text *text) {
 /* ---- checking ------------------------------------------------------------------------------------------- */
 
 static bool expr_in_range(const Space *space, ExprId id) {
-    return id >= 0 && id < space->exprs.count;
+    return id == EXPR_NONE || (id > 0 && id < space->exprs.count);
 }
 
 static const char *op_fault(const Space *space, int i) {
@@ -472,6 +474,11 @@ static const char *op_fault(const Space *space, int i) {
     for (int k = 0; k < op->inputs; k++)
         if (op->input[k] < 0 || op->input[k] >= i)
             return "an operator reads one that does not come before it";
+    bool sound = expr_in_range(space, op->active);
+    for (int d = 0; d < op->rank; d++)
+        sound = sound && expr_in_range(space, op->shape[d]);
+    if (!sound || !expr_in_range(space, op->weights) || !expr_in_range(space, op->output))
+        return "an operator with an expression that does not exist";
     if (op->kind == OP_SELECT)
         return expr_in_range(space, op->select) && op->select ? NULL
                                                               : "a select without condition";
@@ -491,11 +498,7 @@ static const char *op_fault(const Space *space, int i) {
     return NULL;
 }
 
-const char *space_check(const Space *space) {
-    if (space->ops.count < 1 || space->ops.at[0].kind != OP_INPUT)
-        return "a space whose first operator is not the input";
-    if (space->output < 0 || space->output >= space->ops.count)
-        return "a space whose output is no operator";
+static const char *exprs_fault(const Space *space) {
     for (int e = 1; e < space->exprs.count; e++) {
         const Expr *x = &space->exprs.at[e];
         if (x->a >= e || x->b >= e || x->c >= e || x->a < 0 || x->b < 0 || x->c < 0)
@@ -503,15 +506,49 @@ const char *space_check(const Space *space) {
         if (x->kind == EXPR_CHOICE && (x->choice < 0 || x->choice >= space->choices.count))
             return "an expression of a decision that does not exist";
     }
-    for (int c = 0; c < space->choices.count; c++)
-        if (space->choices.at[c].count < 1 || space->choices.at[c].count > 255)
-            return "a decision with no value or more than 255";
-    for (int i = 0; i < space->ops.count; i++) {
-        const char *fault = op_fault(space, i);
-        if (fault)
-            return fault;
-    }
+    for (int i = 0; i < space->constraints.count; i++)
+        if (!expr_in_range(space, space->constraints.at[i].condition))
+            return "a constraint whose condition does not exist";
     return NULL;
+}
+
+static const char *choice_fault(const Space *space, int c, const int *decided) {
+    const Choice *choice = &space->choices.at[c];
+    if (choice->count < 1 || choice->count > 255)
+        return "a decision with no value or more than 255";
+    if (!expr_in_range(space, choice->active))
+        return "a decision whose condition does not exist";
+    return decided[choice->active] > c ? "a decision whose condition waits for a later one"
+                                       : NULL;
+}
+
+static const char *choices_fault(const Space *space) {
+    Arena *arena = arena_new();
+    int *decided =
+        arena_array(arena, int, space->exprs.count + 1); /* so many decisions are made */
+    for (int e = 1; e < space->exprs.count; e++) {
+        const Expr *x = &space->exprs.at[e];
+        int64_t operands = max_i64(decided[x->a], max_i64(decided[x->b], decided[x->c]));
+        decided[e] = x->kind == EXPR_CHOICE ? x->choice + 1 : (int)operands;
+    }
+    const char *fault = NULL;
+    for (int c = 0; c < space->choices.count && !fault; c++)
+        fault = choice_fault(space, c, decided);
+    arena_free(arena);
+    return fault;
+}
+
+const char *space_check(const Space *space) {
+    if (space->ops.count < 1 || space->ops.at[0].kind != OP_INPUT)
+        return "a space whose first operator is not the input";
+    if (space->output < 0 || space->output >= space->ops.count)
+        return "a space whose output is no operator";
+    const char *fault = exprs_fault(space);
+    if (!fault)
+        fault = choices_fault(space);
+    for (int i = 0; i < space->ops.count && !fault; i++)
+        fault = op_fault(space, i);
+    return fault;
 }
 
 Key space_key(const Space *space) {
