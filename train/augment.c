@@ -9,8 +9,8 @@
 static const uint64_t AUGMENT_STREAM = (uint64_t)0xa6 << 56;
 
 static const uint8_t *image_of(const Dataset *data, int index) {
-    return data->image + (size_t)index * (size_t)data->height * (size_t)data->width *
-                             (size_t)data->channels;
+    return data->image +
+           (size_t)index * (size_t)data->height * (size_t)data->width * (size_t)data->channels;
 }
 
 /* Output pixel x comes from column from + x * step of the input. */
@@ -45,7 +45,8 @@ void augment(const Task *task, const Dataset *data, uint64_t seed, int epoch, in
     float scale = (float)task_input_scale(task);
     int zero = task_input_zero(task), down = 0;
     Columns columns = {0, 1};
-    Random random = {seed, AUGMENT_STREAM | (uint64_t)(uint32_t)epoch << 32 | (uint32_t)index, 0};
+    Random random = {seed, AUGMENT_STREAM | (uint64_t)(uint32_t)epoch << 32 | (uint32_t)index,
+                     0};
     if (epoch >= 0 && task->shift > 0) {
         down = random_below(&random, 2 * task->shift + 1) - task->shift;
         columns.from = random_below(&random, 2 * task->shift + 1) - task->shift;

@@ -40,9 +40,11 @@ static void copy_padded(const Node *node, const Node *from, int count, const flo
     size_t line = (size_t)node->padded_w * (size_t)from->lanes;
     for (int n = 0; n < count; n++)
         for (int y = 0; y < from->height; y++, dx += row) {
-            const float *at = padded + ((size_t)n * (size_t)node->padded_h + (size_t)y +
-                                        (size_t)node->before_h) * line +
-                              (size_t)(node->before_w * from->lanes);
+            const float *at =
+                padded +
+                ((size_t)n * (size_t)node->padded_h + (size_t)y + (size_t)node->before_h) *
+                    line +
+                (size_t)(node->before_w * from->lanes);
             for (size_t k = 0; k < row; k += LANES)
                 vec_store(dx + k, add ? vec_load(dx + k) + vec_load(at + k) : vec_load(at + k));
         }
@@ -54,8 +56,16 @@ static void product_input(const Backward *b, int rows) {
     float *dx = input_gradient(b, 0, &add);
     if (!dx)
         return;
-    Gemm g = {rows, node->row, node->channels, b->dy, (size_t)node->lanes, 1,
-              b->run->graph->packed + node->transposed, (size_t)node->row, dx, (size_t)node->row,
+    Gemm g = {rows,
+              node->row,
+              node->channels,
+              b->dy,
+              (size_t)node->lanes,
+              1,
+              b->run->graph->packed + node->transposed,
+              (size_t)node->row,
+              dx,
+              (size_t)node->row,
               add};
     if (node->direct) {
         gemm(&g);
@@ -64,8 +74,9 @@ static void product_input(const Backward *b, int rows) {
     float *windows = b->run->scratch[1], *padded = b->run->scratch[0];
     g.c = windows, g.add = false;
     gemm(&g);
-    memset(padded, 0, (size_t)b->count * (size_t)node->padded_h * (size_t)node->padded_w *
-                          (size_t)from->lanes * sizeof(float));
+    memset(padded, 0,
+           (size_t)b->count * (size_t)node->padded_h * (size_t)node->padded_w *
+               (size_t)from->lanes * sizeof(float));
     windows_scatter(node, from->lanes, b->count, windows, padded);
     copy_padded(node, from, b->count, padded, add, dx);
 }
@@ -117,14 +128,16 @@ static int padded_extent(int kernel, int stride, int before, int extent, int out
 
 static Padded padded_geometry(const Node *node, const Node *from) {
     int h = node->kernel_h, w = node->kernel_w;
-    return (Padded){(h + node->stride_h - 1) / node->stride_h - 1,
-                    (w + node->stride_w - 1) / node->stride_w - 1,
-                    padded_extent(h, node->stride_h, node->before_h, from->height, node->height),
-                    padded_extent(w, node->stride_w, node->before_w, from->width, node->width)};
+    return (Padded){
+        (h + node->stride_h - 1) / node->stride_h - 1,
+        (w + node->stride_w - 1) / node->stride_w - 1,
+        padded_extent(h, node->stride_h, node->before_h, from->height, node->height),
+        padded_extent(w, node->stride_w, node->before_w, from->width, node->width)};
 }
 
 static void pad_gradient(const Node *node, const Padded *p, const float *dy, float *padded) {
-    size_t row = (size_t)node->width * (size_t)node->lanes, line = (size_t)(p->width * node->lanes);
+    size_t row = (size_t)node->width * (size_t)node->lanes,
+           line = (size_t)(p->width * node->lanes);
     memset(padded, 0, (size_t)p->height * line * sizeof(float));
     padded += (size_t)p->before_h * line + (size_t)(p->before_w * node->lanes);
     for (int y = 0; y < node->height; y++)
@@ -132,11 +145,12 @@ static void pad_gradient(const Node *node, const Padded *p, const float *dy, flo
 }
 
 /* The taps of a phase, last first. */
-static void phase_weights(const Node *node, const float *weight, int phase_h, int phase_w, Phase v,
-                          Phase h, float *out) {
+static void phase_weights(const Node *node, const float *weight, int phase_h, int phase_w,
+                          Phase v, Phase h, float *out) {
     for (int i = v.taps - 1; i >= 0; i--)
         for (int j = h.taps - 1; j >= 0; j--, out += node->lanes) {
-            int tap = (phase_h + node->stride_h * i) * node->kernel_w + phase_w + node->stride_w * j;
+            int tap =
+                (phase_h + node->stride_h * i) * node->kernel_w + phase_w + node->stride_w * j;
             memcpy(out, weight + (size_t)tap * (size_t)node->lanes,
                    (size_t)node->lanes * sizeof(float));
         }
@@ -149,18 +163,29 @@ static void clear_phase(const Correlation *c) {
                    (size_t)c->channels * sizeof(float));
 }
 
-static void depthwise_phase(const Backward *b, const Padded *p, int phase_h, int phase_w, bool add,
-                            float *dx) {
+static void depthwise_phase(const Backward *b, const Padded *p, int phase_h, int phase_w,
+                            bool add, float *dx) {
     const Node *node = b->node, *from = &b->run->graph->nodes[node->input[0]];
     Phase v = phase_of(phase_h, node->kernel_h, node->stride_h, node->before_h, from->height);
     Phase h = phase_of(phase_w, node->kernel_w, node->stride_w, node->before_w, from->width);
     size_t lanes = (size_t)node->lanes, line = (size_t)p->width * lanes;
     float *weight = b->run->scratch[1];
     phase_weights(node, b->run->graph->packed + node->weight, phase_h, phase_w, v, h, weight);
-    Correlation c = {v.taps, h.taps, node->lanes, v.count, h.count, NULL, line, lanes, line, lanes,
-                     weight, dx + ((size_t)v.begin * (size_t)from->width + (size_t)h.begin) * lanes,
+    Correlation c = {v.taps,
+                     h.taps,
+                     node->lanes,
+                     v.count,
+                     h.count,
+                     NULL,
+                     line,
+                     lanes,
+                     line,
+                     lanes,
+                     weight,
+                     dx + ((size_t)v.begin * (size_t)from->width + (size_t)h.begin) * lanes,
                      (size_t)(node->stride_h * from->width) * lanes,
-                     (size_t)node->stride_w * lanes, add};
+                     (size_t)node->stride_w * lanes,
+                     add};
     if (v.taps && h.taps) {
         c.in = b->run->scratch[0] + (size_t)v.offset * line + (size_t)h.offset * lanes;
         correlate(&c);
@@ -186,10 +211,21 @@ static void depthwise(const Backward *b) {
     const Node *node = b->node;
     run_read_padded(b->run, node, b->first, b->count, b->run->scratch[0]);
     size_t lanes = (size_t)node->lanes, row = (size_t)node->padded_w * lanes;
-    Correlation c = {node->kernel_h, node->kernel_w, node->lanes, node->height, node->width,
-                     b->run->scratch[0], (size_t)node->stride_h * row,
-                     (size_t)node->stride_w * lanes, row, lanes, NULL, (float *)(uintptr_t)b->dy,
-                     (size_t)node->width * lanes, lanes, false};
+    Correlation c = {node->kernel_h,
+                     node->kernel_w,
+                     node->lanes,
+                     node->height,
+                     node->width,
+                     b->run->scratch[0],
+                     (size_t)node->stride_h * row,
+                     (size_t)node->stride_w * lanes,
+                     row,
+                     lanes,
+                     NULL,
+                     (float *)(uintptr_t)b->dy,
+                     (size_t)node->width * lanes,
+                     lanes,
+                     false};
     for (int n = 0; n < b->count; n++) {
         correlate_weights(&c, b->gradient + node->weight);
         c.in += (size_t)node->padded_h * row;
@@ -211,9 +247,10 @@ static void pool(const Backward *b) {
     bool add;
     float *dx = input_gradient(b, 0, &add);
     if (dx)
-        pool_backward(b->node, &b->run->graph->nodes[b->node->input[0]], b->count,
-                      run_read(b->run, b->node->input[0], b->first, b->count, b->run->scratch[0]),
-                      b->y, b->dy, add, dx);
+        pool_backward(
+            b->node, &b->run->graph->nodes[b->node->input[0]], b->count,
+            run_read(b->run, b->node->input[0], b->first, b->count, b->run->scratch[0]), b->y,
+            b->dy, add, dx);
 }
 
 static void block_backward(const Backward *b) {
@@ -256,8 +293,12 @@ static void ending_gradient(Run *run, int i, float *gradient) {
     bool normed = node->norm >= 0;
     float *of_channels = gradient + graph->gradient_channels + 2 * node->channel;
     float *of_node = gradient + graph->gradient_nodes + 2 * i;
-    EndingSums sums = {normed ? run->mean + node->channel : NULL, run->inverse + node->channel,
-                       of_channels, of_channels + node->lanes, vec_all(0), vec_all(0)};
+    EndingSums sums = {normed ? run->mean + node->channel : NULL,
+                       run->inverse + node->channel,
+                       of_channels,
+                       of_channels + node->lanes,
+                       vec_all(0),
+                       vec_all(0)};
     Ending e = run_ending(run, i);
     for (int first = 0; first < run->images; first += node->block) {
         int count = run->images - first < node->block ? run->images - first : node->block;
@@ -283,8 +324,9 @@ static void node_backward(Run *run, int i, float *gradient) {
         Backward b = {run, node, gradient, first, count, y, g};
         if (node->norm >= 0) {
             b.dy = run->scratch[2];
-            norm_backward(run->a + node->channel, run->c + node->channel, run->d + node->channel,
-                          node->lanes, count * node->height * node->width, y, g, run->scratch[2]);
+            norm_backward(run->a + node->channel, run->c + node->channel,
+                          run->d + node->channel, node->lanes,
+                          count * node->height * node->width, y, g, run->scratch[2]);
         }
         block_backward(&b);
     }

@@ -76,10 +76,11 @@ static void slide_weights_tap(const Correlation *c, int i, int j, float *weight)
         Vec sum = vec_load(weight + v);
         for (int y = 0; y < c->out_h; y++)
             for (int x = 0; x < c->out_w; x++)
-                sum = vec_fma(vec_load(c->out + (size_t)y * c->out_y + (size_t)x * c->out_x + v),
-                              vec_load(c->in + (size_t)y * c->in_y + (size_t)x * c->in_x +
-                                       (size_t)i * c->tap_y + (size_t)j * c->tap_x + v),
-                              sum);
+                sum =
+                    vec_fma(vec_load(c->out + (size_t)y * c->out_y + (size_t)x * c->out_x + v),
+                            vec_load(c->in + (size_t)y * c->in_y + (size_t)x * c->in_x +
+                                     (size_t)i * c->tap_y + (size_t)j * c->tap_x + v),
+                            sum);
         vec_store(weight + v, sum);
     }
 }

@@ -20,7 +20,8 @@ static bool not_found(Arena *arena, Str name, Str fetch, DataPath path, Str *why
     return false;
 }
 
-static bool data_find(Arena *arena, Str name, Str fetch, DataPath path, const char **found, Str *why) {
+static bool data_find(Arena *arena, Str name, Str fetch, DataPath path, const char **found,
+                      Str *why) {
     if (!name.length) {
         *why = STR("the task names no file of images or labels");
         return false;
@@ -42,8 +43,9 @@ static bool labels_check(Arena *arena, const Task *task, const char *path, const
     for (uint32_t i = 0; i < labels->dim[0]; i++) {
         if (labels->data[i] < task->classes)
             continue;
-        *why = str_format(arena, "%s: label %d of image %u (offset %u) is out of range: the task "
-                                 "has %d classes, 0 to %d",
+        *why = str_format(arena,
+                          "%s: label %d of image %u (offset %u) is out of range: the task "
+                          "has %d classes, 0 to %d",
                           path, labels->data[i], i, 8 + i, task->classes, task->classes - 1);
         return false;
     }
@@ -65,8 +67,9 @@ static bool source_open(Arena *arena, const Task *task, const DataSource *source
                           labels.dim[0], images_path, images.dim[0]);
         return false;
     }
-    *data = (Dataset){(int)images.dim[0], (int)images.dim[1], (int)images.dim[2],
-                      images.rank == 4 ? (int)images.dim[3] : 1, task->classes, images.data,
+    *data = (Dataset){(int)images.dim[0], (int)images.dim[1],
+                      (int)images.dim[2], images.rank == 4 ? (int)images.dim[3] : 1,
+                      task->classes,      images.data,
                       labels.data};
     return true;
 }
@@ -99,8 +102,8 @@ static int split_mark(Arena *arena, const Dataset *all, Rational share, bool *ch
     return total;
 }
 
-static void part_copy(Arena *arena, const Dataset *all, const bool *chosen, bool which, int count,
-                      Dataset *part) {
+static void part_copy(Arena *arena, const Dataset *all, const bool *chosen, bool which,
+                      int count, Dataset *part) {
     size_t image = (size_t)all->height * (size_t)all->width * (size_t)all->channels;
     uint8_t *images = arena_alloc(arena, (size_t)count * image);
     uint8_t *labels = arena_alloc(arena, (size_t)count);

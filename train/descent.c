@@ -21,8 +21,8 @@ double rate_at(const TrainPlan *plan, int64_t step, int64_t steps) {
     return plan->rate * 0.5 * (1 + cos(3.14159265358979323846 * (double)step / (double)steps));
 }
 
-static void update(Supernet *supernet, const float *gradient, size_t first, size_t last, float rate,
-                   float momentum, float decay) {
+static void update(Supernet *supernet, const float *gradient, size_t first, size_t last,
+                   float rate, float momentum, float decay) {
     float *value = supernet->value, *velocity = supernet->momentum;
     for (size_t i = first; i < last; i++) {
         float g = gradient[i] + decay * value[i];

@@ -12,7 +12,7 @@ ALWAYS_INLINE Vec clamp(const Ending *e, Vec x) {
 
 /* The nearest code, half up, as doc/numerics.md rounds; not yet clamped. */
 ALWAYS_INLINE Vec code_of(const Ending *e, Vec x) {
-    return vec_floor(vec_fma(x, vec_all(e->inverse), vec_all(0.5f)));
+    return vec_floor(vec_fma(x, vec_all(e->inverse), vec_all((float)ROUND_HALF)));
 }
 
 ALWAYS_INLINE Vec code_clamp(const Ending *e, Vec code) {

@@ -29,7 +29,7 @@ bool idx_open(Arena *arena, const char *path, int ranks, Idx *idx, Str *why);
 
 typedef struct Gemm {
     int rows, columns, depth; /* columns: a multiple of LANES */
-    const float *a;           /* element (i, k) at a[i * a_row + k * a_k]; one of the two is 1 */
+    const float *a; /* element (i, k) at a[i * a_row + k * a_k]; one of the two is 1 */
     size_t a_row, a_k;
     const float *b; /* (depth, columns), rows b_k apart */
     size_t b_k;
@@ -60,19 +60,23 @@ void correlate_weights(const Correlation *c, float *weight);
 
 /* ---- ending.c ------------------------------------------------------------------------------ */
 
+/* A hair more than one half: averages of codes fall between two of them often and exactly, and must
+ * go up, as they do in integers, however the last bit of a float comes out. */
+#define ROUND_HALF (0.5 + 0x1p-12)
+
 /* z = fake_quantise(clamp(a * y + b)). */
 typedef struct Ending {
-    const float *a, *b;  /* (lanes) */
-    float low, high;     /* of the clamp */
-    float step;          /* of the fake quantisation; 0: none */
-    float inverse;       /* 1 / step */
+    const float *a, *b;        /* (lanes) */
+    float low, high;           /* of the clamp */
+    float step;                /* of the fake quantisation; 0: none */
+    float inverse;             /* 1 / step */
     float code_low, code_high; /* of the codes less the zero point */
 } Ending;
 /* What follows from a piece for a batch norm and for the quantiser. */
 typedef struct EndingSums {
     const float *mean, *inverse; /* (lanes) of y; NULL without a batch norm */
-    float *g, *gx;               /* (lanes) sums of dz/d(a y + b), and of it times (y - mean) * inverse */
-    Vec step, zero;              /* sums for the step size and the zero point */
+    float *g, *gx;  /* (lanes) sums of dz/d(a y + b), and of it times (y - mean) * inverse */
+    Vec step, zero; /* sums for the step size and the zero point */
 } EndingSums;
 /* out = z for `rows` rows of `pixels` pixels; a row of out begins out_row floats after the last. */
 void ending_apply(const Ending *e, int lanes, int rows, int pixels, const float *y, float *out,
@@ -96,21 +100,21 @@ float weight_quantise(float weight, float step, float limit);
  * that of the weights; returns the step's, scaled as LSQ does. */
 float weight_backward(const float *weight, int count, float step, int limit, float *gradient);
 /* Step and zero point with the least squared error for a sample of activations. */
-void activation_calibrate(const float *value, int count, Format format, bool clamped, float *step,
-                          float *zero);
+void activation_calibrate(const float *value, int count, Format format, bool clamped,
+                          float *step, float *zero);
 /* The zero point as an integer code. */
 float zero_code(float zero, Format format);
 
 /* ---- graph.c ------------------------------------------------------------------------------- */
 
 typedef struct Node {
-    OpKind head;          /* what computes y; OP_RELU: nothing does, y is the input */
-    int op, norm, last;   /* operators of the net: of y, the batch norm (or -1), the end */
-    int quantiser;        /* the operator whose quantiser rounds here, or -1 */
-    bool owns_quantiser;  /* it is this node's own end */
-    bool clamped;         /* ends in relu or relu6 */
-    bool biased;          /* has a bias that the ending adds */
-    bool plain;           /* ends in nothing: z is y */
+    OpKind head;         /* what computes y; OP_RELU: nothing does, y is the input */
+    int op, norm, last;  /* operators of the net: of y, the batch norm (or -1), the end */
+    int quantiser;       /* the operator whose quantiser rounds here, or -1 */
+    bool owns_quantiser; /* it is this node's own end */
+    bool clamped;        /* ends in relu or relu6 */
+    bool biased;         /* has a bias that the ending adds */
+    bool plain;          /* ends in nothing: z is y */
     float low, high;
     int inputs, input[MAX_INPUTS]; /* nodes */
 
@@ -122,12 +126,12 @@ typedef struct Node {
     bool direct;      /* the product reads the input as it lies */
     int block;        /* images at a time, for the cache's sake */
 
-    size_t y, g;          /* where they are in a run's memory */
-    size_t weight;        /* in packed and in the gradient: (depth, lanes), depthwise (taps, lanes) */
-    size_t transposed;    /* in packed: (channels, row), for the input's gradient */
-    int channel;          /* its first in the arrays of channels */
-    float step, zero;     /* of the quantiser; 0: not known yet */
-    Format format;        /* of the result */
+    size_t y, g;   /* where they are in a run's memory */
+    size_t weight; /* in packed and in the gradient: (depth, lanes), depthwise (taps, lanes) */
+    size_t transposed; /* in packed: (channels, row), for the input's gradient */
+    int channel;       /* its first in the arrays of channels */
+    float step, zero;  /* of the quantiser; 0: not known yet */
+    Format format;     /* of the result */
 } Node;
 
 typedef struct Graph {
@@ -136,8 +140,8 @@ typedef struct Graph {
     Node *nodes;
     int count, output;
     bool full_precision;
-    float *packed;       /* weights */
-    float *a, *b;        /* (channels) of the endings, from the model's statistics and biases */
+    float *packed; /* weights */
+    float *a, *b;  /* (channels) of the endings, from the model's statistics and biases */
     const float **gamma, **beta; /* (nodes) */
     size_t packed_floats, run_floats, scratch_floats, block_floats;
     int channels;
@@ -189,8 +193,8 @@ void run_read_padded(Run *run, const Node *reader, int first, int count, float *
 void windows_gather(const Node *node, int lanes, int count, const float *padded, float *rows);
 void windows_scatter(const Node *node, int lanes, int count, const float *rows, float *padded);
 void pool_forward(const Node *node, const Node *from, int count, const float *x, float *y);
-void pool_backward(const Node *node, const Node *from, int count, const float *x, const float *y,
-                   const float *dy, bool add, float *dx);
+void pool_backward(const Node *node, const Node *from, int count, const float *x,
+                   const float *y, const float *dy, bool add, float *dx);
 
 /* ---- loss.c ---------------------------------------------------------------------------------- */
 
@@ -219,8 +223,8 @@ struct Supernet {
     /* The run of training that it is in or has finished. */
     Key run;
     int64_t step;
-    double loss;             /* of the first member, summed over the epoch so far */
-    int64_t correct, seen;   /* likewise */
+    double loss;           /* of the first member, summed over the epoch so far */
+    int64_t correct, seen; /* likewise */
 };
 size_t quantiser_slot(const Supernet *supernet, int origin, Format format);
 
@@ -240,12 +244,14 @@ void member_cut(const Supernet *supernet, const Net *net, bool full_precision, A
 /* Gives quantisers that have no step yet one: weights from the site's weights. */
 void weight_steps_begin(Supernet *supernet, const Net *net);
 /* Adds a member's gradient, laid out as its graph's, to that of the supernet. It is used up. */
-void member_gradient(const Supernet *supernet, const Member *member, float *gradient, float *sum);
+void member_gradient(const Supernet *supernet, const Member *member, float *gradient,
+                     float *sum);
 
 /* ---- descent.c --------------------------------------------------------------------------------- */
 
 /* One step of stochastic gradient descent with Nesterov momentum. */
-void descend(Supernet *supernet, const float *gradient, double rate, double momentum, double decay);
+void descend(Supernet *supernet, const float *gradient, double rate, double momentum,
+             double decay);
 double rate_at(const TrainPlan *plan, int64_t step, int64_t steps);
 
 /* ---- sandwich.c -------------------------------------------------------------------------------- */

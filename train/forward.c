@@ -33,10 +33,20 @@ static void product(Run *run, const Node *node, int first, int count, float *y) 
 static void depthwise(Run *run, const Node *node, int first, int count, float *y) {
     run_read_padded(run, node, first, count, run->scratch[0]);
     size_t lanes = (size_t)node->lanes, row = (size_t)node->padded_w * lanes;
-    Correlation c = {node->kernel_h, node->kernel_w, node->lanes, node->height, node->width,
-                     run->scratch[0], (size_t)node->stride_h * row,
-                     (size_t)node->stride_w * lanes, row, lanes,
-                     run->graph->packed + node->weight, y, (size_t)node->width * lanes, lanes,
+    Correlation c = {node->kernel_h,
+                     node->kernel_w,
+                     node->lanes,
+                     node->height,
+                     node->width,
+                     run->scratch[0],
+                     (size_t)node->stride_h * row,
+                     (size_t)node->stride_w * lanes,
+                     row,
+                     lanes,
+                     run->graph->packed + node->weight,
+                     y,
+                     (size_t)node->width * lanes,
+                     lanes,
                      false};
     for (int n = 0; n < count; n++) {
         correlate(&c);
@@ -114,7 +124,8 @@ static void calibrate(Run *run, int i) {
         float x = run->a[c] * y[pixel * (size_t)node->lanes + channel] + run->b[c];
         value[count++] = fminf(fmaxf(x, node->low), node->high);
     }
-    activation_calibrate(value, count, node->format, node->clamped, &run->step[i], &run->zero[i]);
+    activation_calibrate(value, count, node->format, node->clamped, &run->step[i],
+                         &run->zero[i]);
 }
 
 static void node_forward(Run *run, int i) {

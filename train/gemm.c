@@ -9,12 +9,14 @@
 #include "train/engine.h"
 
 /* The loop over k of one tile: row i of A begins at a[i * row_step], its elements k_step apart. */
-ALWAYS_INLINE void tile(int rows, int vecs, bool add, int depth, const float *a, size_t row_step,
-                        size_t k_step, const float *b, size_t b_step, float *c, size_t c_step) {
+ALWAYS_INLINE void tile(int rows, int vecs, bool add, int depth, const float *a,
+                        size_t row_step, size_t k_step, const float *b, size_t b_step, float *c,
+                        size_t c_step) {
     Vec sum[28];
 #pragma GCC unroll 28
     for (int i = 0; i < rows * vecs; i++)
-        sum[i] = add ? vec_load(c + (size_t)(i / vecs) * c_step + i % vecs * LANES) : vec_all(0);
+        sum[i] =
+            add ? vec_load(c + (size_t)(i / vecs) * c_step + i % vecs * LANES) : vec_all(0);
     for (int k = 0; k < depth; k++) {
         Vec right[4];
 #pragma GCC unroll 4

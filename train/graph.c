@@ -26,7 +26,8 @@ static bool is_product(OpKind kind) {
 
 /* The only reader of each operator's result, -1 for none or several. */
 static int *only_readers(Arena *arena, const Net *net) {
-    int *reader = arena_array(arena, int, net->count), *readers = arena_array(arena, int, net->count);
+    int *reader = arena_array(arena, int, net->count),
+        *readers = arena_array(arena, int, net->count);
     for (int i = 0; i < net->count; i++)
         for (int k = 0; k < net->ops[i].inputs; k++) {
             reader[net->ops[i].input[k]] = i;
@@ -60,8 +61,13 @@ static bool node_takes(const Net *net, Node *node, int i) {
 }
 
 static void node_open(const Net *net, Node *node, int i) {
-    *node = (Node){.head = net->ops[i].kind, .op = i, .norm = -1, .last = i, .quantiser = -1,
-                   .low = -FLT_MAX, .high = FLT_MAX};
+    *node = (Node){.head = net->ops[i].kind,
+                   .op = i,
+                   .norm = -1,
+                   .last = i,
+                   .quantiser = -1,
+                   .low = -FLT_MAX,
+                   .high = FLT_MAX};
     if (node_ends_in(net, node, i))
         node->head = OP_RELU;
 }
@@ -216,16 +222,16 @@ static void graph_layout(Graph *graph, bool training) {
                                 (size_t)(node->head == OP_DEPTHWISE ? node->taps : node->row) *
                                     (size_t)node->lanes);
     }
-    graph->block_floats = larger(graph->block_floats,
-                                 PIECE * image_floats(&graph->nodes[graph->output]));
+    graph->block_floats =
+        larger(graph->block_floats, PIECE * image_floats(&graph->nodes[graph->output]));
     graph->gradient_channels = graph->packed_floats;
     graph->gradient_nodes = graph->gradient_channels + 2 * (size_t)graph->channels;
     graph->gradient_floats = graph->gradient_nodes + 2 * (size_t)graph->count;
     for (int i = 0; training && i < graph->count; i++) {
         Node *node = &graph->nodes[i];
         if (is_product(node->head) && node->input[0] != 0)
-            node->transposed = take(&graph->packed_floats,
-                                    (size_t)node->channels * (size_t)node->row);
+            node->transposed =
+                take(&graph->packed_floats, (size_t)node->channels * (size_t)node->row);
     }
 }
 
@@ -255,8 +261,8 @@ static void weights_pack(const Graph *graph, const Node *node, bool training) {
             float *back = graph->packed + node->transposed + (size_t)o * (size_t)node->row +
                           graph_packed_index(node, from, o, t, 0) / (size_t)node->lanes;
             for (int c = 0; c < channels; c++, weight++) {
-                float w = quantised ? weight_quantise(*weight, op->weight_scale[o], limit)
-                                    : *weight;
+                float w =
+                    quantised ? weight_quantise(*weight, op->weight_scale[o], limit) : *weight;
                 to[(size_t)c * (size_t)node->lanes] = w;
                 if (transposed)
                     back[c] = w;

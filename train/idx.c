@@ -8,7 +8,12 @@
 #include <zlib.h>
 
 /* Limits on what a file may state or unpack to. */
-enum { MOST_FILE_BYTES = 1 << 30, MOST_DATA_BYTES = 1 << 30, MOST_IMAGES = 1 << 24, MOST_SIDE = 4096 };
+enum {
+    MOST_FILE_BYTES = 1 << 30,
+    MOST_DATA_BYTES = 1 << 30,
+    MOST_IMAGES = 1 << 24,
+    MOST_SIDE = 4096
+};
 
 static bool refuse(Arena *arena, Str *why, const char *path, Str what) {
     *why = str_format(arena, "%s: %.*s", path, STR_ARG(what));
@@ -24,7 +29,8 @@ static bool is_gzip(Str bytes) {
 /* Why inflate stopped, in words. */
 static Str gzip_fault(Arena *arena, int status, const z_stream *stream) {
     if (status == Z_BUF_ERROR || status == Z_OK)
-        return str_format(arena, "the gzip data end early, at offset %lu, after %lu bytes of data",
+        return str_format(arena,
+                          "the gzip data end early, at offset %lu, after %lu bytes of data",
                           stream->total_in, stream->total_out);
     return str_format(arena, "the gzip data are damaged at offset %lu: %s", stream->total_in,
                       stream->msg ? stream->msg : "not a gzip stream");
@@ -73,9 +79,10 @@ static bool gzip_open(Arena *arena, const char *path, Str packed, Str *plain, St
     else if (!sound)
         refuse(arena, why, path, gzip_fault(arena, status, &stream));
     else if (stream.avail_in > 0)
-        sound = refuse(arena, why, path,
-                       str_format(arena, "%u bytes follow the end of the gzip data at offset %lu",
-                                  stream.avail_in, stream.total_in));
+        sound =
+            refuse(arena, why, path,
+                   str_format(arena, "%u bytes follow the end of the gzip data at offset %lu",
+                              stream.avail_in, stream.total_in));
     inflateEnd(&stream);
     return sound;
 }
@@ -116,14 +123,16 @@ static bool magic_check(Arena *arena, const char *path, Str bytes, int ranks, St
                                  magic, ranks == 1 ? 1 : 3));
     if ((magic >> 8) != 0x08)
         return refuse(arena, why, path,
-                      str_format(arena, "holds %s (type 0x%02x at offset 2), expected unsigned "
-                                        "bytes (0x08)",
+                      str_format(arena,
+                                 "holds %s (type 0x%02x at offset 2), expected unsigned "
+                                 "bytes (0x08)",
                                  type, magic >> 8));
     if (ranks == 1 ? rank != 1 : rank != 3 && rank != 4)
-        return refuse(arena, why, path,
-                      str_format(arena, "has %d dimension%s (offset 3), expected %s", rank,
-                                 rank == 1 ? "" : "s",
-                                 ranks == 1 ? "1: a list of labels" : "3 or 4: a list of images"));
+        return refuse(
+            arena, why, path,
+            str_format(arena, "has %d dimension%s (offset 3), expected %s", rank,
+                       rank == 1 ? "" : "s",
+                       ranks == 1 ? "1: a list of labels" : "3 or 4: a list of images"));
     return true;
 }
 
@@ -137,13 +146,15 @@ static bool dims_check(Arena *arena, const char *path, const Idx *idx, Str *why)
                           str_format(arena, "is empty: 0 %s (offset %d)", name, 4 + 4 * i));
         if (idx->dim[i] > most)
             return refuse(arena, why, path,
-                          str_format(arena, "states %u %s (offset %d), more than the limit of %u",
+                          str_format(arena,
+                                     "states %u %s (offset %d), more than the limit of %u",
                                      idx->dim[i], name, 4 + 4 * i, most));
     }
     return true;
 }
 
-static bool idx_parse(Arena *arena, const char *path, Str bytes, int ranks, Idx *idx, Str *why) {
+static bool idx_parse(Arena *arena, const char *path, Str bytes, int ranks, Idx *idx,
+                      Str *why) {
     if (bytes.length < 4)
         return refuse(arena, why, path,
                       str_format(arena, "is not IDX: only %d bytes long", bytes.length));
@@ -164,7 +175,8 @@ static bool idx_parse(Arena *arena, const char *path, Str bytes, int ranks, Idx 
     int64_t found = bytes.length - header;
     if (found != expected)
         return refuse(arena, why, path,
-                      str_format(arena, "%s: %lld bytes of data after the header, expected %lld",
+                      str_format(arena,
+                                 "%s: %lld bytes of data after the header, expected %lld",
                                  found < expected ? "is cut short" : "has bytes too many",
                                  (long long)found, (long long)expected));
     idx->data = (const uint8_t *)bytes.at + header;

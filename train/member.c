@@ -10,7 +10,7 @@
 
 struct Workspace {
     Run run;
-    Arena *arena;          /* of the graph at hand */
+    Arena *arena; /* of the graph at hand */
     const Task *task;
     const uint8_t *images; /* of the data set that `order` is a permutation of */
     int *order;
@@ -65,7 +65,8 @@ static void statistics_reserve(Workspace *w, int channels) {
 }
 
 /* Images as they are, into the run's first node. */
-static void input_load(Run *run, const Task *task, const Dataset *data, const int *order, int first) {
+static void input_load(Run *run, const Task *task, const Dataset *data, const int *order,
+                       int first) {
     const Node *node = &run->graph->nodes[0];
     assert(node->height == data->height && node->width == data->width &&
            node->channels == data->channels);
@@ -127,7 +128,8 @@ static void statistics_give(const Workspace *w, const Graph *graph, int pieces, 
             int c = node->channel + k;
             double m = w->mean[c] / pieces;
             mean[k] = (float)m;
-            variance[k] = (float)(w->variance[c] / pieces + fmax(w->square[c] / pieces - m * m, 0));
+            variance[k] =
+                (float)(w->variance[c] / pieces + fmax(w->square[c] / pieces - m * m, 0));
         }
         model->ops[node->norm].mean = mean;
         model->ops[node->norm].variance = variance;

@@ -61,7 +61,8 @@ float zero_code(float zero, Format format) {
     return code < low ? low : code > high ? high : code;
 }
 
-static double activation_error(const float *value, int count, float step, float low, float high) {
+static double activation_error(const float *value, int count, float step, float low,
+                               float high) {
     double error = 0;
     for (int i = 0; i < count; i++) {
         float code = floorf(value[i] / step + 0.5f);
@@ -71,9 +72,10 @@ static double activation_error(const float *value, int count, float step, float 
     return error;
 }
 
-void activation_calibrate(const float *value, int count, Format format, bool clamped, float *step,
-                          float *zero) {
-    float least = 0, largest = 0, low = (float)format_low(format), high = (float)format_high(format);
+void activation_calibrate(const float *value, int count, Format format, bool clamped,
+                          float *step, float *zero) {
+    float least = 0, largest = 0, low = (float)format_low(format),
+          high = (float)format_high(format);
     for (int i = 0; i < count; i++) {
         least = fminf(least, value[i]);
         largest = fmaxf(largest, value[i]);
@@ -88,11 +90,12 @@ void activation_calibrate(const float *value, int count, Format format, bool cla
         /* i16 has its zero point at 0: the range is twice the larger side. */
         float whole = format == FORMAT_I16 ? 2 * fmaxf(largest, -least) : range;
         float try_step = whole * cut_share(i) / (high - low);
-        float try_zero = clamped                ? low
-                         : format == FORMAT_I16 ? 0
-                                                : zero_code(low - least * cut_share(i) / try_step,
-                                                            format);
-        double error = activation_error(value, count, try_step, low - try_zero, high - try_zero);
+        float try_zero = clamped ? low
+                         : format == FORMAT_I16
+                             ? 0
+                             : zero_code(low - least * cut_share(i) / try_step, format);
+        double error =
+            activation_error(value, count, try_step, low - try_zero, high - try_zero);
         if (error < best)
             best = error, *step = try_step, *zero = try_zero;
     }

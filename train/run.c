@@ -77,7 +77,8 @@ float *run_input(Run *run) {
 
 Ending run_ending(const Run *run, int i) {
     const Node *node = &run->graph->nodes[i];
-    Ending e = {run->a + node->channel, run->b + node->channel, node->low, node->high, 0, 0, 0, 0};
+    Ending e = {
+        run->a + node->channel, run->b + node->channel, node->low, node->high, 0, 0, 0, 0};
     if (node->quantiser >= 0 && run->step[i] > 0) {
         e.step = run->step[i];
         e.inverse = 1.0f / e.step;

@@ -24,7 +24,8 @@ static void bits_set(const Space *space, Bits bits, Gene *gene) {
 }
 
 /* A candidate for a place in the sandwich; false where it is not legal. */
-static bool genes_try(const Space *space, Random *random, bool smallest, Bits bits, Gene *gene) {
+static bool genes_try(const Space *space, Random *random, bool smallest, Bits bits,
+                      Gene *gene) {
     if (smallest)
         genotype_extreme(space, gene, false);
     for (int i = 0; i < space->choices.count; i++)

@@ -22,7 +22,8 @@ typedef struct Header {
     int64_t step, correct, seen;
     double loss;
 } Header;
-_Static_assert(sizeof(Header) == 88, "the header has no padding, whose bytes would be undefined");
+_Static_assert(sizeof(Header) == 88,
+               "the header has no padding, whose bytes would be undefined");
 
 static size_t saved_bytes(const Supernet *supernet) {
     return sizeof(Header) + 2 * supernet->count * sizeof(float) + sizeof(Key);

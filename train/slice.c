@@ -83,8 +83,8 @@ static void steps_best(const float *weight, int out, int row, Format format, flo
 }
 
 /* The learned steps, or where training never met this format, the best for the weights. */
-static const float *steps_cut(const Supernet *supernet, const Op *op, const float *weight, int out,
-                              int row, Arena *arena) {
+static const float *steps_cut(const Supernet *supernet, const Op *op, const float *weight,
+                              int out, int row, Arena *arena) {
     const float *learned = supernet->value + weight_step_slot(supernet, op);
     if (learned[0] > 0)
         return learned;
@@ -98,7 +98,7 @@ static void weights_cut(const Supernet *supernet, const Net *net, int i, bool fu
     const Op *op = &net->ops[i];
     const Slots *slots = &supernet->slots[op->site];
     Slice slice = slice_of(supernet, net, i);
-    float *weight = arena_array(arena, float, (size_t)slice.out * (size_t)slice_row(&slice));
+    float *weight = arena_array(arena, float, (size_t)slice.out *(size_t)slice_row(&slice));
     slice_gather(&slice, supernet->value + slots->weight, weight);
     to->weight = weight;
     if (net_folded_norm(net, i) < 0)
@@ -113,7 +113,8 @@ static void quantiser_cut(const Supernet *supernet, const Net *net, int i, OpWei
         to->scale = task_input_scale(supernet->task);
         to->zero = task_input_zero(supernet->task);
     } else if (format_is_integer(op->output) && net_quantiser(net, i) == i) {
-        const float *learned = supernet->value + quantiser_slot(supernet, op->origin, op->output);
+        const float *learned =
+            supernet->value + quantiser_slot(supernet, op->origin, op->output);
         to->scale = learned[0];
         to->zero = (int)zero_code(learned[1], op->output);
     }
@@ -159,7 +160,7 @@ static void weights_gradient(const Supernet *supernet, const Member *member, con
     const Node *from = &member->graph->nodes[node->input[0]];
     Slice slice = slice_of(supernet, &member->net, node->op);
     int row = slice_row(&slice), in = row / node->taps;
-    float *natural = arena_array(member->arena, float, (size_t)slice.out * (size_t)row);
+    float *natural = arena_array(member->arena, float, (size_t)slice.out *(size_t)row);
     for (int o = 0; o < slice.out; o++) {
         float *to = natural + (size_t)o * (size_t)row;
         for (int t = 0; t < node->taps; t++) {
@@ -207,7 +208,8 @@ static void quantiser_gradient(const Supernet *supernet, const Member *member, i
         to[1] += scale * of[1] / node->step;
 }
 
-void member_gradient(const Supernet *supernet, const Member *member, float *gradient, float *sum) {
+void member_gradient(const Supernet *supernet, const Member *member, float *gradient,
+                     float *sum) {
     for (int i = 1; i < member->graph->count; i++) {
         const Node *node = &member->graph->nodes[i];
         if (node->taps)

@@ -7,7 +7,8 @@
 #include <string.h>
 
 static size_t site_weights(const Site *site) {
-    return (size_t)site->out * (size_t)site->kernel_h * (size_t)site->kernel_w * (size_t)site->in;
+    return (size_t)site->out * (size_t)site->kernel_h * (size_t)site->kernel_w *
+           (size_t)site->in;
 }
 
 static bool site_is_norm(const Site *site) {

@@ -44,10 +44,10 @@ typedef struct TrainPlan {
     int epochs, batch; /* batch is cut into pieces of 32; batch norm is per piece */
     RateKind rate_kind;
     double rate, momentum, weight_decay, label_smoothing;
-    int random_members;      /* of the sandwich, beside the largest and the smallest */
-    double float_share;      /* of the steps, before bits are turned on */
-    bool distil;             /* in place: the others learn the largest's soft output */
-    int images;              /* train on the first so many of each epoch's order; 0: all */
+    int random_members; /* of the sandwich, beside the largest and the smallest */
+    double float_share; /* of the steps, before bits are turned on */
+    bool distil;        /* in place: the others learn the largest's soft output */
+    int images;         /* train on the first so many of each epoch's order; 0: all */
 } TrainPlan;
 TrainPlan train_plan_default(void);
 
@@ -84,8 +84,8 @@ bool supernet_train(Supernet *supernet, const TrainPlan *plan, const Dataset *tr
 /* Trains one member alone, with its bits from the start (or at f32, where `full_precision`), on the
  * labels and, where `teacher` is not NULL, on the soft output of its largest member at f32. */
 bool supernet_tune(Supernet *supernet, const Gene *gene, bool full_precision,
-                   const Supernet *teacher, const TrainPlan *plan, const Dataset *train, Pool *pool,
-                   uint64_t seed, const TrainHooks *hooks);
+                   const Supernet *teacher, const TrainPlan *plan, const Dataset *train,
+                   Pool *pool, uint64_t seed, const TrainHooks *hooks);
 
 /* ---- member.c: a member as it would ship -------------------------------------------------------- */
 

@@ -27,7 +27,7 @@ typedef struct Trainer {
     const Gene *gene; /* NULL: the sandwich */
     bool full_precision;
     const Supernet *teacher;
-    Gene *genes;      /* of the member being made */
+    Gene *genes; /* of the member being made */
 
     int images, pieces, batch_pieces; /* of an epoch; of a batch */
     int64_t epoch_steps, steps, float_steps;
@@ -35,15 +35,15 @@ typedef struct Trainer {
     double saved_at;
 
     Member *members;
-    int count; /* members of a step */
+    int count;    /* members of a step */
     bool teaches; /* member 0's output is the others' target */
-    Run *runs; /* (threads) */
+    Run *runs;    /* (threads) */
     /* One batch. */
-    int *order;     /* (images) */
-    float *input;   /* (batch, image) */
-    float *target;  /* (batch, classes): smoothed labels */
-    float *soft;    /* (batch, classes): the teacher's */
-    float **gradients; /* (members, pieces of a batch) */
+    int *order;             /* (images) */
+    float *input;           /* (batch, image) */
+    float *target;          /* (batch, classes): smoothed labels */
+    float *soft;            /* (batch, classes): the teacher's */
+    float **gradients;      /* (members, pieces of a batch) */
     size_t gradient_floats; /* each has room for */
     Outcome *outcomes;
     float *sum; /* of all, as the supernet's parameters */
@@ -122,7 +122,8 @@ static Outcome piece_loss(Trainer *t, Run *run, int piece, const float *target) 
     for (int i = 0; i < run->images; i++, logit += node->lanes, g += node->lanes) {
         int slot = piece * PIECE + i;
         memset(g, 0, (size_t)node->lanes * sizeof(float));
-        outcome.loss += cross_entropy(logit, target + (size_t)(slot * classes), classes, scale, g);
+        outcome.loss +=
+            cross_entropy(logit, target + (size_t)(slot * classes), classes, scale, g);
         outcome.correct += largest_at(logit, classes) ==
                            largest_at(t->target + (size_t)(slot * classes), classes);
     }
@@ -206,7 +207,8 @@ static void member_make(Trainer *t, int number, const Supernet *supernet, const 
     Str why;
     arena_reset(member->arena);
     member->full_precision = full_precision;
-    bool made = space_instantiate(member->arena, supernet->space, gene, &member->net, &span, &why);
+    bool made =
+        space_instantiate(member->arena, supernet->space, gene, &member->net, &span, &why);
     assert(made);
     (void)made;
     if (!full_precision)
@@ -347,7 +349,8 @@ static bool steps_run(Trainer *t) {
 
 static void trainer_size(Trainer *t) {
     const TrainPlan *plan = t->plan;
-    t->images = plan->images > 0 && plan->images < t->data->count ? plan->images : t->data->count;
+    t->images =
+        plan->images > 0 && plan->images < t->data->count ? plan->images : t->data->count;
     t->pieces = t->images < PIECE ? 1 : t->images / PIECE;
     t->batch_pieces = plan->batch < PIECE ? 1 : plan->batch / PIECE;
     if (t->batch_pieces > t->pieces)
@@ -358,7 +361,8 @@ static void trainer_size(Trainer *t) {
 }
 
 static void trainer_allocate(Trainer *t) {
-    size_t batch = (size_t)t->batch_pieces * PIECE, classes = (size_t)t->supernet->task->classes;
+    size_t batch = (size_t)t->batch_pieces * PIECE,
+           classes = (size_t)t->supernet->task->classes;
     t->genes = memory_new((size_t)t->supernet->space->choices.count + 1);
     t->members = memory_new((size_t)t->count * sizeof(Member));
     for (int i = 0; i < t->count; i++)
@@ -380,8 +384,8 @@ static void trainer_free(Trainer *t) {
         run_free(&t->runs[i]);
     for (int i = 0; i < t->count * t->batch_pieces; i++)
         memory_free(t->gradients[i]);
-    void *blocks[] = {t->genes, t->members, t->runs,      t->order,    t->input,
-                      t->target, t->soft,   t->gradients, t->outcomes, t->sum};
+    void *blocks[] = {t->genes,  t->members, t->runs,      t->order,    t->input,
+                      t->target, t->soft,    t->gradients, t->outcomes, t->sum};
     for (int i = 0; i < COUNT(blocks); i++)
         memory_free(blocks[i]);
 }
@@ -389,11 +393,11 @@ static void trainer_free(Trainer *t) {
 /* What a run is, so that a supernet in the middle of the same one goes on and any other begins. */
 static Key run_key(const Trainer *t) {
     const TrainPlan *p = t->plan;
-    double facts[] = {p->epochs,         p->batch,           p->rate_kind,
-                      p->rate,           p->momentum,        p->weight_decay,
-                      p->label_smoothing, p->random_members, p->float_share,
-                      p->distil,         t->images,          t->gene != NULL,
-                      t->full_precision, t->teacher != NULL, t->data->count};
+    double facts[] = {
+        p->epochs,         p->batch,           p->rate_kind,       p->rate,
+        p->momentum,       p->weight_decay,    p->label_smoothing, p->random_members,
+        p->float_share,    p->distil,          t->images,          t->gene != NULL,
+        t->full_precision, t->teacher != NULL, t->data->count};
     Key key = key_join(key_of(facts, sizeof facts), key_of(&t->seed, sizeof t->seed));
     if (t->gene)
         key = key_join(key, key_of(t->gene, (size_t)t->supernet->space->choices.count));
@@ -418,12 +422,14 @@ static bool train(Trainer *t) {
     trainer_allocate(t);
     run_resume(t);
     t->saved_at = clock_seconds();
-    progress_begin(t->hooks && t->hooks->title ? t->hooks->title : "training", t->steps, "steps");
+    progress_begin(t->hooks && t->hooks->title ? t->hooks->title : "training", t->steps,
+                   "steps");
     progress_to(t->first_step, "%s", "");
     bool done = steps_run(t);
     progress_end("%s: %s after %lld of %lld steps",
                  t->hooks && t->hooks->title ? t->hooks->title : "training",
-                 done ? "done" : "interrupted", (long long)t->supernet->step, (long long)t->steps);
+                 done ? "done" : "interrupted", (long long)t->supernet->step,
+                 (long long)t->steps);
     trainer_free(t);
     return done;
 }
@@ -443,16 +449,30 @@ TrainPlan train_plan_default(void) {
 
 bool supernet_train(Supernet *supernet, const TrainPlan *plan, const Dataset *data, Pool *pool,
                     uint64_t seed, const TrainHooks *hooks) {
-    Trainer t = {.supernet = supernet, .plan = plan, .data = data, .pool = pool, .seed = seed,
-                 .hooks = hooks, .count = 2 + plan->random_members, .teaches = plan->distil};
+    Trainer t = {.supernet = supernet,
+                 .plan = plan,
+                 .data = data,
+                 .pool = pool,
+                 .seed = seed,
+                 .hooks = hooks,
+                 .count = 2 + plan->random_members,
+                 .teaches = plan->distil};
     return train(&t);
 }
 
 bool supernet_tune(Supernet *supernet, const Gene *gene, bool full_precision,
-                   const Supernet *teacher, const TrainPlan *plan, const Dataset *data, Pool *pool,
-                   uint64_t seed, const TrainHooks *hooks) {
-    Trainer t = {.supernet = supernet, .plan = plan, .data = data, .pool = pool, .seed = seed,
-                 .hooks = hooks, .gene = gene, .full_precision = full_precision,
-                 .teacher = teacher, .count = teacher ? 2 : 1, .teaches = teacher != NULL};
+                   const Supernet *teacher, const TrainPlan *plan, const Dataset *data,
+                   Pool *pool, uint64_t seed, const TrainHooks *hooks) {
+    Trainer t = {.supernet = supernet,
+                 .plan = plan,
+                 .data = data,
+                 .pool = pool,
+                 .seed = seed,
+                 .hooks = hooks,
+                 .gene = gene,
+                 .full_precision = full_precision,
+                 .teacher = teacher,
+                 .count = teacher ? 2 : 1,
+                 .teaches = teacher != NULL};
     return train(&t);
 }

@@ -8,7 +8,8 @@
 
 /* A row of a window is contiguous in the padded image: kernel_w pixels. */
 void windows_gather(const Node *node, int lanes, int count, const float *padded, float *rows) {
-    size_t line = (size_t)node->padded_w * (size_t)lanes, run = (size_t)(node->kernel_w * lanes);
+    size_t line = (size_t)node->padded_w * (size_t)lanes,
+           run = (size_t)(node->kernel_w * lanes);
     for (int n = 0; n < count; n++, padded += (size_t)node->padded_h * line)
         for (int y = 0; y < node->height; y++)
             for (int x = 0; x < node->width; x++) {
@@ -21,7 +22,8 @@ void windows_gather(const Node *node, int lanes, int count, const float *padded,
 }
 
 void windows_scatter(const Node *node, int lanes, int count, const float *rows, float *padded) {
-    size_t line = (size_t)node->padded_w * (size_t)lanes, run = (size_t)(node->kernel_w * lanes);
+    size_t line = (size_t)node->padded_w * (size_t)lanes,
+           run = (size_t)(node->kernel_w * lanes);
     for (int n = 0; n < count; n++, padded += (size_t)node->padded_h * line)
         for (int y = 0; y < node->height; y++)
             for (int x = 0; x < node->width; x++) {
@@ -52,7 +54,8 @@ static Window window_at(const Node *node, const Node *from, int y, int x) {
                     clip(left, from->width), clip(left + node->kernel_w, from->width)};
 }
 
-static void pool_window(const Node *node, const Node *from, Window w, const float *x, float *y) {
+static void pool_window(const Node *node, const Node *from, Window w, const float *x,
+                        float *y) {
     bool max = node->head == OP_MAX_POOL;
     float share = 1.0f / (float)((w.bottom - w.top) * (w.right - w.left));
     for (int v = 0; v < node->lanes; v += LANES) {
@@ -74,8 +77,8 @@ void pool_forward(const Node *node, const Node *from, int count, const float *x,
                 pool_window(node, from, window_at(node, from, i, j), x, y);
 }
 
-static void average_window_backward(const Node *node, const Node *from, Window w, const float *dy,
-                                    float *dx) {
+static void average_window_backward(const Node *node, const Node *from, Window w,
+                                    const float *dy, float *dx) {
     float share = 1.0f / (float)((w.bottom - w.top) * (w.right - w.left));
     for (int i = w.top; i < w.bottom; i++)
         for (int j = w.left; j < w.right; j++) {
@@ -99,8 +102,8 @@ static void max_window_backward(const Node *node, const Node *from, Window w, co
             }
 }
 
-void pool_backward(const Node *node, const Node *from, int count, const float *x, const float *y,
-                   const float *dy, bool add, float *dx) {
+void pool_backward(const Node *node, const Node *from, int count, const float *x,
+                   const float *y, const float *dy, bool add, float *dx) {
     size_t image = (size_t)(from->height * from->width) * (size_t)from->lanes;
     if (!add)
         memset(dx, 0, (size_t)count * image * sizeof(float));
