@@ -39,7 +39,7 @@ static const char *const metric_names[METRIC_COUNT] = {
 #undef METRIC
 };
 
-bool metric_of(Str name, Metric *metric) {
+bool metric_named(Str name, Metric *metric) {
     for (int m = 0; m < METRIC_COUNT; m++)
         if (str_equal(name, str_of(metric_names[m]))) {
             *metric = (Metric)m;

@@ -46,7 +46,7 @@ typedef struct Metrics {
     int steps_fitted;         /* of its steps, how many have costs from a fitted model */
 } Metrics;
 
-bool metric_of(Str name, Metric *metric);
+bool metric_named(Str name, Metric *metric);
 const char *metric_name(Metric metric);
 
 /* metric <= limit, or >= where at_least. */

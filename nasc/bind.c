@@ -34,10 +34,8 @@ static void bind_rate(const SpecValue *call, TrainPlan *plan) {
     const SpecValue *rate = call_argument(call, "rate", -1);
     if (!rate)
         return;
-    bool named = rate->type == SPEC_CALL;
-    plan->rate_kind =
-        named && str_equal(rate->text, STR("cosine")) ? RATE_COSINE : RATE_CONSTANT;
-    plan->rate = named ? argument(rate, "rate", 0, plan->rate) : number_of(rate, plan->rate);
+    plan->rate_kind = str_equal(rate->text, STR("cosine")) ? RATE_COSINE : RATE_CONSTANT;
+    plan->rate = argument(rate, plan->rate_kind == RATE_COSINE ? "peak" : "rate", 0, plan->rate);
 }
 
 static void bind_training(const SpecValue *call, TrainPlan *plan) {
@@ -49,6 +47,10 @@ static void bind_training(const SpecValue *call, TrainPlan *plan) {
     plan->images = (int)argument(call, "images", -1, plan->images);
     plan->random_members = (int)argument(call, "sandwich", -1, plan->random_members);
     plan->distil = argument(call, "distill", -1, plan->distil) != 0;
+    plan->float_share = argument(call, "floating", -1, plan->float_share);
+    plan->momentum = argument(call, "momentum", -1, plan->momentum);
+    plan->weight_decay = argument(call, "decay", -1, plan->weight_decay);
+    plan->label_smoothing = argument(call, "smoothing", -1, plan->label_smoothing);
     bind_rate(call, plan);
 }
 
@@ -57,7 +59,7 @@ static void bind_training(const SpecValue *call, TrainPlan *plan) {
 static void add_objectives(const Decl *decl, const char *key, bool maximise, JudgePlan *plan) {
     const SpecEntry *entry = decl_entry(decl, key);
     for (int i = 0; i < entry->count && plan->objectives < MAX_OBJECTIVES; i++)
-        if (metric_of(entry->values[i].text, &plan->objective[plan->objectives]))
+        if (metric_named(entry->values[i].text, &plan->objective[plan->objectives]))
             plan->maximise[plan->objectives++] = maximise;
 }
 
@@ -69,7 +71,7 @@ static bool bind_limit(Session *session, const SpecValue *value, Limit *limit) {
     *limit = (Limit){.span = value->span, .value = number_of(number, 0)};
     limit->at_least = (value->text.at[0] == '>') != swapped;
     if (name->type == SPEC_NAME && number->type == SPEC_NUMBER &&
-        metric_of(name->text, &limit->metric))
+        metric_named(name->text, &limit->metric))
         return true;
     error_at(session->diagnostics, value->span,
              "a limit compares a metric with a number, such as ram <= 16 KiB");
@@ -117,6 +119,11 @@ static bool bind_target(Session *session, const SpecValue *name, Target *target)
     return decl && spec_target(session->spec, decl, session->arena, target);
 }
 
+static int count_of(const Decl *decl, const char *key, int initial) {
+    const SpecValue *call = decl_value(decl, key);
+    return call ? (int)argument(call, "count", 0, initial) : initial;
+}
+
 static void bind_strategy(Session *session, const Decl *decl, SearchBinding *binding) {
     const SpecValue *call = decl_value(decl, "strategy");
     SearchPlan *plan = &binding->search;
@@ -131,18 +138,15 @@ static void bind_strategy(Session *session, const Decl *decl, SearchBinding *bin
     plan->population = (int)argument(call, "population", -1, plan->population);
     plan->generations = (int)argument(call, "generations", -1, plan->generations);
     plan->designs = (int)argument(call, "designs", -1, plan->designs);
-    const SpecValue *budget = decl_value(decl, "budget");
-    if (budget)
-        plan->designs = (int)number_of(budget, plan->designs);
+    plan->designs = count_of(decl, "budget", plan->designs);
+    plan->crossover = argument(call, "crossover", -1, plan->crossover);
+    plan->mutation = argument(call, "mutation", -1, plan->mutation);
 }
 
 static void bind_fidelity(const Decl *decl, JudgePlan *plan) {
     enum { RECALIBRATE = 1024 };
-    const SpecValue *images = call_of(decl, "judge", "images");
-    const SpecValue *recalibrate = call_of(decl, "judge", "recalibrate");
-    plan->images = images ? (int)argument(images, "count", 0, 0) : 0;
-    plan->recalibrate =
-        recalibrate ? (int)argument(recalibrate, "count", 0, RECALIBRATE) : RECALIBRATE;
+    plan->images = count_of(decl, "judge", 0);
+    plan->recalibrate = count_of(decl, "calibrate", RECALIBRATE);
 }
 
 static bool check_target(Session *session, const Decl *decl, const Target *target) {
@@ -202,7 +206,7 @@ static bool bind_pick(Session *session, const SpecValue *from, EmitBinding *emit
             emit->within = argument(from, "within", 0, 0.01);
             const SpecValue *metric =
                 emit->pick == PICK_BEST ? call_argument(from, "metric", 0) : NULL;
-            if (emit->pick != PICK_BEST || (metric && metric_of(metric->text, &emit->metric)))
+            if (emit->pick != PICK_BEST || (metric && metric_named(metric->text, &emit->metric)))
                 return true;
         }
     Str near = str_nearest(pick, picks, COUNT(picks));
