@@ -1,0 +1,196 @@
+/* calls.c: calls of blocks, and the matching of arguments with parameters.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "lang/elaborate.h"
+
+enum { MAX_PARAMETERS = 64 };
+
+Str call_path(Elab *elab, Str callee) {
+    int ordinal = 0;
+    map_get(elab->frame->ordinals, callee, &ordinal);
+    map_put(elab->frame->ordinals, callee, ordinal + 1);
+    Str path = elab->frame->path;
+    return str_format(elab->arena, "%.*s%s%.*s[%d]", STR_ARG(path), path.length ? "." : "",
+                      STR_ARG(callee), ordinal);
+}
+
+/* ---- arguments ---------------------------------------------------------------------------------------- */
+
+static int parameter_index(const Str *parameters, int count, Str name) {
+    for (int i = 0; i < count; i++)
+        if (str_equal(parameters[i], name))
+            return i;
+    return -1;
+}
+
+static bool place_named(Elab *elab, const Argument *argument, Str callee, const Str *parameters,
+                        int count, const Argument **slots) {
+    int i = parameter_index(parameters, count, argument->name);
+    if (i < 0) {
+        Str also = suggestion(elab->arena, argument->name, parameters, count);
+        elab_error(elab, argument->span, "`%.*s` has no parameter `%.*s`%.*s", STR_ARG(callee),
+                   STR_ARG(argument->name), STR_ARG(also));
+        return false;
+    }
+    if (slots[i]) {
+        elab_error(elab, argument->span, "`%.*s` of `%.*s` is given twice",
+                   STR_ARG(argument->name), STR_ARG(callee));
+        return false;
+    }
+    slots[i] = argument;
+    return true;
+}
+
+static void report_surplus(Elab *elab, const Argument *argument, Str callee,
+                           const Str *parameters, int count, int positional) {
+    if (positional < count)
+        elab_error(elab, argument->span,
+                   "`%.*s` takes %d argument%s by position; the others have names, as in `%.*s: ...`",
+                   STR_ARG(callee), positional, positional == 1 ? "" : "s",
+                   STR_ARG(parameters[positional]));
+    else
+        elab_error(elab, argument->span, "`%.*s` takes at most %d argument%s", STR_ARG(callee),
+                   count, count == 1 ? "" : "s");
+}
+
+bool arguments_match(Elab *elab, const Node *call, Str callee, const Str *parameters, int count,
+                     int positional, const Argument **slots) {
+    bool matched = true;
+    int position = 0;
+    for (int i = 0; i < call->args.count; i++) {
+        const Argument *argument = &call->args.at[i];
+        if (argument->name.length) {
+            matched &= place_named(elab, argument, callee, parameters, count, slots);
+        } else if (position < positional) {
+            slots[position++] = argument;
+        } else {
+            report_surplus(elab, argument, callee, parameters, count, positional);
+            return false;
+        }
+    }
+    return matched;
+}
+
+/* ---- blocks ----------------------------------------------------------------------------------------------- */
+
+static bool match_block(Elab *elab, const Node *call, const Item *block, const Argument **slots) {
+    Str names[MAX_PARAMETERS] = {{0}};
+    int count = (int)min_i64(block->parameters.count, MAX_PARAMETERS);
+    for (int i = 0; i < count; i++)
+        names[i] = block->parameters.at[i].name;
+    if (!arguments_match(elab, call, block->name, names, count, count, slots))
+        return false;
+    for (int i = 0; i < count; i++)
+        if (!slots[i] && !block->parameters.at[i].initial) {
+            elab_error(elab, call->a->span, "`%.*s` needs an argument for `%.*s`",
+                       STR_ARG(block->name), STR_ARG(names[i]));
+            note_at(elab->diagnostics, block->parameters.at[i].span, "the parameter stands here");
+            return false;
+        }
+    return true;
+}
+
+/* Arguments are evaluated by the caller, once; a piped one before the call takes its ordinal, so that
+ * a chain is numbered from left to right. */
+static void evaluate_slots(Elab *elab, const Item *block, Str path, const Argument **slots,
+                           int first, Value *values) {
+    for (int i = first; i < block->parameters.count; i++) {
+        Str name = block->parameters.at[i].name;
+        Str hint = str_format(elab->arena, "%.*s.%.*s", STR_ARG(path), STR_ARG(name));
+        if (slots[i])
+            values[i] = evaluate_as(elab, slots[i]->value, hint);
+    }
+}
+
+static void bind_parameters(Elab *elab, const Item *block, const Argument **slots, Value *values) {
+    for (int i = 0; i < block->parameters.count; i++) {
+        const Parameter *parameter = &block->parameters.at[i];
+        Str hint = str_format(elab->arena, "%.*s.%.*s", STR_ARG(elab->frame->path),
+                              STR_ARG(parameter->name));
+        if (!slots[i])
+            values[i] = evaluate_as(elab, parameter->initial, hint);
+        scope_bind(elab, parameter->name, parameter->span, values[i], false);
+    }
+}
+
+static Value block_call(Elab *elab, const Node *call, const Item *block) {
+    const Argument *slots[MAX_PARAMETERS] = {NULL};
+    Value values[MAX_PARAMETERS];
+    if (!match_block(elab, call, block, slots))
+        return value_mistake(call->span);
+    int first = call->piped && slots[0];
+    if (first)
+        values[0] = evaluate(elab, slots[0]->value);
+    Str path = call_path(elab, block->name);
+    evaluate_slots(elab, block, path, slots, first, values);
+    for (int i = 0; i < block->parameters.count; i++)
+        if (slots[i] && values[i].kind == A_MISTAKE)
+            return value_mistake(call->span);
+    Frame frame = {.caller = elab->frame, .path = path, .ordinals = map_new(elab->arena),
+                   .call = call->span, .source = block->source};
+    Scope *scope = elab->scope;
+    elab->frame = arena_copy(elab->arena, &frame, sizeof frame);
+    elab->scope = NULL;
+    scope_push(elab);
+    bind_parameters(elab, block, slots, values);
+    Value result = body_result(elab, &block->body, block->span, block->name);
+    elab->frame = frame.caller;
+    elab->scope = scope;
+    result.span = call->span;
+    return result;
+}
+
+/* ---- any call ------------------------------------------------------------------------------------------------- */
+
+static bool callable(ValueKind kind) {
+    return kind == A_BLOCK || kind == A_OPERATOR || kind == A_FUNCTION;
+}
+
+/* In front of a bracket a name means something that can be called, even where a parameter of the same
+ * name hides it: `channels(x)` works beside a parameter `channels`. */
+static Value callee_value(Elab *elab, const Node *name) {
+    OpKind kind;
+    Value value = {.span = name->span, .text = name->text};
+    const Binding *binding = name->kind == NODE_NAME ? scope_find(elab, name->text) : NULL;
+    if (name->kind != NODE_NAME)
+        return evaluate(elab, name);
+    if (binding && callable(binding->value.kind))
+        return binding->value;
+    value.block = item_find(elab->frame->source, ITEM_BLOCK, (Str){0}, name->text);
+    if (value.block) {
+        value.kind = A_BLOCK;
+    } else if (operator_of(name->text, &kind)) {
+        value.kind = A_OPERATOR;
+        value.op = (int)kind;
+    } else if (function_of(name->text) >= 0) {
+        value.kind = A_FUNCTION;
+        value.op = function_of(name->text);
+    } else if (binding) {
+        return binding->value;
+    } else {
+        report_unknown_name(elab, name, true);
+    }
+    return value;
+}
+
+Value call_evaluate(Elab *elab, const Node *call) {
+    Value callee = callee_value(elab, call->a);
+    if (elab->constants_only && callable(callee.kind) && callee.kind != A_FUNCTION) {
+        elab_error(elab, call->span, "networks are built in a `network` or a `block`");
+        return value_mistake(call->span);
+    }
+    switch (callee.kind) {
+    case A_MISTAKE:
+        return value_mistake(call->span);
+    case A_BLOCK:
+        return block_call(elab, call, callee.block);
+    case A_OPERATOR:
+        return operator_call(elab, call, (OpKind)callee.op);
+    case A_FUNCTION:
+        return functions[callee.op].call(elab, call);
+    default:
+        elab_error(elab, call->a->span, "only blocks, operators and functions can be called; this is %s",
+                   value_kind_name(callee.kind));
+        return value_mistake(call->span);
+    }
+}

@@ -1,0 +1,306 @@
+/* elaborate.h: syntax tree -> Spec and Space; what the passes of elaboration share.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#ifndef ELABORATE_H
+#define ELABORATE_H
+
+#include "lang/syntax.h"
+
+/* ---- folds.c: expressions over decisions, folded and shared ------------------------------------- */
+
+/* What is known of an expression without enumerating anything. */
+typedef struct ExprFacts {
+    Rational low, high; /* bounds of its value */
+    bool bounded;
+    bool integral;
+    int size, depth;    /* of the expression as a tree, so that no evaluation runs away */
+} ExprFacts;
+typedef struct Folder {
+    Arena *arena;
+    Space *space;
+    Map *known;          /* bytes of an Expr -> its ExprId */
+    VEC(ExprFacts) facts; /* beside space->exprs */
+    const char *why;     /* of the last fold that gave EXPR_NONE */
+    bool lost;           /* a condition grew too large and was dropped */
+} Folder;
+Folder folder_new(Arena *arena, Space *space);
+ExprId fold_constant(Folder *folder, Rational value);
+ExprId fold_integer(Folder *folder, int64_t value);
+ExprId fold_choice(Folder *folder, int choice);
+void fold_choice_changed(Folder *folder, int choice); /* its values were set */
+/* EXPR_NONE and folder->why on a division by zero, an overflow or an expression too large. */
+ExprId fold(Folder *folder, ExprKind kind, ExprId a, ExprId b, ExprId c);
+ExprId fold_and(Folder *folder, ExprId a, ExprId b); /* EXPR_NONE is true, here and below */
+ExprId fold_not(Folder *folder, ExprId a);
+bool is_constant(const Folder *folder, ExprId id, Rational *value);
+bool is_true(const Folder *folder, ExprId id);
+bool is_false(const Folder *folder, ExprId id);
+const ExprFacts *facts_of(const Folder *folder, ExprId id);
+
+/* ---- values.c: what an expression of the language can be ------------------------------------------ */
+
+typedef enum {
+    A_MISTAKE, /* reported already */
+    A_NUMBER, A_TRUTH, A_FORMAT, /* expr */
+    A_STRING, A_WORD,            /* text */
+    A_LIST, A_RECORD,            /* items, names */
+    A_RANGE,                     /* items: first, last, step */
+    A_GRAPH,                     /* op */
+    A_BLOCK,                     /* block */
+    A_OPERATOR,                  /* op is an OpKind */
+    A_FUNCTION                   /* op is an index of functions.c */
+} ValueKind;
+typedef struct Value Value;
+struct Value {
+    ValueKind kind;
+    Span span; /* of the expression that it came from */
+    ExprId expr;
+    Dimension dimension;
+    Str text;
+    Value *items;
+    Str *names;
+    int count;
+    int op;
+    const Item *block;
+};
+typedef struct Elab Elab;
+const char *value_kind_name(ValueKind kind); /* "a number" */
+Str value_describe(Elab *elab, Value value); /* "a tensor of shape [14, 14, width]" */
+Str expr_describe(Elab *elab, ExprId id);    /* "width * 2" */
+Str shape_describe(Elab *elab, int op);
+Str choice_values(Arena *arena, const Choice *choice); /* "8, 16 or 24" */
+Str choice_value(Arena *arena, const Choice *choice, int value);
+Value value_number(ExprId expr, Dimension dimension, Span span);
+Value value_truth(ExprId expr, Span span);
+Value value_mistake(Span span);
+
+/* ---- elaborate.c: statements, blocks, networks ------------------------------------------------------ */
+
+typedef struct Binding {
+    Str name;
+    Value value;
+    Span span;
+    bool fixed; /* by `let`: may not be rebound */
+} Binding;
+typedef struct Scope Scope;
+struct Scope {
+    Scope *parent; /* NULL: the body of a block; behind it are the file's declarations */
+    VEC(Binding) bindings;
+};
+/* A call in progress. */
+typedef struct Frame Frame;
+struct Frame {
+    Frame *caller;
+    Str path;             /* "stage[0].mbconv[1]"; empty in a network's own body */
+    Map *ordinals;        /* callee -> how often it was called */
+    Span call;
+    const Source *source; /* whose declarations its names mean */
+};
+/* A condition that every legal member must satisfy; decided when all constraints are known. */
+typedef struct Check {
+    ExprId guard, condition;
+    Span span;
+    Str message;  /* $a and $b stand for the two expressions */
+    ExprId a, b;
+    Frame *frame; /* for "called here" */
+} Check;
+/* A top-level `let` once evaluated. */
+typedef struct Global {
+    const Item *item;
+    Value value;
+} Global;
+/* A node whose value is known already: `optional` evaluates its skipped input once. */
+typedef struct Known {
+    const Node *node;
+    Value value;
+} Known;
+struct Elab {
+    Arena *arena;
+    Diagnostics *diagnostics;
+    const Spec *spec;
+    Space *space;
+    Folder folder;
+    ExprId guard; /* where this is false, what is now elaborated is not reached */
+    Scope *scope;
+    Frame *frame;
+    Str hint;     /* what a decision that is made now is called */
+    Map *names;   /* decision names -> how often taken */
+    Known known;
+    int depth;
+    int64_t steps;
+    bool constants_only; /* in declarations: neither choices nor operators */
+    bool exhausted;      /* a limit was hit and reported */
+    bool failed;         /* a mistake was found, even one reported before */
+    VEC(Check) checks;
+    VEC(Global) globals;
+};
+Elab *elab_new(Arena *arena, Diagnostics *diagnostics, const Spec *spec, Str name,
+               const Source *source);
+/* error_at, then "called here" for the calls that led to it. */
+void elab_error(Elab *elab, Span span, const char *format, ...) PRINTF(3, 4);
+void note_calls(Elab *elab, const Frame *frame);
+Scope *scope_push(Elab *elab);
+void scope_bind(Elab *elab, Str name, Span span, Value value, bool fixed);
+Binding *scope_find(const Elab *elab, Str name);
+void statements_run(Elab *elab, const Body *body);
+void statement_run(Elab *elab, const Statement *statement);
+Value body_result(Elab *elab, const Body *body, Span span, Str name);
+/* The space of a network under a precision; NULL where there are mistakes. */
+const Space *network_elaborate(Arena *arena, Diagnostics *diagnostics, const Spec *spec,
+                               const Item *network, const Item *precision);
+
+/* ---- evaluate.c: expressions -------------------------------------------------------------------------- */
+
+Value evaluate(Elab *elab, const Node *node);
+Value evaluate_as(Elab *elab, const Node *node, Str hint); /* decisions in it are called `hint` */
+Value evaluate_under(Elab *elab, ExprId condition, const Node *node);
+ExprId number_of(Elab *elab, Value value, const char *what); /* reports; EXPR_NONE on a mistake */
+ExprId truth_of(Elab *elab, Value value, const char *what);
+/* condition ? yes : no, of any two values of one kind. */
+Value value_merge(Elab *elab, ExprId condition, Value yes, Value no, Span span);
+Value folded(Elab *elab, ExprKind kind, ExprId a, ExprId b, Dimension dimension, Span span);
+Value global_value(Elab *elab, const Item *item);
+/* A name in an expression that means nothing; suggests. */
+void report_unknown_name(Elab *elab, const Node *name, bool called);
+
+/* ---- calls.c: blocks ------------------------------------------------------------------------------------ */
+
+Value call_evaluate(Elab *elab, const Node *call);
+/* Matches arguments with parameters: slot[i] is the argument for parameter i, or NULL. The first
+ * `positional` may be given without names. */
+bool arguments_match(Elab *elab, const Node *call, Str callee, const Str *parameters, int count,
+                     int positional, const Argument **slots);
+Str call_path(Elab *elab, Str callee); /* "stage[0].conv[1]", a new ordinal */
+
+/* ---- functions.c: what is built in -------------------------------------------------------------------------- */
+
+typedef struct Function {
+    const char *name, *signature, *documentation;
+    Value (*call)(Elab *elab, const Node *call);
+} Function;
+extern const Function functions[];
+extern const int function_count;
+int function_of(Str name); /* -1: none */
+
+/* ---- choices.c: decisions ---------------------------------------------------------------------------------------- */
+
+Value choice_call(Elab *elab, const Node *call);
+Value optional_call(Elab *elab, const Node *call);
+Value subset_call(Elab *elab, const Node *call);
+/* The values of a range; false where it is not constant, empty or too long (reported). */
+bool range_expand(Elab *elab, Value range, Value **items, int *count);
+
+/* ---- graphs.c: operators ---------------------------------------------------------------------------------------------- */
+
+Value operator_call(Elab *elab, const Node *call, OpKind kind);
+int select_make(Elab *elab, ExprId which, const Value *alternatives, int count, Span span);
+int input_make(Elab *elab, Shape shape, Span span);
+void sites_make(Elab *elab);
+
+/* ---- prove.c: what must hold for every legal member ------------------------------------------------------------------------ */
+
+enum { JOINT_LIMIT = 1 << 20 };
+void check_add(Elab *elab, ExprId condition, Span span, ExprId a, ExprId b, const char *format, ...)
+    PRINTF(6, 7);
+void checks_run(Elab *elab);
+/* Largest value of an expression where the guard holds. */
+Rational expr_largest(Elab *elab, ExprId guard, ExprId id);
+
+/* ---- precise.c: precision rules ------------------------------------------------------------------------------------------------ */
+
+void precision_apply(Elab *elab, const Item *network, const Item *precision);
+
+/* ---- modules.c: files and what they use ------------------------------------------------------------------------------------------ */
+
+/* A network that was elaborated under a precision. */
+typedef struct Elaborated {
+    const Item *network, *precision; /* precision may be NULL */
+    const Space *space;              /* NULL: it has mistakes */
+} Elaborated;
+struct Spec {
+    Arena *arena;
+    Diagnostics *diagnostics;
+    LangOptions options;
+    VEC(Source *) sources; /* at[0] is the root */
+    VEC(Decl *) decls;
+    VEC(const Item *) decl_items; /* beside decls */
+    VEC(Elaborated) spaces;
+};
+/* Reads the root and everything that it uses. */
+void modules_read(Spec *spec, Source *root);
+void sources_link(Spec *spec); /* sets what each source sees */
+/* The declaration that a name means in a source: its own, else of what it uses.
+ * word: of ITEM_DECL, the kind of declaration. */
+const Item *item_find(const Source *source, ItemKind kind, Str word, Str name);
+/* All names of a kind that a source sees. */
+void item_names(Arena *arena, const Source *source, ItemKind kind, Str word, const Str **names,
+                int *count);
+
+/* ---- suggest.c -------------------------------------------------------------------------------------------------------------------------- */
+
+/* "; did you mean `x`?", or "; there are `a`, `b` and `c`", or "". */
+Str suggestion(Arena *arena, Str name, const Str *known, int count);
+/* The library's module that declares the name: word is "block", "task", ...; empty: none does. */
+Str library_module(Arena *arena, const char *word, Str name);
+
+/* ---- tables.c: keys.def, calls.def, metrics.def ---------------------------------------------------------------------------------------- */
+
+typedef enum {
+    TYPE_STRING, TYPE_NUMBER, TYPE_COUNT, TYPE_NATURAL, TYPE_TRUTH, TYPE_FORMAT, TYPE_WORD,
+    TYPE_CALL, TYPE_SHARE, TYPE_RESULT, TYPE_METRIC, TYPE_LIMIT, TYPE_NETWORK, TYPE_PRECISION,
+    TYPE_TASK, TYPE_DEVICE
+} FactType;
+typedef struct KeyFacts {
+    DeclKind kind;
+    const char *key;
+    FactType type;
+    int many;
+    const char *of, *initial, *documentation;
+} KeyFacts;
+typedef struct CallFacts {
+    const char *context, *name, *documentation;
+} CallFacts;
+typedef struct ArgumentFacts {
+    const char *call, *name;
+    FactType type;
+    const char *of, *initial, *documentation;
+} ArgumentFacts;
+typedef struct MetricFacts {
+    const char *name;
+    Dimension dimension;
+    bool higher; /* is better */
+    const char *documentation;
+} MetricFacts;
+extern const KeyFacts key_facts[];
+extern const CallFacts call_facts[];
+extern const ArgumentFacts argument_facts[];
+extern const MetricFacts metric_facts[];
+extern const int key_count, call_count, argument_count, metric_count;
+extern const char *const decl_words[DECL_KINDS];
+const char *type_name(FactType type);
+int decl_kind_of(Str word); /* -1: none */
+const MetricFacts *metric_of(Str name);
+const CallFacts *call_of(Str name);
+int words_split(const char *words, Str *out, int limit);
+Dimension dimension_of(const char *name); /* "BYTES"; "": none */
+
+/* ---- convert.c: a node -> a SpecValue of the type that a table states ------------------------------------------------------------------ */
+
+typedef struct Converter {
+    Spec *spec;
+    Elab *elab;           /* of constants */
+    const Source *source; /* whose names the value means */
+} Converter;
+bool spec_convert(Converter *converter, const Node *node, FactType type, const char *of, Str what,
+                  SpecValue *out);
+
+/* ---- declare.c: declarations ------------------------------------------------------------------------------------------------------------ */
+
+void declarations_check(Spec *spec);
+const Decl *decl_of_item(const Spec *spec, const Item *item);
+
+/* ---- searches.c: whether a search's parts fit together ----------------------------------------------------------------------------------- */
+
+void searches_check(Spec *spec);
+
+#endif

@@ -1,0 +1,433 @@
+/* evaluate.c: expressions. What does not depend on a decision is a constant when it comes out; what
+ * does is an expression of the Space.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "lang/elaborate.h"
+
+#include <string.h>
+
+/* Elaboration ends whatever the file says. */
+enum { MAX_STEPS = 2000000, MAX_NESTING = 600 };
+
+static bool within_limits(Elab *elab, const Node *node) {
+    if (elab->exhausted)
+        return false;
+    const char *what = NULL;
+    if (++elab->steps > MAX_STEPS)
+        what = "this takes more than 2,000,000 steps to elaborate";
+    else if (elab->depth >= MAX_NESTING)
+        what = "calls nest too deeply; a block that calls itself needs an end that it reaches";
+    if (!what)
+        return true;
+    elab_error(elab, node->span, "%s", what);
+    elab->exhausted = true;
+    return false;
+}
+
+/* ---- conversions ------------------------------------------------------------------------------------ */
+
+ExprId number_of(Elab *elab, Value value, const char *what) {
+    if (value.kind == A_NUMBER && value.dimension == DIMENSION_NONE)
+        return value.expr;
+    if (value.kind == A_NUMBER)
+        elab_error(elab, value.span, "%s is a plain number, and this is %s", what,
+                   dimension_name(value.dimension));
+    else if (value.kind != A_MISTAKE)
+        elab_error(elab, value.span, "%s must be a number, and this is %.*s", what,
+                   STR_ARG(value_describe(elab, value)));
+    return EXPR_NONE;
+}
+
+ExprId truth_of(Elab *elab, Value value, const char *what) {
+    if (value.kind == A_TRUTH)
+        return value.expr;
+    if (value.kind != A_MISTAKE)
+        elab_error(elab, value.span, "%s must be true or false, and this is %.*s", what,
+                   STR_ARG(value_describe(elab, value)));
+    return EXPR_NONE;
+}
+
+Value folded(Elab *elab, ExprKind kind, ExprId a, ExprId b, Dimension dimension, Span span) {
+    ExprId id = a ? fold(&elab->folder, kind, a, b, EXPR_NONE) : EXPR_NONE;
+    if (a && !id)
+        elab_error(elab, span, "%s", elab->folder.why);
+    bool truth = kind >= EXPR_EQUAL && kind <= EXPR_NOT;
+    return truth ? value_truth(id, span) : value_number(id, dimension, span);
+}
+
+Value evaluate_as(Elab *elab, const Node *node, Str hint) {
+    Str saved = elab->hint;
+    elab->hint = hint;
+    Value value = evaluate(elab, node);
+    elab->hint = saved;
+    return value;
+}
+
+Value evaluate_under(Elab *elab, ExprId condition, const Node *node) {
+    ExprId saved = elab->guard;
+    elab->guard = fold_and(&elab->folder, saved, condition);
+    Value value = evaluate(elab, node);
+    elab->guard = saved;
+    return value;
+}
+
+/* ---- names ---------------------------------------------------------------------------------------------- */
+
+Value global_value(Elab *elab, const Item *item) {
+    for (int i = 0; i < elab->globals.count; i++)
+        if (elab->globals.at[i].item == item)
+            return elab->globals.at[i].value;
+    Frame frame = {.path = {"", 0}, .ordinals = map_new(elab->arena), .source = item->source};
+    Frame *caller = elab->frame;
+    Scope *scope = elab->scope;
+    ExprId guard = elab->guard;
+    int slot = elab->globals.count;
+    vec_push(elab->arena, &elab->globals, ((Global){item, value_mistake(item->span)}));
+    elab->frame = arena_copy(elab->arena, &frame, sizeof frame);
+    elab->scope = NULL;
+    elab->guard = EXPR_NONE;
+    Value value = evaluate_as(elab, item->value, item->name);
+    elab->globals.at[slot].value = value;
+    elab->frame = caller;
+    elab->scope = scope;
+    elab->guard = guard;
+    return value;
+}
+
+static bool is_word(Str name) {
+    return str_equal(name, STR("same")) || str_equal(name, STR("valid"));
+}
+
+/* What a name means that is not bound in the body. */
+static Value declared_value(Elab *elab, const Node *node) {
+    const Source *source = elab->frame->source;
+    const Item *item;
+    OpKind kind;
+    Format format;
+    Value value = {.span = node->span, .text = node->text};
+    if ((item = item_find(source, ITEM_LET, (Str){0}, node->text))) {
+        value = global_value(elab, item);
+        value.span = node->span;
+    } else if ((item = item_find(source, ITEM_BLOCK, (Str){0}, node->text))) {
+        value.kind = A_BLOCK;
+        value.block = item;
+    } else if (format_of(node->text, &format)) {
+        value.kind = A_FORMAT;
+        value.expr = fold_integer(&elab->folder, format);
+    } else if (operator_of(node->text, &kind)) {
+        value.kind = A_OPERATOR;
+        value.op = (int)kind;
+    } else if (function_of(node->text) >= 0) {
+        value.kind = A_FUNCTION;
+        value.op = function_of(node->text);
+    } else if (is_word(node->text)) {
+        value.kind = A_WORD;
+    } else {
+        report_unknown_name(elab, node, false);
+    }
+    return value;
+}
+
+static Value name_value(Elab *elab, const Node *node) {
+    const Binding *binding = scope_find(elab, node->text);
+    if (!binding)
+        return declared_value(elab, node);
+    Value value = binding->value;
+    value.span = node->span;
+    return value;
+}
+
+/* ---- literals -------------------------------------------------------------------------------------------- */
+
+static Value list_value(Elab *elab, const Node *node) {
+    Value value = {.kind = node->kind == NODE_LIST ? A_LIST : A_RECORD, .span = node->span,
+                   .count = node->args.count};
+    value.items = arena_array(elab->arena, Value, value.count);
+    value.names = arena_array(elab->arena, Str, value.count);
+    for (int i = 0; i < value.count; i++) {
+        value.names[i] = node->args.at[i].name;
+        value.items[i] = evaluate(elab, node->args.at[i].value);
+    }
+    return value;
+}
+
+static Value range_value(Elab *elab, const Node *node) {
+    Value value = {.kind = A_RANGE, .span = node->span, .count = 3};
+    value.items = arena_array(elab->arena, Value, 3);
+    value.items[0] = evaluate(elab, node->a);
+    value.items[1] = evaluate(elab, node->b);
+    value.items[2] = node->c ? evaluate(elab, node->c)
+                             : value_number(fold_integer(&elab->folder, 1), value.items[0].dimension,
+                                            node->span);
+    for (int i = 0; i < 3; i++)
+        if (value.items[i].kind != A_NUMBER) {
+            number_of(elab, value.items[i], "an end of a range");
+            return value_mistake(node->span);
+        }
+    return value;
+}
+
+/* ---- operators ---------------------------------------------------------------------------------------------- */
+
+static bool compares(TokenKind op) {
+    return op >= TOKEN_EQUAL && op <= TOKEN_GREATER_EQUAL;
+}
+
+static Value compared(Elab *elab, const Node *node, ExprId a, ExprId b) {
+    Span span = node->span;
+    switch (node->op) {
+    case TOKEN_EQUAL:
+        return folded(elab, EXPR_EQUAL, a, b, DIMENSION_NONE, span);
+    case TOKEN_UNEQUAL: {
+        Value equal = folded(elab, EXPR_EQUAL, a, b, DIMENSION_NONE, span);
+        return folded(elab, EXPR_NOT, equal.expr, EXPR_NONE, DIMENSION_NONE, span);
+    }
+    case TOKEN_LESS:
+        return folded(elab, EXPR_LESS, a, b, DIMENSION_NONE, span);
+    case TOKEN_LESS_EQUAL:
+        return folded(elab, EXPR_LESS_EQUAL, a, b, DIMENSION_NONE, span);
+    case TOKEN_GREATER:
+        return folded(elab, EXPR_LESS, b, a, DIMENSION_NONE, span);
+    default:
+        return folded(elab, EXPR_LESS_EQUAL, b, a, DIMENSION_NONE, span);
+    }
+}
+
+static bool named_thing(ValueKind kind) {
+    return kind == A_WORD || kind == A_STRING || kind == A_BLOCK || kind == A_OPERATOR ||
+           kind == A_FUNCTION;
+}
+
+static Str thing_name(Value value) {
+    return value.kind == A_BLOCK ? value.block->name : value.text;
+}
+
+/* Words, blocks and the like are known when they are compared. */
+static Value things_compared(Elab *elab, const Node *node, Value a, Value b) {
+    bool equal = a.kind == b.kind && str_equal(thing_name(a), thing_name(b));
+    return value_truth(fold_integer(&elab->folder, equal == (node->op == TOKEN_EQUAL)),
+                       node->span);
+}
+
+static Value report_operands(Elab *elab, const Node *node, Value a, Value b) {
+    if (a.kind == A_MISTAKE || b.kind == A_MISTAKE)
+        return value_mistake(node->span);
+    if (a.kind == A_NUMBER && b.kind == A_NUMBER)
+        elab_error(elab, node->span, "`%.*s` between %s and %s", STR_ARG(node->text),
+                   dimension_name(a.dimension), dimension_name(b.dimension));
+    else
+        elab_error(elab, node->span, "`%.*s` between %s and %s", STR_ARG(node->text),
+                   value_kind_name(a.kind), value_kind_name(b.kind));
+    if (a.kind == A_GRAPH && b.kind == A_GRAPH && node->op == TOKEN_PLUS)
+        note_at(elab->diagnostics, node->span, "two tensors are added by `add(x, y)`");
+    return value_mistake(node->span);
+}
+
+static Value comparison(Elab *elab, const Node *node, Value a, Value b) {
+    bool equality = node->op == TOKEN_EQUAL || node->op == TOKEN_UNEQUAL;
+    if (equality && named_thing(a.kind) && named_thing(b.kind))
+        return things_compared(elab, node, a, b);
+    bool same = a.kind == b.kind && a.dimension == b.dimension;
+    bool ordered = a.kind == A_NUMBER || a.kind == A_FORMAT;
+    if (!same || !(ordered || (equality && a.kind == A_TRUTH)))
+        return report_operands(elab, node, a, b);
+    return compared(elab, node, a.expr, b.expr);
+}
+
+static Value arithmetic(Elab *elab, const Node *node, Value a, Value b) {
+    if (a.kind != A_NUMBER || b.kind != A_NUMBER)
+        return report_operands(elab, node, a, b);
+    Dimension x = a.dimension, y = b.dimension;
+    switch (node->op) {
+    case TOKEN_PLUS:
+    case TOKEN_MINUS:
+        if (x != y)
+            return report_operands(elab, node, a, b);
+        return folded(elab, node->op == TOKEN_PLUS ? EXPR_ADD : EXPR_SUB, a.expr, b.expr, x,
+                      node->span);
+    case TOKEN_STAR:
+        if (x != DIMENSION_NONE && y != DIMENSION_NONE)
+            return report_operands(elab, node, a, b);
+        return folded(elab, EXPR_MUL, a.expr, b.expr, x ? x : y, node->span);
+    default:
+        if (y != DIMENSION_NONE && x != y)
+            return report_operands(elab, node, a, b);
+        return folded(elab, EXPR_DIV, a.expr, b.expr, x == y ? DIMENSION_NONE : x, node->span);
+    }
+}
+
+/* `and`, `or`, `implies`: the right side is not evaluated where the left decides, and under the
+ * left's condition where it depends on decisions. */
+static Value logic(Elab *elab, const Node *node) {
+    ExprId a = truth_of(elab, evaluate(elab, node->a), "what stands beside `and`, `or`, `implies`");
+    if (!a)
+        return value_mistake(node->span);
+    bool either = node->op != TOKEN_AND;
+    if (node->op == TOKEN_IMPLIES)
+        a = fold_not(&elab->folder, a);
+    if (either ? is_true(&elab->folder, a) : is_false(&elab->folder, a))
+        return value_truth(a, node->span);
+    ExprId reached = either ? fold_not(&elab->folder, a) : a;
+    ExprId b = truth_of(elab, evaluate_under(elab, reached, node->b),
+                        "what stands beside `and`, `or`, `implies`");
+    if (!b)
+        return value_mistake(node->span);
+    return folded(elab, either ? EXPR_OR : EXPR_AND, a, b, DIMENSION_NONE, node->span);
+}
+
+static Value binary(Elab *elab, const Node *node) {
+    if (node->op == TOKEN_AND || node->op == TOKEN_OR || node->op == TOKEN_IMPLIES)
+        return logic(elab, node);
+    Value a = evaluate(elab, node->a), b = evaluate(elab, node->b);
+    return compares(node->op) ? comparison(elab, node, a, b) : arithmetic(elab, node, a, b);
+}
+
+static Value negated(Elab *elab, const Node *node) {
+    Value a = evaluate(elab, node->a);
+    if (a.kind != A_NUMBER) {
+        number_of(elab, a, "what stands after `-`");
+        return value_mistake(node->span);
+    }
+    return folded(elab, EXPR_SUB, fold_integer(&elab->folder, 0), a.expr, a.dimension, node->span);
+}
+
+/* ---- if ------------------------------------------------------------------------------------------------------- */
+
+static Value merge_lists(Elab *elab, ExprId condition, Value yes, Value no, Span span) {
+    Value merged = yes;
+    merged.items = arena_array(elab->arena, Value, yes.count);
+    for (int i = 0; i < yes.count; i++)
+        merged.items[i] = value_merge(elab, condition, yes.items[i], no.items[i], span);
+    return merged;
+}
+
+Value value_merge(Elab *elab, ExprId condition, Value yes, Value no, Span span) {
+    if (yes.kind == A_MISTAKE || no.kind == A_MISTAKE)
+        return value_mistake(span);
+    Value merged = yes;
+    merged.span = span;
+    bool same = yes.kind == no.kind && yes.dimension == no.dimension && yes.count == no.count;
+    if (same && yes.kind == A_GRAPH) {
+        Value pair[2] = {no, yes};
+        merged.op = yes.op == no.op ? yes.op : select_make(elab, condition, pair, 2, span);
+        return merged.op < 0 ? value_mistake(span) : merged;
+    }
+    if (same && yes.expr) {
+        merged.expr = fold(&elab->folder, EXPR_IF, condition, yes.expr, no.expr);
+        if (!merged.expr)
+            elab_error(elab, span, "%s", elab->folder.why);
+        return merged.expr ? merged : value_mistake(span);
+    }
+    if (same && (yes.kind == A_LIST || yes.kind == A_RANGE))
+        return merge_lists(elab, condition, yes, no, span);
+    if (same && named_thing(yes.kind) && str_equal(thing_name(yes), thing_name(no)))
+        return merged;
+    elab_error(elab, span, "one decision leads to %.*s, another to %.*s",
+               STR_ARG(value_describe(elab, yes)), STR_ARG(value_describe(elab, no)));
+    return value_mistake(span);
+}
+
+static Value conditional(Elab *elab, const Node *node) {
+    ExprId condition = truth_of(elab, evaluate(elab, node->a), "the condition of `if`");
+    if (!condition)
+        return value_mistake(node->span);
+    if (is_true(&elab->folder, condition))
+        return evaluate(elab, node->b);
+    if (is_false(&elab->folder, condition))
+        return evaluate(elab, node->c);
+    Value yes = evaluate_under(elab, condition, node->b);
+    Value no = evaluate_under(elab, fold_not(&elab->folder, condition), node->c);
+    return value_merge(elab, condition, yes, no, node->span);
+}
+
+/* ---- parts of values ---------------------------------------------------------------------------------------------- */
+
+static Value indexed(Elab *elab, const Node *node) {
+    Value list = evaluate(elab, node->a), at = evaluate(elab, node->b);
+    Rational index;
+    ExprId expr = number_of(elab, at, "the index of a list");
+    if (list.kind == A_MISTAKE || !expr)
+        return value_mistake(node->span);
+    if (list.kind != A_LIST)
+        elab_error(elab, node->a->span, "only a list has items by number, and this is %s",
+                   value_kind_name(list.kind));
+    else if (!is_constant(&elab->folder, expr, &index))
+        elab_error(elab, node->b->span, "the index of a list cannot depend on a decision");
+    else if (index.d != 1 || index.n < 0 || index.n >= list.count)
+        elab_error(elab, node->b->span, "the list has %d items, numbered from 0", list.count);
+    else
+        return list.items[index.n];
+    return value_mistake(node->span);
+}
+
+static Value field(Elab *elab, const Node *node) {
+    Value record = evaluate(elab, node->a);
+    if (record.kind == A_MISTAKE)
+        return record;
+    if (record.kind != A_RECORD) {
+        elab_error(elab, node->span, "only a record has parts by name, and this is %s",
+                   value_kind_name(record.kind));
+        return value_mistake(node->span);
+    }
+    for (int i = 0; i < record.count; i++)
+        if (str_equal(record.names[i], node->text))
+            return record.items[i];
+    Str also = suggestion(elab->arena, node->text, record.names, record.count);
+    elab_error(elab, node->span, "the record has no `%.*s`%.*s", STR_ARG(node->text),
+               STR_ARG(also));
+    return value_mistake(node->span);
+}
+
+static Value evaluate_kind(Elab *elab, const Node *node) {
+    switch (node->kind) {
+    case NODE_ERROR:
+        return value_mistake(node->span);
+    case NODE_NUMBER:
+        return value_number(fold_constant(&elab->folder, node->number), node->dimension,
+                            node->span);
+    case NODE_STRING:
+        return (Value){.kind = A_STRING, .text = node->text, .span = node->span};
+    case NODE_TRUTH:
+        return value_truth(fold_constant(&elab->folder, node->number), node->span);
+    case NODE_NAME:
+        return name_value(elab, node);
+    case NODE_LIST:
+    case NODE_RECORD:
+        return list_value(elab, node);
+    case NODE_RANGE:
+        return range_value(elab, node);
+    case NODE_NEGATE:
+        return negated(elab, node);
+    case NODE_NOT: {
+        ExprId a = truth_of(elab, evaluate(elab, node->a), "what stands after `not`");
+        return a ? value_truth(fold_not(&elab->folder, a), node->span) : value_mistake(node->span);
+    }
+    case NODE_BINARY:
+        return binary(elab, node);
+    case NODE_IF:
+        return conditional(elab, node);
+    case NODE_CALL:
+        return call_evaluate(elab, node);
+    case NODE_INDEX:
+        return indexed(elab, node);
+    case NODE_FIELD:
+        return field(elab, node);
+    case NODE_LABEL:
+        return evaluate_as(elab, node->a, node->text);
+    case NODE_SHARE:
+        elab_error(elab, node->span, "`of` has no meaning here");
+        return value_mistake(node->span);
+    }
+    return value_mistake(node->span);
+}
+
+Value evaluate(Elab *elab, const Node *node) {
+    if (!within_limits(elab, node))
+        return value_mistake(node->span);
+    if (node == elab->known.node)
+        return elab->known.value;
+    elab->depth++;
+    Value value = evaluate_kind(elab, node);
+    elab->depth--;
+    return value;
+}

@@ -1,0 +1,318 @@
+/* folds.c: expressions over decisions. Constants fold, equal expressions are one, and bounds decide
+ * most comparisons, so what stays in a Space is only what really depends on a decision.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "lang/elaborate.h"
+
+#include <string.h>
+
+/* Deep expressions would overflow the stack of whoever evaluates them, large ones take forever. */
+enum { MAX_EXPR_SIZE = 20000, MAX_EXPR_DEPTH = 400 };
+
+static const ExprFacts unbounded = {.size = 1, .depth = 1};
+
+/* Brings `facts` up to the expressions made since. */
+static void facts_set(Folder *folder, ExprId id, ExprFacts facts) {
+    while (folder->facts.count <= id)
+        vec_push(folder->arena, &folder->facts, unbounded);
+    folder->facts.at[id] = facts;
+}
+
+Folder folder_new(Arena *arena, Space *space) {
+    return (Folder){.arena = arena, .space = space, .known = map_new(arena)};
+}
+
+const ExprFacts *facts_of(const Folder *folder, ExprId id) {
+    return id < folder->facts.count ? &folder->facts.at[id] : &unbounded;
+}
+
+/* The expression made before, or 0. Unused fields are zero, so bytes tell. */
+static ExprId find(const Folder *folder, const Expr *expr, Str *key) {
+    int id;
+    char *bytes = arena_alloc(folder->arena, 64);
+    int length = snprintf(bytes, 64, "%d %d %d %d %d %llx/%llx", expr->kind, expr->a, expr->b,
+                          expr->c, expr->choice, (unsigned long long)expr->value.n,
+                          (unsigned long long)expr->value.d);
+    *key = (Str){bytes, length};
+    return map_get(folder->known, *key, &id) ? id : EXPR_NONE;
+}
+
+ExprId fold_constant(Folder *folder, Rational value) {
+    Str key;
+    Expr expr = {.kind = EXPR_CONSTANT, .value = value};
+    ExprId id = find(folder, &expr, &key);
+    if (id)
+        return id;
+    id = expr_constant(folder->arena, folder->space, value);
+    facts_set(folder, id, (ExprFacts){value, value, true, rational_is_integer(value), 1, 1});
+    map_put(folder->known, key, id);
+    return id;
+}
+
+ExprId fold_integer(Folder *folder, int64_t value) {
+    return fold_constant(folder, RATIONAL(value));
+}
+
+static ExprFacts choice_facts(const Choice *choice) {
+    ExprFacts facts = {choice->values[0], choice->values[0], true, true, 1, 1};
+    for (int v = 0; v < choice->count; v++) {
+        Rational value = choice->values[v];
+        if (rational_compare(value, facts.low) < 0)
+            facts.low = value;
+        if (rational_compare(value, facts.high) > 0)
+            facts.high = value;
+        facts.integral &= rational_is_integer(value);
+    }
+    return facts;
+}
+
+ExprId fold_choice(Folder *folder, int choice) {
+    Str key;
+    Expr expr = {.kind = EXPR_CHOICE, .choice = choice};
+    ExprId id = find(folder, &expr, &key);
+    if (id)
+        return id;
+    id = expr_choice(folder->arena, folder->space, choice);
+    facts_set(folder, id, choice_facts(&folder->space->choices.at[choice]));
+    map_put(folder->known, key, id);
+    return id;
+}
+
+void fold_choice_changed(Folder *folder, int choice) {
+    ExprId id = fold_choice(folder, choice);
+    folder->facts.at[id] = choice_facts(&folder->space->choices.at[choice]);
+}
+
+bool is_constant(const Folder *folder, ExprId id, Rational *value) {
+    const Expr *expr = &folder->space->exprs.at[id];
+    if (id == EXPR_NONE || expr->kind != EXPR_CONSTANT)
+        return false;
+    *value = expr->value;
+    return true;
+}
+
+bool is_true(const Folder *folder, ExprId id) {
+    Rational value;
+    return id == EXPR_NONE || (is_constant(folder, id, &value) && value.n != 0);
+}
+
+bool is_false(const Folder *folder, ExprId id) {
+    Rational value;
+    return is_constant(folder, id, &value) && value.n == 0;
+}
+
+/* ---- bounds ------------------------------------------------------------------------------------- */
+
+typedef bool RationalStep(Rational a, Rational b, Rational *out);
+
+/* Bounds of a product or quotient: among the values at the corners. */
+static bool corner_bounds(RationalStep *step, const ExprFacts *a, const ExprFacts *b,
+                          ExprFacts *out) {
+    Rational xs[2] = {a->low, a->high}, ys[2] = {b->low, b->high}, corner;
+    for (int i = 0; i < 4; i++) {
+        if (!step(xs[i / 2], ys[i % 2], &corner))
+            return false;
+        if (i == 0)
+            out->low = out->high = corner;
+        if (rational_compare(corner, out->low) < 0)
+            out->low = corner;
+        if (rational_compare(corner, out->high) > 0)
+            out->high = corner;
+    }
+    return true;
+}
+
+static Rational smaller(Rational a, Rational b) {
+    return rational_compare(a, b) <= 0 ? a : b;
+}
+
+static Rational larger(Rational a, Rational b) {
+    return rational_compare(a, b) >= 0 ? a : b;
+}
+
+static bool bounds(ExprKind kind, const ExprFacts *a, const ExprFacts *b, const ExprFacts *c,
+                   ExprFacts *out) {
+    switch (kind) {
+    case EXPR_ADD:
+        return corner_bounds(rational_add, a, b, out);
+    case EXPR_SUB:
+        return corner_bounds(rational_sub, a, b, out);
+    case EXPR_MUL:
+        return corner_bounds(rational_mul, a, b, out);
+    case EXPR_DIV:
+        return (b->low.n > 0 || b->high.n < 0) && corner_bounds(rational_div, a, b, out);
+    case EXPR_MIN:
+        out->low = smaller(a->low, b->low);
+        out->high = smaller(a->high, b->high);
+        return true;
+    case EXPR_MAX:
+        out->low = larger(a->low, b->low);
+        out->high = larger(a->high, b->high);
+        return true;
+    case EXPR_FLOOR:
+    case EXPR_CEIL:
+    case EXPR_ROUND:
+        out->low = RATIONAL(rational_floor(a->low));
+        out->high = RATIONAL(-rational_floor((Rational){-a->high.n, a->high.d}));
+        return true;
+    case EXPR_IF:
+        out->low = smaller(b->low, c->low);
+        out->high = larger(b->high, c->high);
+        return true;
+    default:
+        out->low = RATIONAL(0);
+        out->high = RATIONAL(1);
+        return true;
+    }
+}
+
+static bool integral(ExprKind kind, const ExprFacts *a, const ExprFacts *b, const ExprFacts *c) {
+    switch (kind) {
+    case EXPR_ADD:
+    case EXPR_SUB:
+    case EXPR_MUL:
+    case EXPR_MIN:
+    case EXPR_MAX:
+        return a->integral && b->integral;
+    case EXPR_DIV:
+        return false;
+    case EXPR_IF:
+        return b->integral && c->integral;
+    default:
+        return true;
+    }
+}
+
+/* Whether the bounds alone decide a comparison. */
+static bool decided(ExprKind kind, const ExprFacts *a, const ExprFacts *b, bool *truth) {
+    if (!a->bounded || !b->bounded)
+        return false;
+    int low_high = rational_compare(a->low, b->high), high_low = rational_compare(a->high, b->low);
+    switch (kind) {
+    case EXPR_EQUAL:
+        *truth = false;
+        return low_high > 0 || high_low < 0;
+    case EXPR_LESS:
+        *truth = high_low < 0;
+        return high_low < 0 || low_high >= 0;
+    case EXPR_LESS_EQUAL:
+        *truth = high_low <= 0;
+        return high_low <= 0 || low_high > 0;
+    default:
+        return false;
+    }
+}
+
+/* ---- folding -------------------------------------------------------------------------------------- */
+
+static ExprId truth_id(Folder *folder, bool truth) {
+    return fold_integer(folder, truth);
+}
+
+static bool is_value(const Folder *folder, ExprId id, int64_t value) {
+    Rational r;
+    return is_constant(folder, id, &r) && r.n == value && r.d == 1;
+}
+
+/* x + 0, x * 1, x and true, ...: EXPR_NONE where nothing simplifies. */
+static ExprId simplified(Folder *folder, ExprKind kind, ExprId a, ExprId b, ExprId c) {
+    bool truth;
+    if (kind <= EXPR_LESS_EQUAL && b && decided(kind, facts_of(folder, a), facts_of(folder, b), &truth))
+        return truth_id(folder, truth);
+    switch (kind) {
+    case EXPR_ADD:
+        return is_value(folder, a, 0) ? b : is_value(folder, b, 0) ? a : EXPR_NONE;
+    case EXPR_SUB:
+        return is_value(folder, b, 0) ? a : a == b ? fold_integer(folder, 0) : EXPR_NONE;
+    case EXPR_MUL:
+        return is_value(folder, a, 1) ? b : is_value(folder, b, 1) ? a : EXPR_NONE;
+    case EXPR_DIV:
+        return is_value(folder, b, 1) ? a : EXPR_NONE;
+    case EXPR_FLOOR:
+    case EXPR_CEIL:
+    case EXPR_ROUND:
+        return facts_of(folder, a)->integral ? a : EXPR_NONE;
+    case EXPR_MIN:
+    case EXPR_MAX:
+        return a == b ? a : EXPR_NONE;
+    case EXPR_EQUAL:
+    case EXPR_LESS_EQUAL:
+        return a == b ? truth_id(folder, true) : EXPR_NONE;
+    case EXPR_LESS:
+        return a == b ? truth_id(folder, false) : EXPR_NONE;
+    case EXPR_AND:
+        if (is_false(folder, a) || is_false(folder, b))
+            return truth_id(folder, false);
+        return is_true(folder, a) || a == b ? b : is_true(folder, b) ? a : EXPR_NONE;
+    case EXPR_OR:
+        if (is_true(folder, a) || is_true(folder, b))
+            return truth_id(folder, true);
+        return is_false(folder, a) || a == b ? b : is_false(folder, b) ? a : EXPR_NONE;
+    case EXPR_NOT:
+        return folder->space->exprs.at[a].kind == EXPR_NOT ? folder->space->exprs.at[a].a : EXPR_NONE;
+    case EXPR_IF:
+        return is_true(folder, a) || b == c ? b : is_false(folder, a) ? c : EXPR_NONE;
+    default:
+        return EXPR_NONE;
+    }
+}
+
+static bool all_constant(const Folder *folder, ExprId a, ExprId b, ExprId c) {
+    Rational value;
+    return is_constant(folder, a, &value) && (!b || is_constant(folder, b, &value)) &&
+           (!c || is_constant(folder, c, &value));
+}
+
+/* Lets net evaluate, so that a folded constant is what the expression would have given. */
+static ExprId evaluated(Folder *folder, ExprKind kind, ExprId a, ExprId b, ExprId c) {
+    Rational value;
+    ExprId id = expr_make(folder->arena, folder->space, kind, a, b, c);
+    facts_set(folder, id, unbounded);
+    if (expr_value(folder->space, id, NULL, &value))
+        return fold_constant(folder, value);
+    folder->why = kind == EXPR_DIV && is_value(folder, b, 0) ? "this divides by zero"
+                                                           : "this number is too large";
+    return EXPR_NONE;
+}
+
+ExprId fold(Folder *folder, ExprKind kind, ExprId a, ExprId b, ExprId c) {
+    Str key;
+    ExprId id = simplified(folder, kind, a, b, c);
+    if (id)
+        return id;
+    if (all_constant(folder, a, b, c))
+        return evaluated(folder, kind, a, b, c);
+    Expr expr = {.kind = kind, .a = a, .b = b, .c = c};
+    if ((id = find(folder, &expr, &key)))
+        return id;
+    const ExprFacts *x = facts_of(folder, a), *y = facts_of(folder, b), *z = facts_of(folder, c);
+    ExprFacts facts = {.integral = integral(kind, x, y, z),
+                       .size = 1 + x->size + (b ? y->size : 0) + (c ? z->size : 0),
+                       .depth = 1 + (int)max_i64(x->depth, max_i64(y->depth, z->depth))};
+    bool known = x->bounded && (!b || y->bounded) && (!c || z->bounded);
+    facts.bounded = (kind >= EXPR_EQUAL && kind <= EXPR_NOT) || known;
+    facts.bounded = facts.bounded && bounds(kind, x, y, z, &facts);
+    if (facts.size > MAX_EXPR_SIZE || facts.depth > MAX_EXPR_DEPTH) {
+        folder->why = "what this depends on has grown too large; tie some decisions";
+        return EXPR_NONE;
+    }
+    id = expr_make(folder->arena, folder->space, kind, a, b, c);
+    facts_set(folder, id, facts);
+    map_put(folder->known, key, id);
+    return id;
+}
+
+ExprId fold_and(Folder *folder, ExprId a, ExprId b) {
+    if (a == EXPR_NONE || b == EXPR_NONE)
+        return a ? a : b;
+    ExprId both = fold(folder, EXPR_AND, a, b, EXPR_NONE);
+    if (both == EXPR_NONE) {
+        folder->lost = true;
+        return a;
+    }
+    return is_true(folder, both) ? EXPR_NONE : both;
+}
+
+ExprId fold_not(Folder *folder, ExprId a) {
+    return a ? fold(folder, EXPR_NOT, a, EXPR_NONE, EXPR_NONE) : fold_integer(folder, 0);
+}

@@ -1,0 +1,370 @@
+/* graphs.c: calls of primitive operators become operators of the Space, with symbolic attributes and
+ * shapes. What a shape rule demands becomes a check for every legal member.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "lang/elaborate.h"
+
+#include <string.h>
+
+/* Limits of the shape rules in net/operators.c. */
+enum { MAX_OPS = 100000, MAX_EXTENT = 1 << 16, MAX_WINDOW = 255, MAX_DENSE = MAX_EXTENT * 64 };
+enum { MAX_SLOTS = MAX_INPUTS + ATTRIBUTE_COUNT };
+
+/* ---- making operators ------------------------------------------------------------------------------- */
+
+static int op_add(Elab *elab, SpaceOp op) {
+    if (elab->space->ops.count >= MAX_OPS) {
+        elab_error(elab, op.span, "a network may have at most %d operators", MAX_OPS);
+        elab->exhausted = true;
+        return -1;
+    }
+    op.active = elab->guard;
+    op.site = -1;
+    vec_push(elab->arena, &elab->space->ops, op);
+    return elab->space->ops.count - 1;
+}
+
+int input_make(Elab *elab, Shape shape, Span span) {
+    SpaceOp op = {.kind = OP_INPUT, .path = STR("input"), .rank = shape.rank, .span = span};
+    for (int d = 0; d < shape.rank; d++)
+        op.shape[d] = fold_integer(&elab->folder, shape.dim[d]);
+    op.output = fold_integer(&elab->folder, FORMAT_U8);
+    return op_add(elab, op);
+}
+
+/* Folds parts that cannot fail but for their size; EXPR_NONE is passed on. */
+static ExprId fold2(Elab *elab, ExprKind kind, ExprId a, ExprId b) {
+    return a && b ? fold(&elab->folder, kind, a, b, EXPR_NONE) : EXPR_NONE;
+}
+
+/* ---- select ------------------------------------------------------------------------------------------- */
+
+/* The extent in one axis: the one that all alternatives share, or a choice between theirs. */
+static ExprId select_extent(Elab *elab, ExprId which, const Value *alternatives, int count, int d) {
+    const SpaceOp *ops = elab->space->ops.at;
+    ExprId extent = ops[alternatives[count - 1].op].shape[d];
+    for (int i = count - 2; i >= 0 && extent; i--) {
+        ExprId taken = fold2(elab, EXPR_EQUAL, which, fold_integer(&elab->folder, i));
+        extent = fold(&elab->folder, EXPR_IF, taken, ops[alternatives[i].op].shape[d], extent);
+    }
+    return extent;
+}
+
+/* `which` is the number of the alternative passed on. */
+int select_make(Elab *elab, ExprId which, const Value *alternatives, int count, Span span) {
+    const SpaceOp *first = &elab->space->ops.at[alternatives[0].op];
+    SpaceOp op = {.kind = OP_SELECT, .inputs = count, .select = which, .rank = first->rank,
+                  .span = span};
+    for (int i = 0; i < count; i++) {
+        op.input[i] = alternatives[i].op;
+        if (elab->space->ops.at[op.input[i]].rank != op.rank) {
+            elab_error(elab, span, "one decision leads to a tensor of shape %.*s, another to %.*s",
+                       STR_ARG(shape_describe(elab, op.input[0])),
+                       STR_ARG(shape_describe(elab, op.input[i])));
+            return -1;
+        }
+    }
+    for (int d = 0; d < op.rank; d++)
+        if (!(op.shape[d] = select_extent(elab, which, alternatives, count, d))) {
+            elab_error(elab, span, "%s", elab->folder.why);
+            return -1;
+        }
+    op.path = call_path(elab, STR("select"));
+    return op_add(elab, op);
+}
+
+/* ---- arguments ------------------------------------------------------------------------------------------ */
+
+/* The parameters of an operator: its inputs, then its attributes by spelling. */
+typedef struct Signature {
+    Str names[MAX_SLOTS];
+    Attribute attribute[MAX_SLOTS]; /* the first of that spelling */
+    int inputs, positional, count;
+} Signature;
+
+static Signature signature_of(OpKind kind) {
+    static const char *const input_names[] = {"x", "y"};
+    Signature s = {.inputs = operator_facts[kind].inputs};
+    for (; s.count < s.inputs; s.count++)
+        s.names[s.count] = str_of(input_names[s.count]);
+    for (int a = 0; a < ATTRIBUTE_COUNT; a++) {
+        Str name = str_of(attribute_facts[a].name);
+        if (!operator_has(kind, (Attribute)a) ||
+            (s.count > s.inputs && str_equal(s.names[s.count - 1], name)))
+            continue;
+        s.attribute[s.count] = (Attribute)a;
+        s.names[s.count++] = name;
+    }
+    s.positional = s.inputs + operator_has(kind, ATTRIBUTE_CHANNELS);
+    return s;
+}
+
+static bool evaluate_inputs(Elab *elab, const Node *call, const Argument **slots, SpaceOp *op) {
+    for (int i = 0; i < op->inputs; i++) {
+        if (!slots[i]) {
+            elab_error(elab, call->span, "`%s` needs a tensor: `x |> %s(...)` or `%s(x, ...)`",
+                       operator_facts[op->kind].name, operator_facts[op->kind].name,
+                       operator_facts[op->kind].name);
+            return false;
+        }
+        Value x = evaluate(elab, slots[i]->value);
+        if (x.kind != A_GRAPH) {
+            if (x.kind != A_MISTAKE)
+                elab_error(elab, x.span, "the input of `%s` must be a tensor, and this is %.*s",
+                           operator_facts[op->kind].name, STR_ARG(value_describe(elab, x)));
+            return false;
+        }
+        op->input[i] = x.op;
+    }
+    return true;
+}
+
+/* A natural number, in every member. */
+static ExprId natural(Elab *elab, Value value, Str name, int limit) {
+    const char *what = str_format(elab->arena, "`%.*s`", STR_ARG(name)).at;
+    ExprId id = number_of(elab, value, what);
+    if (!id)
+        return EXPR_NONE;
+    Folder *folder = &elab->folder;
+    ExprId whole = fold2(elab, EXPR_EQUAL, fold(folder, EXPR_FLOOR, id, EXPR_NONE, EXPR_NONE), id);
+    ExprId low = fold2(elab, EXPR_LESS_EQUAL, fold_integer(folder, 1), id);
+    ExprId high = fold2(elab, EXPR_LESS_EQUAL, id, fold_integer(folder, limit));
+    check_add(elab, fold_and(folder, whole, fold_and(folder, low, high)), value.span, id, EXPR_NONE,
+              "`%.*s` must be a whole number from 1 to %d, but is $a", STR_ARG(name), limit);
+    return id;
+}
+
+static bool set_padding(Elab *elab, Value value, SpaceOp *op) {
+    bool same = str_equal(value.text, STR("same"));
+    if (value.kind != A_WORD) {
+        if (value.kind != A_MISTAKE)
+            elab_error(elab, value.span, "`padding` is `same` or `valid`, and this is %.*s",
+                       STR_ARG(value_describe(elab, value)));
+        return false;
+    }
+    op->attribute[ATTRIBUTE_SAME] = fold_integer(&elab->folder, same);
+    return true;
+}
+
+/* `kernel: 3` sets both axes, `kernel: [5, 3]` height and width. */
+static bool set_attribute(Elab *elab, Value value, Attribute attribute, SpaceOp *op) {
+    Str name = str_of(attribute_facts[attribute].name);
+    if (attribute == ATTRIBUTE_SAME)
+        return set_padding(elab, value, op);
+    bool window = attribute == ATTRIBUTE_KERNEL_H || attribute == ATTRIBUTE_STRIDE_H;
+    int limit = window ? MAX_WINDOW : MAX_EXTENT;
+    if (!window || value.kind != A_LIST) {
+        ExprId id = natural(elab, value, name, limit);
+        op->attribute[attribute] = id;
+        if (window)
+            op->attribute[attribute + 1] = id;
+        return id != EXPR_NONE;
+    }
+    if (value.count != 2) {
+        elab_error(elab, value.span, "`%.*s` is one number, or a list [height, width]",
+                   STR_ARG(name));
+        return false;
+    }
+    op->attribute[attribute] = natural(elab, value.items[0], name, limit);
+    op->attribute[attribute + 1] = natural(elab, value.items[1], name, limit);
+    return op->attribute[attribute] && op->attribute[attribute + 1];
+}
+
+static bool evaluate_attributes(Elab *elab, const Node *call, const Signature *s,
+                                const Argument **slots, SpaceOp *op) {
+    bool right = true;
+    for (int i = s->inputs; i < s->count; i++) {
+        Str hint = str_format(elab->arena, "%.*s.%.*s", STR_ARG(op->path), STR_ARG(s->names[i]));
+        int initial = attribute_facts[s->attribute[i]].initial;
+        if (slots[i]) {
+            right &= set_attribute(elab, evaluate_as(elab, slots[i]->value, hint), s->attribute[i],
+                                   op);
+        } else if (initial == 0) {
+            elab_error(elab, call->span, "`%s` needs `%.*s`", operator_facts[op->kind].name,
+                       STR_ARG(s->names[i]));
+            right = false;
+        } else {
+            op->attribute[s->attribute[i]] = fold_integer(&elab->folder, initial);
+            if (s->attribute[i] == ATTRIBUTE_STRIDE_H)
+                op->attribute[ATTRIBUTE_STRIDE_W] = op->attribute[ATTRIBUTE_STRIDE_H];
+        }
+    }
+    return right;
+}
+
+/* ---- shapes --------------------------------------------------------------------------------------------------- */
+
+static const char *const axes[] = {"height", "width", "channels"};
+
+static bool needs_image(Elab *elab, const SpaceOp *op) {
+    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+    if (in->rank == 3)
+        return true;
+    elab_error(elab, op->span, "`%s` needs an input with height, width and channels, and this has "
+               "shape %.*s",
+               operator_facts[op->kind].name, STR_ARG(shape_describe(elab, op->input[0])));
+    return false;
+}
+
+/* ceil(in / stride) with padding `same`, else floor((in - kernel) / stride) + 1. */
+static ExprId window_shape(Elab *elab, const SpaceOp *op, ExprId in, int axis) {
+    Folder *folder = &elab->folder;
+    ExprId kernel = op->attribute[ATTRIBUTE_KERNEL_H + axis];
+    ExprId stride = op->attribute[ATTRIBUTE_STRIDE_H + axis];
+    if (is_true(folder, op->attribute[ATTRIBUTE_SAME])) {
+        ExprId ratio = fold2(elab, EXPR_DIV, in, stride);
+        return ratio ? fold(folder, EXPR_CEIL, ratio, EXPR_NONE, EXPR_NONE) : EXPR_NONE;
+    }
+    check_add(elab, fold2(elab, EXPR_LESS_EQUAL, kernel, in), op->span, kernel, in,
+              "with padding `valid` the kernel must fit into the input, but is $a in an input of %s $b",
+              axes[axis]);
+    ExprId steps = fold2(elab, EXPR_DIV, fold2(elab, EXPR_SUB, in, kernel), stride);
+    steps = steps ? fold(folder, EXPR_FLOOR, steps, EXPR_NONE, EXPR_NONE) : EXPR_NONE;
+    return fold2(elab, EXPR_ADD, steps, fold_integer(folder, 1));
+}
+
+static bool windows(Elab *elab, SpaceOp *op) {
+    if (!needs_image(elab, op))
+        return false;
+    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+    op->rank = 3;
+    ExprId extents[3] = {in->shape[0], in->shape[1], in->shape[2]};
+    op->shape[0] = window_shape(elab, op, extents[0], 0);
+    op->shape[1] = window_shape(elab, op, extents[1], 1);
+    op->shape[2] = extents[2];
+    return true;
+}
+
+static void check_divides(Elab *elab, const SpaceOp *op, ExprId divisor, ExprId number,
+                          const char *what) {
+    ExprId ratio = fold2(elab, EXPR_DIV, number, divisor);
+    ExprId whole = ratio ? fold(&elab->folder, EXPR_FLOOR, ratio, EXPR_NONE, EXPR_NONE) : ratio;
+    check_add(elab, fold2(elab, EXPR_EQUAL, whole, ratio), op->span, divisor, number,
+              "`groups` must divide the channels of the %s, but is $a of $b", what);
+}
+
+static bool conv_shape(Elab *elab, SpaceOp *op) {
+    ExprId groups = op->attribute[ATTRIBUTE_GROUPS];
+    if (!windows(elab, op))
+        return false;
+    check_divides(elab, op, groups, op->shape[2], "input");
+    op->shape[2] = op->attribute[ATTRIBUTE_CHANNELS];
+    check_divides(elab, op, groups, op->shape[2], "output");
+    return true;
+}
+
+static bool dense_shape(Elab *elab, SpaceOp *op) {
+    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+    ExprId inputs = in->shape[0];
+    for (int d = 1; d < in->rank; d++)
+        inputs = fold2(elab, EXPR_MUL, inputs, in->shape[d]);
+    ExprId fits = fold2(elab, EXPR_LESS_EQUAL, inputs, fold_integer(&elab->folder, MAX_DENSE));
+    check_add(elab, fits, op->span, inputs, EXPR_NONE,
+              "`dense` takes at most %d inputs, but gets $a", MAX_DENSE);
+    op->rank = 1;
+    op->shape[0] = op->attribute[ATTRIBUTE_CHANNELS];
+    return true;
+}
+
+static bool add_shape(Elab *elab, SpaceOp *op) {
+    const SpaceOp *x = &elab->space->ops.at[op->input[0]], *y = &elab->space->ops.at[op->input[1]];
+    if (x->rank != y->rank) {
+        elab_error(elab, op->span, "`add` needs two tensors of one shape, and these are %.*s and "
+                   "%.*s", STR_ARG(shape_describe(elab, op->input[0])),
+                   STR_ARG(shape_describe(elab, op->input[1])));
+        return false;
+    }
+    op->rank = x->rank;
+    memcpy(op->shape, x->shape, sizeof op->shape);
+    for (int d = 0; d < op->rank; d++)
+        check_add(elab, fold2(elab, EXPR_EQUAL, x->shape[d], y->shape[d]), op->span, x->shape[d],
+                  y->shape[d],
+                  "`add` needs two tensors of one shape, but %s is $a on the left and $b on the right",
+                  op->rank == 3 && d < 2 ? axes[d] : "the number of channels");
+    return true;
+}
+
+static bool unchanged(Elab *elab, SpaceOp *op) {
+    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+    op->rank = in->rank;
+    memcpy(op->shape, in->shape, sizeof op->shape);
+    return true;
+}
+
+static bool global_shape(Elab *elab, SpaceOp *op) {
+    if (!needs_image(elab, op))
+        return false;
+    op->rank = 1;
+    op->shape[0] = elab->space->ops.at[op->input[0]].shape[2];
+    return true;
+}
+
+/* The symbolic counterparts of the shape rules in net/operators.c; a test compares them. */
+static bool (*const shape_rules[OP_COUNT])(Elab *elab, SpaceOp *op) = {
+    [OP_CONV] = conv_shape,        [OP_DEPTHWISE] = windows,     [OP_DENSE] = dense_shape,
+    [OP_ADD] = add_shape,          [OP_RELU] = unchanged,        [OP_RELU6] = unchanged,
+    [OP_MAX_POOL] = windows,       [OP_AVERAGE_POOL] = windows,  [OP_GLOBAL_AVERAGE] = global_shape,
+    [OP_BATCH_NORM] = unchanged};
+
+static bool set_shape(Elab *elab, SpaceOp *op) {
+    if (!shape_rules[op->kind](elab, op))
+        return false;
+    for (int d = 0; d < op->rank; d++)
+        if (!op->shape[d]) {
+            elab_error(elab, op->span, "%s", elab->folder.why);
+            return false;
+        }
+    return true;
+}
+
+Value operator_call(Elab *elab, const Node *call, OpKind kind) {
+    Signature s = signature_of(kind);
+    const Argument *slots[MAX_SLOTS] = {NULL};
+    Str name = str_of(operator_facts[kind].name);
+    SpaceOp op = {.kind = kind, .inputs = s.inputs, .span = call->span};
+    if (!arguments_match(elab, call, name, s.names, s.count, s.positional, slots) ||
+        !evaluate_inputs(elab, call, slots, &op))
+        return value_mistake(call->span);
+    op.path = call_path(elab, name);
+    if (!evaluate_attributes(elab, call, &s, slots, &op) || !set_shape(elab, &op))
+        return value_mistake(call->span);
+    int number = op_add(elab, op);
+    return number < 0 ? value_mistake(call->span)
+                      : (Value){.kind = A_GRAPH, .op = number, .span = call->span};
+}
+
+/* ---- sites ------------------------------------------------------------------------------------------------------ */
+
+static int largest(Elab *elab, const SpaceOp *op, ExprId id) {
+    return (int)rational_floor(expr_largest(elab, op->active, id));
+}
+
+static int site_inputs(Elab *elab, const SpaceOp *op) {
+    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+    ExprId inputs = in->shape[in->rank - 1];
+    if (op->kind == OP_CONV)
+        inputs = fold2(elab, EXPR_DIV, inputs, op->attribute[ATTRIBUTE_GROUPS]);
+    if (op->kind != OP_CONV && op->kind != OP_DENSE)
+        return 1;
+    for (int d = 0; op->kind == OP_DENSE && d + 1 < in->rank; d++)
+        inputs = fold2(elab, EXPR_MUL, inputs, in->shape[d]);
+    return largest(elab, op, inputs);
+}
+
+/* Every operator with weights or a norm owns a site of its own: its path is unique. */
+void sites_make(Elab *elab) {
+    for (int i = 0; i < elab->space->ops.count; i++) {
+        SpaceOp *op = &elab->space->ops.at[i];
+        if (op->kind == OP_SELECT || operator_facts[op->kind].weights == NONE)
+            continue;
+        Site site = {.path = op->path, .kind = op->kind, .kernel_h = 1, .kernel_w = 1};
+        if (operator_has(op->kind, ATTRIBUTE_KERNEL_H)) {
+            site.kernel_h = largest(elab, op, op->attribute[ATTRIBUTE_KERNEL_H]);
+            site.kernel_w = largest(elab, op, op->attribute[ATTRIBUTE_KERNEL_W]);
+        }
+        site.in = site_inputs(elab, op);
+        site.out = largest(elab, op, op->shape[op->rank - 1]);
+        op->site = elab->space->sites.count;
+        vec_push(elab->arena, &elab->space->sites, site);
+    }
+}

@@ -1,0 +1,183 @@
+/* help.c: the manual of the language, from the tables that the checker reads.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "lang/elaborate.h"
+
+#include <string.h>
+
+static void initial_help(Text *text, const char *initial) {
+    if (strcmp(initial, "!") == 0)
+        text_add(text, "; must be given");
+    else if (*initial)
+        text_add(text, "; default %s", initial);
+}
+
+/* ---- declarations ------------------------------------------------------------------------------------------ */
+
+static void key_help(Text *text, const KeyFacts *key) {
+    text_add(text, "  %s: %s", key->key, type_name(key->type));
+    if (key->type == TYPE_NUMBER && dimension_of(key->of))
+        text_add(text, " (%s)", dimension_name(dimension_of(key->of)));
+    if (key->type == TYPE_WORD)
+        text_add(text, ": %s", key->of);
+    for (int i = 0; key->type == TYPE_CALL && i < call_count; i++)
+        if (strcmp(call_facts[i].context, key->of) == 0)
+            text_add(text, " %s(...)", call_facts[i].name);
+    text_add(text, "%s", key->many ? ", or several" : "");
+    initial_help(text, key->initial);
+    text_add(text, "\n      %s\n", key->documentation);
+}
+
+static bool decl_help(Str topic, Text *text) {
+    int kind = decl_kind_of(topic);
+    if (kind < 0)
+        return false;
+    text_add(text, "%s NAME [: BASE] { key: value, ... }\n", decl_words[kind]);
+    for (int i = 0; i < key_count; i++)
+        if (key_facts[i].kind == (DeclKind)kind)
+            key_help(text, &key_facts[i]);
+    return true;
+}
+
+static bool key_topic(Str topic, Text *text) {
+    bool found = false;
+    for (int i = 0; i < key_count; i++) {
+        if (!str_equal(topic, str_of(key_facts[i].key)))
+            continue;
+        text_add(text, "in `%s`:\n", decl_words[key_facts[i].kind]);
+        key_help(text, &key_facts[i]);
+        found = true;
+    }
+    return found;
+}
+
+static bool call_help(Str topic, Text *text) {
+    const CallFacts *call = call_of(topic);
+    if (!call)
+        return false;
+    text_add(text, "%s(...), in `%s`\n  %s\n", call->name, call->context, call->documentation);
+    for (int i = 0; i < argument_count; i++) {
+        const ArgumentFacts *argument = &argument_facts[i];
+        if (strcmp(argument->call, call->name) != 0)
+            continue;
+        text_add(text, "  %s: %s", argument->name, type_name(argument->type));
+        if (argument->type == TYPE_WORD)
+            text_add(text, ": %s", argument->of);
+        initial_help(text, argument->initial);
+        text_add(text, "\n      %s\n", argument->documentation);
+    }
+    return true;
+}
+
+static bool metric_help(Str topic, Text *text) {
+    const MetricFacts *metric = metric_of(topic);
+    if (!metric)
+        return false;
+    text_add(text, "%s, a metric: %s; better when %s\n  %s\n", metric->name,
+             dimension_name(metric->dimension), metric->higher ? "larger" : "smaller",
+             metric->documentation);
+    return true;
+}
+
+/* ---- networks ---------------------------------------------------------------------------------------------------- */
+
+static bool operator_help(Str topic, Text *text) {
+    OpKind kind;
+    if (!operator_of(topic, &kind))
+        return false;
+    const OperatorFacts *facts = &operator_facts[kind];
+    text_add(text, "%s(%s", facts->name, facts->inputs == 2 ? "x, y" : "x");
+    const char *last = "";
+    for (int a = 0; a < ATTRIBUTE_COUNT; a++)
+        if (operator_has(kind, (Attribute)a) && strcmp(last, attribute_facts[a].name) != 0) {
+            last = attribute_facts[a].name;
+            text_add(text, a == ATTRIBUTE_CHANNELS ? ", %s" : ", %s:", last);
+        }
+    text_add(text, ")\n  %s\n", facts->documentation);
+    for (int a = 0; a < ATTRIBUTE_COUNT; a++) {
+        if (!operator_has(kind, (Attribute)a))
+            continue;
+        text_add(text, "  %s", attribute_facts[a].name);
+        if (attribute_facts[a].initial == 0)
+            text_add(text, " (must be given)");
+        else if (a != ATTRIBUTE_SAME)
+            text_add(text, " (default %d)", attribute_facts[a].initial);
+        text_add(text, ": %s\n", attribute_facts[a].documentation);
+    }
+    return true;
+}
+
+static bool function_help(Str topic, Text *text) {
+    int f = function_of(topic);
+    if (f < 0)
+        return false;
+    text_add(text, "%s\n  %s\n", functions[f].signature, functions[f].documentation);
+    return true;
+}
+
+static const struct {
+    const char *word, *text;
+} words[] = {
+    {"network", "network NAME(image: [HEIGHT, WIDTH, CHANNELS]) -> [CLASSES] { statements }\n"
+                "  what to compute; its last line is `return`\n"},
+    {"block", "block NAME(x, a, b: DEFAULT) { statements }\n"
+              "  a part of networks, with parameters; its last line is `return`\n"},
+    {"precision", "precision [NAME] of NETWORK { selector, ...: weights = E, activations = E }\n"
+                  "  how precisely; the last rule that matches an operator counts, for each "
+                  "property by itself\n"
+                  "  selectors: *, conv and other operators, names of blocks, first, last, "
+                  "stage[1].*, stage[0].conv[2]\n"},
+    {"use", "use std/mobile    use \"mine.nas\"\n  brings the declarations of another file\n"},
+    {"let", "let NAME = E\n  binds once; a decision in E is made once, wherever NAME stands\n"},
+    {"repeat", "repeat N as i { statements }\n"
+               "  N may be a decision: then iterations may be skipped, and must keep shapes\n"},
+    {"for", "for NAME in LIST { statements }\n  the list is known when the file is read\n"},
+    {"require", "require E    forbid E\n  every member satisfies E, or none does\n"},
+    {"legal", "legal (a, b) in [(1, 2), (3, 4)]\n  only these combinations of values\n"},
+};
+
+static bool word_help(Str topic, Text *text) {
+    for (int i = 0; i < COUNT(words); i++)
+        if (str_equal(topic, str_of(words[i].word))) {
+            text_add(text, "%s", words[i].text);
+            return true;
+        }
+    return false;
+}
+
+/* ---- topics ---------------------------------------------------------------------------------------------------------- */
+
+enum { MAX_TOPICS = 256 };
+
+static int topics(Str *names) {
+    int count = 0;
+    for (int i = 0; i < DECL_KINDS; i++)
+        names[count++] = str_of(decl_words[i]);
+    for (int i = 0; i < COUNT(words); i++)
+        names[count++] = str_of(words[i].word);
+    for (int k = OP_INPUT + 1; k < OP_COUNT; k++)
+        names[count++] = str_of(operator_facts[k].name);
+    for (int i = 0; i < function_count; i++)
+        names[count++] = str_of(functions[i].name);
+    for (int i = 0; i < call_count; i++)
+        names[count++] = str_of(call_facts[i].name);
+    for (int i = 0; i < metric_count; i++)
+        names[count++] = str_of(metric_facts[i].name);
+    for (int i = 0; i < key_count && count < MAX_TOPICS; i++)
+        names[count++] = str_of(key_facts[i].key);
+    return count;
+}
+
+/* A name may mean several things; all are told. */
+bool lang_help(Str topic, Text *text, Str *nearest) {
+    static bool (*const sections[])(Str, Text *) = {decl_help,     word_help, operator_help,
+                                                    function_help, call_help, metric_help,
+                                                    key_topic};
+    bool found = false;
+    for (int i = 0; i < COUNT(sections); i++)
+        found |= sections[i](topic, text);
+    Str names[MAX_TOPICS];
+    if (!found)
+        *nearest = str_nearest(topic, names, topics(names));
+    return found;
+}

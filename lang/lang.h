@@ -1,0 +1,122 @@
+/* lang: text -> Spec. Lexer, parser, syntax tree, modules, names, units, elaboration to Space,
+ * diagnostics. Knows networks (net) but nothing of training, search or code.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#ifndef LANG_H
+#define LANG_H
+
+#include "net/net.h"
+
+/* ---- spec.c: what a file says, after checking ---------------------------------------------- */
+
+typedef enum {
+    DIMENSION_NONE,
+    DIMENSION_BYTES,     /* B, KiB 2^10, kB 10^3, ... */
+    DIMENSION_TIME,      /* seconds */
+    DIMENSION_FREQUENCY, /* hertz */
+    DIMENSION_POWER,     /* watts */
+    DIMENSION_ENERGY,    /* joules */
+    DIMENSION_RATE,      /* bits per second */
+    DIMENSION_LENGTH     /* metres */
+} Dimension;
+
+typedef enum {
+    SPEC_NUMBER,  /* number, dimension (in its base unit; a percentage is number / 100) */
+    SPEC_STRING,  /* text */
+    SPEC_TRUTH,   /* number 0 or 1 */
+    SPEC_FORMAT,  /* number is a Format */
+    SPEC_NAME,    /* text: "cortex_m4", "frontier.most_accurate" */
+    SPEC_LIST,    /* items */
+    SPEC_RECORD,  /* named items */
+    SPEC_CALL,    /* text is the callee, items its arguments: supernet(epochs: 20) */
+    SPEC_COMPARE, /* text is "<=", ">=", "<", ">", "=="; items are left and right */
+    SPEC_RANGE,   /* items: first, last, step */
+    SPEC_SHARE    /* number of text: "10 % of train" */
+} SpecType;
+
+typedef struct SpecItem SpecItem;
+typedef struct SpecValue {
+    SpecType type;
+    Span span;
+    Rational number;
+    Dimension dimension;
+    Str text;
+    SpecItem *items;
+    int count;
+} SpecValue;
+struct SpecItem {
+    Str name; /* empty where positional */
+    Span span;
+    SpecValue value;
+};
+
+typedef enum { DECL_TASK, DECL_DEVICE, DECL_SEARCH, DECL_EMIT, DECL_KINDS } DeclKind;
+
+/* An entry `key: value, value, ...` of a declaration, or the default of a key that was left out. */
+typedef struct SpecEntry {
+    Str key;
+    Span span;          /* of the entry; of the declaration's name where it is a default */
+    SpecValue *values;
+    int count;
+    bool given;
+} SpecEntry;
+/* A checked declaration: every key of its kind has an entry, in the order of keys.def, of the type
+ * and dimension that keys.def states. */
+typedef struct Decl {
+    DeclKind kind;
+    Str name;
+    Span span;
+    SpecEntry *entries;
+    int count;
+    bool root; /* stands in the file itself, not in one that it uses */
+} Decl;
+
+typedef struct Spec Spec;
+
+/* How `use std/mobile` finds its text; `std_path` (may be NULL) is a folder that goes before the
+ * embedded library. */
+typedef struct LangOptions {
+    const char *std_path;
+} LangOptions;
+
+/* Reads, parses, resolves and checks a file and what it uses. Never NULL; look at error_count. */
+Spec *spec_read(Arena *arena, Diagnostics *diagnostics, const char *path, LangOptions options);
+/* The same with the text given (tests, editors, fuzzers). */
+Spec *spec_read_text(Arena *arena, Diagnostics *diagnostics, Str name, Str text,
+                     LangOptions options);
+
+const Decl *spec_decl(const Spec *spec, DeclKind kind, Str name); /* NULL: none of that name */
+/* The declarations of a kind in the root file, in order; pass index 0, 1, ... until NULL. */
+const Decl *spec_root_decl(const Spec *spec, DeclKind kind, int index);
+const SpecEntry *decl_entry(const Decl *decl, const char *key); /* aborts on an unknown key: ours */
+const SpecValue *decl_value(const Decl *decl, const char *key); /* first value; NULL: none given */
+/* An argument of a call by name, or by position where it is unnamed; NULL: not given. */
+const SpecValue *call_argument(const SpecValue *call, const char *name, int position);
+
+/* Networks of the root file in order; an empty Str past the last. */
+Str spec_network(const Spec *spec, int index);
+/* The space of a network under a precision (empty name: its unnamed one, or all i8 where there is
+ * none). Memoised. NULL where the network has errors. */
+const Space *spec_space(Spec *spec, Str network, Str precision);
+Span spec_network_span(const Spec *spec, Str network);
+/* Every name of a kind that a reference could mean, for suggestions. */
+const Str *spec_names(const Spec *spec, DeclKind kind, int *count);
+/* Key of all text that was read (the file and what it uses). */
+Key spec_key(const Spec *spec);
+
+/* Constructors of facts from checked declarations. */
+bool spec_task(const Spec *spec, const Decl *decl, Arena *arena, Task *task);
+bool spec_target(const Spec *spec, const Decl *decl, Arena *arena, Target *target);
+
+/* ---- print.c ---------------------------------------------------------------------------------- */
+
+void spec_print(const Spec *spec, Text *text);        /* --emit=spec */
+void spec_print_syntax(const Spec *spec, Text *text); /* --emit=ast: an indented tree */
+
+/* ---- help.c: the manual of the language, from the tables --------------------------------------- */
+
+/* `nasc help search`, `nasc help conv`: keys with types, defaults and documentation. False where
+ * nothing has that name; then *nearest is a suggestion (may be empty). */
+bool lang_help(Str topic, Text *text, Str *nearest);
+
+#endif

@@ -1,0 +1,212 @@
+/* layout.c: where entries end. Newlines of the lexer become END tokens where an entry can end, a
+ * name after a number becomes a unit, and brackets are watched, so that a forgotten one costs one
+ * message.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "lang/syntax.h"
+
+#include <string.h>
+
+static void read_ahead(Layout *layout) {
+    layout->broken = false;
+    for (;;) {
+        layout->ahead = lexer_next(&layout->lexer);
+        if (layout->ahead.kind != TOKEN_NEWLINE)
+            return;
+        layout->broken = true;
+    }
+}
+
+void layout_begin(Layout *layout, Arena *arena, Lexer lexer) {
+    *layout = (Layout){.arena = arena, .lexer = lexer};
+    layout->last.kind = TOKEN_END;
+    read_ahead(layout);
+}
+
+static TokenKind innermost(const Layout *layout) {
+    return layout->open.count ? layout->open.at[layout->open.count - 1].kind : TOKEN_EOF;
+}
+
+int layout_depth(const Layout *layout) {
+    int depth = 0;
+    for (int i = 0; i < layout->open.count; i++)
+        depth += layout->open.at[i].kind == TOKEN_LBRACE;
+    return depth;
+}
+
+/* Whether the text after the token ahead begins with `sign`, blanks aside. */
+static bool followed_by(const Layout *layout, const char *sign) {
+    const char *at = layout->lexer.at;
+    while (*at == ' ' || *at == '\t')
+        at++;
+    return strncmp(at, sign, strlen(sign)) == 0;
+}
+
+static bool followed_by_name(const Layout *layout) {
+    const char *at = layout->lexer.at;
+    if (*at != ' ')
+        return false;
+    while (*at == ' ')
+        at++;
+    return (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || *at == '_';
+}
+
+/* `let`, `return`, ... and `name =` at the start of a line begin a statement whatever stands before,
+ * so an unclosed bracket ends here at the latest. */
+static bool begins_statement(const Layout *layout) {
+    switch (layout->ahead.kind) {
+    case TOKEN_LET:
+    case TOKEN_RETURN:
+    case TOKEN_REPEAT:
+    case TOKEN_FOR:
+        return true;
+    case TOKEN_NAME:
+        return followed_by(layout, "=") && !followed_by(layout, "==");
+    default:
+        return false;
+    }
+}
+
+/* A declaration at the very start of a line while braces are open: a `}` was forgotten. */
+static bool begins_item(const Layout *layout) {
+    static const char *const kinds[] = {"task", "device", "search", "emit"};
+    const char *at = layout->ahead.text.at;
+    bool first = at == layout->lexer.begin || at[-1] == '\n';
+    if (!first || !followed_by_name(layout))
+        return false;
+    switch (layout->ahead.kind) {
+    case TOKEN_USE:
+    case TOKEN_BLOCK:
+    case TOKEN_NETWORK:
+    case TOKEN_PRECISION:
+        return true;
+    default:
+        for (int i = 0; i < COUNT(kinds); i++)
+            if (str_equal(layout->ahead.text, str_of(kinds[i])))
+                return true;
+        return false;
+    }
+}
+
+/* Whether an entry can end after the token. */
+static bool can_end(TokenKind kind) {
+    switch (kind) {
+    case TOKEN_END:
+    case TOKEN_LBRACE:
+    case TOKEN_COMMA:
+    case TOKEN_COLON:
+    case TOKEN_ASSIGN:
+    case TOKEN_ARROW:
+    case TOKEN_THEN:
+    case TOKEN_ELSE:
+        return false;
+    default:
+        return token_facts[kind].class != JOINS || kind == TOKEN_UNIT || kind == TOKEN_PERCENT ||
+               kind == TOKEN_STAR;
+    }
+}
+
+static bool continues(TokenKind kind) {
+    return kind == TOKEN_PIPE || kind == TOKEN_THEN || kind == TOKEN_ELSE;
+}
+
+static Token made_up(Layout *layout, TokenKind kind) {
+    Span span = {layout->last.span.start + layout->last.span.length, 0};
+    return layout->last = (Token){kind, span, {layout->last.text.at, 0}};
+}
+
+static void drop_round(Layout *layout) {
+    while (layout->open.count && innermost(layout) != TOKEN_LBRACE)
+        layout->open.count--;
+}
+
+/* Whether a `}` was forgotten before the token ahead. */
+static bool misses_brace(const Layout *layout) {
+    return layout_depth(layout) > 0 &&
+           (layout->ahead.kind == TOKEN_EOF || (layout->broken && begins_item(layout)));
+}
+
+static bool ends_here(const Layout *layout) {
+    if (layout->last.kind == TOKEN_END || layout->last.kind == TOKEN_LBRACE)
+        return false;
+    TokenKind ahead = layout->ahead.kind;
+    if (ahead == TOKEN_EOF || ahead == TOKEN_RBRACE || ahead == TOKEN_SEMICOLON)
+        return true;
+    if (!layout->broken)
+        return false;
+    if (begins_statement(layout) || misses_brace(layout))
+        return true;
+    bool bracketed = innermost(layout) == TOKEN_LPAREN || innermost(layout) == TOKEN_LBRACKET;
+    return !bracketed && can_end(layout->last.kind) && !continues(ahead);
+}
+
+void layout_forgive(Layout *layout) {
+    layout->quiet = true;
+    drop_round(layout);
+}
+
+static Token close_forgotten(Layout *layout) {
+    drop_round(layout);
+    Token brace = layout->open.at[--layout->open.count];
+    if (!layout->quiet)
+        error_at(layout->lexer.diagnostics, brace.span, "this `{` is never closed");
+    layout->quiet = true;
+    return made_up(layout, TOKEN_RBRACE);
+}
+
+static void watch_brackets(Layout *layout, Token token) {
+    switch (token.kind) {
+    case TOKEN_LPAREN:
+    case TOKEN_LBRACKET:
+    case TOKEN_LBRACE:
+        vec_push(layout->arena, &layout->open, token);
+        break;
+    case TOKEN_RBRACE:
+        while (layout->open.count && innermost(layout) != TOKEN_LBRACE)
+            layout->open.count--;
+        if (layout->open.count)
+            layout->open.count--;
+        break;
+    case TOKEN_RPAREN:
+    case TOKEN_RBRACKET:
+        if (innermost(layout) == (token.kind == TOKEN_RPAREN ? TOKEN_LPAREN : TOKEN_LBRACKET))
+            layout->open.count--;
+        break;
+    default:
+        break;
+    }
+}
+
+/* A name after a number is its unit, but for words that may stand there; `Mbit/s` is one unit. */
+static void take_unit(Layout *layout) {
+    if (layout->last.kind != TOKEN_NUMBER || layout->ahead.kind != TOKEN_NAME || layout->broken)
+        return;
+    layout->ahead.kind = TOKEN_UNIT;
+    const char *at = layout->lexer.at;
+    if (at[0] == '/' && at[1] == 's' && str_ends(layout->ahead.text, STR("bit"))) {
+        layout->lexer.at += 2;
+        layout->ahead.text.length += 2;
+        layout->ahead.span.length += 2;
+    }
+}
+
+Token layout_next(Layout *layout) {
+    if (ends_here(layout)) {
+        Token end = made_up(layout, TOKEN_END);
+        if (layout->ahead.kind == TOKEN_SEMICOLON)
+            read_ahead(layout);
+        return end;
+    }
+    if (layout->ahead.kind == TOKEN_SEMICOLON) {
+        read_ahead(layout);
+        return layout_next(layout);
+    }
+    if (misses_brace(layout))
+        return close_forgotten(layout);
+    take_unit(layout);
+    layout->last = layout->ahead;
+    watch_brackets(layout, layout->last);
+    if (layout->last.kind != TOKEN_EOF)
+        read_ahead(layout);
+    return layout->last;
+}

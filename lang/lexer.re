@@ -1,0 +1,140 @@
+/* lexer.re: text -> tokens. A token is a slice; the lexer never fails and always advances.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "lang/syntax.h"
+
+#include <string.h>
+
+const TokenFacts token_facts[TOKEN_COUNT] = {
+    {"the end of the file", OTHER},
+#define TOKEN(NAME, shown, class) {shown, class},
+#include "lang/tokens.def"
+#undef TOKEN
+};
+
+static const struct {
+    const char *spelling;
+    TokenKind kind;
+} words[] = {
+    {"and", TOKEN_AND},         {"or", TOKEN_OR},           {"not", TOKEN_NOT},
+    {"implies", TOKEN_IMPLIES}, {"if", TOKEN_IF},           {"true", TOKEN_TRUE},
+    {"false", TOKEN_FALSE},     {"let", TOKEN_LET},         {"return", TOKEN_RETURN},
+    {"repeat", TOKEN_REPEAT},   {"for", TOKEN_FOR},         {"then", TOKEN_THEN},
+    {"else", TOKEN_ELSE},       {"in", TOKEN_IN},           {"as", TOKEN_AS},
+    {"of", TOKEN_OF},           {"step", TOKEN_STEP},       {"named", TOKEN_NAMED},
+    {"require", TOKEN_REQUIRE}, {"forbid", TOKEN_FORBID},   {"legal", TOKEN_LEGAL},
+    {"nas", TOKEN_NAS},         {"use", TOKEN_USE},         {"block", TOKEN_BLOCK},
+    {"network", TOKEN_NETWORK}, {"precision", TOKEN_PRECISION}};
+
+static TokenKind word_kind(Str text) {
+    for (int i = 0; i < COUNT(words); i++)
+        if (str_equal(text, str_of(words[i].spelling)))
+            return words[i].kind;
+    return TOKEN_NAME;
+}
+
+static Token token(const Lexer *lexer, TokenKind kind, const char *from) {
+    Span span = {lexer->base + (uint32_t)(from - lexer->begin), (uint32_t)(lexer->at - from)};
+    return (Token){kind, span, {from, (int)(lexer->at - from)}};
+}
+
+static void complain(Lexer *lexer, const char *from, const char *what) {
+    error_at(lexer->diagnostics, token(lexer, TOKEN_EOF, from).span, "%s", what);
+}
+
+/* Leaves the cursor behind the comment's end, or at the end of the text. */
+static void skip_comment(Lexer *lexer, const char *from) {
+    while (lexer->at < lexer->limit) {
+        if (lexer->at[0] == '*' && lexer->at[1] == '/') {
+            lexer->at += 2;
+            return;
+        }
+        lexer->at++;
+    }
+    lexer->at = from + 2;
+    complain(lexer, from, "this comment has no end: `*/` is missing");
+    lexer->at = lexer->limit;
+}
+
+/* A run of bytes that begin no token is one mistake. */
+static void skip_foreign(Lexer *lexer, const char *from) {
+    const char *what = "this character means nothing here";
+    if (*from == '\'')
+        what = "strings stand in double quotes";
+    else if (*from == '#')
+        what = "comments begin with `//`";
+    else if (*from == '&' || *from == '|')
+        what = "write `and` for both, `or` for either, `|>` to pass on";
+    else
+        while (lexer->at < lexer->limit && (unsigned char)*lexer->at >= 0x80)
+            lexer->at++;
+    complain(lexer, from, what);
+    if (*from == '#')
+        while (lexer->at < lexer->limit && *lexer->at != '\n')
+            lexer->at++;
+}
+
+Token lexer_next(Lexer *lexer) {
+    const char *from, *YYMARKER;
+    for (;;) {
+        from = lexer->at;
+#define IS(kind) return token(lexer, TOKEN_##kind, from)
+        /*!re2c
+        re2c:define:YYCTYPE = "unsigned char";
+        re2c:define:YYCURSOR = lexer->at;
+        re2c:yyfill:enable = 0;
+
+        digits = [0-9]+;
+        name = [A-Za-z_][A-Za-z_0-9]*;
+
+        [ \t\r]+ { continue; }
+        "\n" { IS(NEWLINE); }
+        "//" [^\n\x00]* { continue; }
+        "/*" { skip_comment(lexer, from); continue; }
+        digits ("." digits)? ([eE] [+-]? digits)? { IS(NUMBER); }
+        name { return token(lexer, word_kind((Str){from, (int)(lexer->at - from)}), from); }
+        ["] ([^"\\\n\x00] | "\\" [^\n\x00])* ["] { IS(STRING); }
+        ["] ([^"\\\n\x00] | "\\" [^\n\x00])* {
+            complain(lexer, from, "this string has no end: `\"` is missing");
+            IS(STRING);
+        }
+        "(" { IS(LPAREN); }
+        ")" { IS(RPAREN); }
+        "[" { IS(LBRACKET); }
+        "]" { IS(RBRACKET); }
+        "{" { IS(LBRACE); }
+        "}" { IS(RBRACE); }
+        "," { IS(COMMA); }
+        ":" { IS(COLON); }
+        ";" { IS(SEMICOLON); }
+        "=" { IS(ASSIGN); }
+        "->" { IS(ARROW); }
+        "|>" { IS(PIPE); }
+        ".." { IS(DOTDOT); }
+        "." { IS(DOT); }
+        "==" { IS(EQUAL); }
+        "!=" { IS(UNEQUAL); }
+        "<" { IS(LESS); }
+        "<=" { IS(LESS_EQUAL); }
+        ">" { IS(GREATER); }
+        ">=" { IS(GREATER_EQUAL); }
+        "+" { IS(PLUS); }
+        "-" { IS(MINUS); }
+        "*" { IS(STAR); }
+        "/" { IS(SLASH); }
+        "%" { IS(PERCENT); }
+        "&&" { IS(AND); }
+        "||" { IS(OR); }
+        "!" { IS(NOT); }
+        "\x00" {
+            if (from < lexer->limit) {
+                complain(lexer, from, "a text has no zero bytes");
+                continue;
+            }
+            lexer->at = from;
+            IS(EOF);
+        }
+        * { skip_foreign(lexer, from); continue; }
+        */
+    }
+}

@@ -1,0 +1,110 @@
+/* parse.c: drives the lexer and the parser, and says what is wrong with the grammar of a file.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "lang/syntax.h"
+
+void *parserAlloc(void *(*allocate)(size_t), Parse *parse);
+void parser(void *lemon, int kind, Token token);
+void parserFree(void *lemon, void (*release)(void *));
+
+static void list_expected(Text *text, const bool *expected) {
+    const char *items[TOKEN_COUNT + 1];
+    int count = 0;
+    bool expression = expected[TOKEN_NAME] && expected[TOKEN_NUMBER];
+    if (expression)
+        items[count++] = "an expression";
+    for (int t = 0; t < TOKEN_COUNT; t++) {
+        TokenClass class = token_facts[t].class;
+        bool implied = class == JOINS || (expression && class == STARTS) ||
+                       (expected[TOKEN_NAME] && class == WORD);
+        if (expected[t] && !implied)
+            items[count++] = token_facts[t].shown;
+    }
+    for (int i = 0; i < count; i++)
+        text_add(text, "%s%s", i == 0 ? "" : i < count - 1 ? ", " : " or ", items[i]);
+}
+
+/* What people coming from other languages write, and what is meant. */
+static const char *hint_for(const Parse *parse, Token found) {
+    TokenKind last = parse->layout.open.count
+                         ? parse->layout.open.at[parse->layout.open.count - 1].kind
+                         : TOKEN_EOF;
+    if (found.kind == TOKEN_ASSIGN)
+        return "; `==` compares";
+    if (found.kind == TOKEN_END && (last == TOKEN_LPAREN || last == TOKEN_LBRACKET))
+        return "; a bracket is not closed";
+    if (found.kind == TOKEN_COLON)
+        return "; a colon follows a key or the name of an argument";
+    return "";
+}
+
+/* Tokens are dropped up to the END of the statement that the mistake is in: braces that it opens
+ * are skipped with it. */
+void syntax_error(Parse *parse, Token found, const bool *expected) {
+    Text text = text_new(parse->arena);
+    list_expected(&text, expected);
+    const char *shown = token_facts[found.kind].shown;
+    const char *hint = hint_for(parse, found);
+    if (found.kind == TOKEN_NAME || token_facts[found.kind].class == WORD)
+        error_at(parse->diagnostics, found.span, "expected %s, found `%.*s`%s", text.at,
+                 STR_ARG(found.text), hint);
+    else
+        error_at(parse->diagnostics, found.span, "expected %s, found %s%s", text.at, shown, hint);
+    parse->failed = true;
+    layout_forgive(&parse->layout);
+    if (found.kind != TOKEN_END && found.kind != TOKEN_EOF)
+        parse->skip = parse->depth + 1;
+}
+
+void syntax_overflow(Parse *parse) {
+    error_at(parse->diagnostics, parse->layout.last.span, "brackets nest too deeply here");
+    parse->failed = true;
+    parse->skip = -1;
+}
+
+/* Where the statement that comes next begins. */
+static void note_depth(Parse *parse, Token token) {
+    if (token.kind == TOKEN_END || token.kind == TOKEN_LBRACE || token.kind == TOKEN_RBRACE)
+        parse->depth = layout_depth(&parse->layout);
+}
+
+static bool skips(Parse *parse, Token token) {
+    if (parse->skip < 0)
+        return true;
+    if (!parse->skip || token.kind == TOKEN_EOF)
+        return false;
+    if (token.kind == TOKEN_END && layout_depth(&parse->layout) < parse->skip)
+        parse->skip = 0;
+    return parse->skip > 0;
+}
+
+static void feed_all(Parse *parse, void *lemon) {
+    Token token;
+    do {
+        token = layout_next(&parse->layout);
+        if (skips(parse, token))
+            continue;
+        if (token.kind == TOKEN_END)
+            note_depth(parse, token);
+        parser(lemon, (int)token.kind, token);
+        note_depth(parse, token);
+    } while (token.kind != TOKEN_EOF && parse->skip >= 0);
+}
+
+static bool run(Parse *parse) {
+    Source *source = parse->source;
+    int before = error_count(parse->diagnostics);
+    uint32_t base = source_add(parse->diagnostics, source->name, source->text);
+    const char *text = source->text.at;
+    Lexer lexer = {parse->diagnostics, text, text, text + source->text.length, base};
+    void *lemon = parserAlloc(memory_new, parse);
+    layout_begin(&parse->layout, parse->arena, lexer);
+    feed_all(parse, lemon);
+    parserFree(lemon, memory_free);
+    return !parse->failed && error_count(parse->diagnostics) == before;
+}
+
+bool source_parse(Arena *arena, Diagnostics *diagnostics, Source *source) {
+    Parse parse = {.arena = arena, .diagnostics = diagnostics, .source = source};
+    return run(&parse);
+}

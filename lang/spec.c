@@ -1,0 +1,191 @@
+/* spec.c: what a file says, after checking: reading it, and asking.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "lang/elaborate.h"
+
+#include <stdlib.h>
+
+/* ---- spaces ------------------------------------------------------------------------------------------------- */
+
+static const Item *precision_find(const Source *source, Str network, Str name) {
+    for (int v = 0; v < source->seen; v++)
+        for (int i = 0; i < source->sees[v]->items.count; i++) {
+            const Item *item = source->sees[v]->items.at[i];
+            if (item->kind == ITEM_PRECISION && str_equal(item->of, network) &&
+                str_equal(item->name, name))
+                return item;
+        }
+    return NULL;
+}
+
+static const Space *space_of(Spec *spec, const Item *network, const Item *precision) {
+    for (int i = 0; i < spec->spaces.count; i++)
+        if (spec->spaces.at[i].network == network && spec->spaces.at[i].precision == precision)
+            return spec->spaces.at[i].space;
+    const Space *space =
+        network_elaborate(spec->arena, spec->diagnostics, spec, network, precision);
+    vec_push(spec->arena, &spec->spaces, ((Elaborated){network, precision, space}));
+    return space;
+}
+
+/* Every network of the root under each of its precisions, and those that its searches name. */
+static void networks_check(Spec *spec) {
+    const Source *root = spec->sources.at[0];
+    for (int v = 0; v < root->seen; v++)
+        for (int i = 0; i < root->sees[v]->items.count; i++) {
+            const Item *item = root->sees[v]->items.at[i];
+            if (item->kind != ITEM_PRECISION)
+                continue;
+            const Item *network = item_find(item->source, ITEM_NETWORK, (Str){0}, item->of);
+            if (network) {
+                space_of(spec, network, item);
+                continue;
+            }
+            const Str *names;
+            int count;
+            item_names(spec->arena, item->source, ITEM_NETWORK, (Str){0}, &names, &count);
+            error_at(spec->diagnostics, item->of_span, "no network is called `%.*s`%.*s",
+                     STR_ARG(item->of),
+                     STR_ARG(suggestion(spec->arena, item->of, names, count)));
+        }
+    for (int i = 0; i < root->items.count; i++)
+        if (root->items.at[i]->kind == ITEM_NETWORK)
+            space_of(spec, root->items.at[i],
+                     precision_find(root, root->items.at[i]->name, (Str){0}));
+}
+
+/* ---- reading --------------------------------------------------------------------------------------------------- */
+
+static void check_lets(Spec *spec) {
+    const Source *root = spec->sources.at[0];
+    Elab *elab = elab_new(spec->arena, spec->diagnostics, spec, STR("constants"), root);
+    for (int i = 0; i < root->items.count; i++)
+        if (root->items.at[i]->kind == ITEM_LET)
+            global_value(elab, root->items.at[i]);
+}
+
+static Spec *spec_new(Arena *arena, Diagnostics *diagnostics, LangOptions options) {
+    Spec *spec = arena_new_of(arena, Spec);
+    spec->arena = arena;
+    spec->diagnostics = diagnostics;
+    spec->options = options;
+    return spec;
+}
+
+/* Names are looked at only where the grammar of all files is right: what a mistake hides would be
+ * reported as missing. */
+static void spec_check(Spec *spec, Source *root) {
+    modules_read(spec, root);
+    sources_link(spec);
+    if (error_count(spec->diagnostics))
+        return;
+    check_lets(spec);
+    networks_check(spec);
+    declarations_check(spec);
+    searches_check(spec);
+}
+
+Spec *spec_read(Arena *arena, Diagnostics *diagnostics, const char *path, LangOptions options) {
+    enum { MAX_BYTES = 1 << 20 };
+    const char *why;
+    Spec *spec = spec_new(arena, diagnostics, options);
+    Source *root = arena_new_of(arena, Source);
+    root->name = str_copy(arena, str_of(path));
+    if (file_read(arena, path, MAX_BYTES, &root->text, &why)) {
+        spec_check(spec, root);
+        return spec;
+    }
+    error_at(diagnostics, (Span){0, 0}, "%s cannot be read: %s", path, why);
+    vec_push(arena, &spec->sources, root);
+    sources_link(spec);
+    return spec;
+}
+
+Spec *spec_read_text(Arena *arena, Diagnostics *diagnostics, Str name, Str text,
+                     LangOptions options) {
+    Spec *spec = spec_new(arena, diagnostics, options);
+    Source *root = arena_new_of(arena, Source);
+    root->name = str_copy(arena, name);
+    root->text = str_copy(arena, text);
+    spec_check(spec, root);
+    return spec;
+}
+
+/* ---- asking -------------------------------------------------------------------------------------------------------- */
+
+const Decl *spec_decl(const Spec *spec, DeclKind kind, Str name) {
+    const Item *item =
+        item_find(spec->sources.at[0], ITEM_DECL, str_of(decl_words[kind]), name);
+    return item ? decl_of_item(spec, item) : NULL;
+}
+
+const Decl *spec_root_decl(const Spec *spec, DeclKind kind, int index) {
+    for (int i = 0; i < spec->decls.count; i++)
+        if (spec->decls.at[i]->root && spec->decls.at[i]->kind == kind && index-- == 0)
+            return spec->decls.at[i];
+    return NULL;
+}
+
+const SpecEntry *decl_entry(const Decl *decl, const char *key) {
+    for (int i = 0; i < decl->count; i++)
+        if (str_equal(decl->entries[i].key, str_of(key)))
+            return &decl->entries[i];
+    fprintf(stderr, "nasc: no key %s in keys.def\n", key);
+    abort();
+}
+
+const SpecValue *decl_value(const Decl *decl, const char *key) {
+    const SpecEntry *entry = decl_entry(decl, key);
+    return entry->count ? &entry->values[0] : NULL;
+}
+
+const SpecValue *call_argument(const SpecValue *call, const char *name, int position) {
+    for (int i = 0; i < call->count; i++) {
+        bool named = call->items[i].name.length > 0;
+        if (named ? str_equal(call->items[i].name, str_of(name)) : i == position)
+            return &call->items[i].value;
+    }
+    return NULL;
+}
+
+static const Item *network_at(const Spec *spec, int index) {
+    const Source *root = spec->sources.at[0];
+    for (int i = 0; i < root->items.count; i++)
+        if (root->items.at[i]->kind == ITEM_NETWORK && index-- == 0)
+            return root->items.at[i];
+    return NULL;
+}
+
+Str spec_network(const Spec *spec, int index) {
+    const Item *item = network_at(spec, index);
+    return item ? item->name : (Str){"", 0};
+}
+
+const Space *spec_space(Spec *spec, Str network, Str precision) {
+    const Source *root = spec->sources.at[0];
+    const Item *item = item_find(root, ITEM_NETWORK, (Str){0}, network);
+    const Item *rules = precision_find(root, network, precision);
+    if (!item || (precision.length && !rules))
+        return NULL;
+    return space_of(spec, item, rules);
+}
+
+Span spec_network_span(const Spec *spec, Str network) {
+    const Item *item = item_find(spec->sources.at[0], ITEM_NETWORK, (Str){0}, network);
+    return item ? item->span : (Span){0, 0};
+}
+
+const Str *spec_names(const Spec *spec, DeclKind kind, int *count) {
+    const Str *names;
+    item_names(spec->arena, spec->sources.at[0], ITEM_DECL, str_of(decl_words[kind]), &names, count);
+    return names;
+}
+
+Key spec_key(const Spec *spec) {
+    Key key = key_of("nas", 3);
+    for (int i = 0; i < spec->sources.count; i++) {
+        Str text = spec->sources.at[i]->text;
+        key = key_join(key, key_of(text.at, (size_t)text.length));
+    }
+    return key;
+}

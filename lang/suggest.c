@@ -1,0 +1,83 @@
+/* suggest.c: names that nothing has, and what may have been meant.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "lang/elaborate.h"
+#include "stdlib/embedded.h"
+
+#include <string.h>
+
+enum { MAX_LISTED = 12 };
+
+Str suggestion(Arena *arena, Str name, const Str *known, int count) {
+    Text text = text_new(arena);
+    Str nearest = str_nearest(name, known, count);
+    if (nearest.length) {
+        text_add(&text, "; did you mean `%.*s`?", STR_ARG(nearest));
+    } else if (count > 0 && count <= MAX_LISTED) {
+        text_add(&text, count == 1 ? "; there is only " : "; there are ");
+        for (int i = 0; i < count; i++)
+            text_add(&text, "%s`%.*s`", i == 0 ? "" : i < count - 1 ? ", " : " and ",
+                     STR_ARG(known[i]));
+    }
+    return text_str(&text);
+}
+
+typedef VEC(Str) Names;
+
+static void add_items(Elab *elab, Names *names, ItemKind kind) {
+    const Str *items;
+    int count;
+    item_names(elab->arena, elab->frame->source, kind, (Str){0}, &items, &count);
+    for (int i = 0; i < count; i++)
+        vec_push(elab->arena, names, items[i]);
+}
+
+static void add_bindings(Elab *elab, Names *names) {
+    for (const Scope *scope = elab->scope; scope; scope = scope->parent)
+        for (int i = 0; i < scope->bindings.count; i++)
+            vec_push(elab->arena, names, scope->bindings.at[i].name);
+}
+
+static void add_callable(Elab *elab, Names *names) {
+    add_items(elab, names, ITEM_BLOCK);
+    for (int k = OP_INPUT + 1; k < OP_COUNT; k++)
+        vec_push(elab->arena, names, str_of(operator_facts[k].name));
+    for (int i = 0; i < function_count; i++)
+        vec_push(elab->arena, names, str_of(functions[i].name));
+}
+
+/* A call's name is looked for among what can be called, any other among all. */
+void report_unknown_name(Elab *elab, const Node *name, bool called) {
+    Names names = {0};
+    if (!called) {
+        add_bindings(elab, &names);
+        add_items(elab, &names, ITEM_LET);
+        for (int f = 0; f < FORMAT_COUNT; f++)
+            vec_push(elab->arena, &names, str_of(format_name((Format)f)));
+    }
+    add_callable(elab, &names);
+    Str nearest = str_nearest(name->text, names.at, names.count);
+    const char *what = called ? "no block or operator is called" : "nothing is called";
+    Str module = library_module(elab->arena, "block", name->text);
+    if (module.length)
+        elab_error(elab, name->span, "%s `%.*s`; `use %.*s` brings one", what, STR_ARG(name->text),
+                   STR_ARG(module));
+    else if (nearest.length)
+        elab_error(elab, name->span, "%s `%.*s`; did you mean `%.*s`?", what, STR_ARG(name->text),
+                   STR_ARG(nearest));
+    else
+        elab_error(elab, name->span, "%s `%.*s`", what, STR_ARG(name->text));
+}
+
+/* The library's module that declares the name, where it is not used; empty: none does. */
+Str library_module(Arena *arena, const char *word, Str name) {
+    Str line = str_format(arena, "\n%s %.*s", word, STR_ARG(name));
+    for (int i = 0; i < embedded_count; i++) {
+        const char *found = strstr(embedded_library[i].text, line.at);
+        char after = found ? found[line.length] : 'x';
+        if (str_starts(str_of(embedded_library[i].name), STR("std/")) &&
+            (after == ' ' || after == '('))
+            return str_of(embedded_library[i].name);
+    }
+    return (Str){"", 0};
+}

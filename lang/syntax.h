@@ -1,0 +1,243 @@
+/* syntax.h: tokens and the syntax tree, what the lexer, the parser and everything after them share.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYNTAX_H
+#define SYNTAX_H
+
+#include "lang/lang.h"
+
+/* ---- lexer.re ------------------------------------------------------------------------------- */
+
+typedef enum {
+    TOKEN_EOF,
+#define TOKEN(NAME, shown, class) TOKEN_##NAME,
+#include "lang/tokens.def"
+#undef TOKEN
+    TOKEN_COUNT,
+    TOKEN_NEWLINE = TOKEN_COUNT, /* these two stop at layout.c */
+    TOKEN_SEMICOLON
+} TokenKind;
+
+typedef enum { STARTS, JOINS, WORD, OTHER } TokenClass;
+typedef struct TokenFacts {
+    const char *shown;
+    TokenClass class;
+} TokenFacts;
+extern const TokenFacts token_facts[TOKEN_COUNT];
+
+typedef struct Token {
+    TokenKind kind;
+    Span span;
+    Str text;
+} Token;
+
+/* Text is followed by a NUL. */
+typedef struct Lexer {
+    Diagnostics *diagnostics;
+    const char *begin, *at, *limit;
+    uint32_t base; /* offset of `begin` among all sources */
+} Lexer;
+Token lexer_next(Lexer *lexer); /* never fails; bytes of no token are reported and skipped */
+
+/* ---- layout.c: where entries end --------------------------------------------------------------- */
+
+typedef struct Layout {
+    Arena *arena;
+    Lexer lexer;
+    Token ahead;      /* the next token of the lexer */
+    bool broken;      /* a newline stands before `ahead` */
+    Token last;       /* the last token that was handed out */
+    VEC(Token) open;  /* brackets not closed yet */
+    bool quiet;       /* an error was reported: no more about brackets */
+} Layout;
+void layout_begin(Layout *layout, Arena *arena, Lexer lexer);
+Token layout_next(Layout *layout);
+int layout_depth(const Layout *layout);    /* braces now open */
+void layout_forgive(Layout *layout);       /* forgets round and square brackets of this statement */
+
+/* ---- units.c ------------------------------------------------------------------------------------- */
+
+const char *dimension_name(Dimension dimension); /* "a size in bytes" */
+/* Scales the number to its base unit; reports an unknown unit. */
+bool unit_apply(Diagnostics *diagnostics, Token unit, Rational *number, Dimension *dimension);
+Str quantity_print(Arena *arena, Rational number, Dimension dimension); /* "16 KiB" */
+
+/* ---- syntax.c: the tree -------------------------------------------------------------------------- */
+
+typedef enum {
+    NODE_ERROR,   /* reported already */
+    NODE_NUMBER,  /* number, dimension */
+    NODE_STRING,  /* text, escapes resolved */
+    NODE_TRUTH,   /* number 0 or 1 */
+    NODE_NAME,    /* text */
+    NODE_LIST,    /* args without names: [a, b] and (a, b) */
+    NODE_RECORD,  /* args with names */
+    NODE_RANGE,   /* a .. b step c (may be NULL) */
+    NODE_NEGATE,  /* -a */
+    NODE_NOT,     /* not a */
+    NODE_BINARY,  /* a op b; op is a TokenKind */
+    NODE_IF,      /* if a then b else c */
+    NODE_CALL,    /* a(args) */
+    NODE_INDEX,   /* a[b] */
+    NODE_FIELD,   /* a.text */
+    NODE_LABEL,   /* a named text */
+    NODE_SHARE    /* a of b */
+} NodeKind;
+
+typedef struct Node Node;
+typedef struct Argument {
+    Str name; /* empty where positional */
+    Span span;
+    Node *value;
+} Argument;
+typedef VEC(Argument) Arguments;
+
+struct Node {
+    NodeKind kind;
+    TokenKind op;
+    bool piped; /* of a call: its first argument stands before a `|>` */
+    int depth;  /* of the tree below, so that no walk overflows the stack */
+    Span span;
+    Str text;
+    Rational number;
+    Dimension dimension;
+    Node *a, *b, *c;
+    Arguments args;
+};
+
+typedef enum {
+    STATEMENT_LET,     /* let name = a */
+    STATEMENT_ASSIGN,  /* name = a */
+    STATEMENT_RETURN,  /* return a */
+    STATEMENT_REPEAT,  /* repeat a as name (may be empty) { body } */
+    STATEMENT_FOR,     /* for name in a { body } */
+    STATEMENT_REQUIRE, /* require a */
+    STATEMENT_FORBID,  /* forbid a */
+    STATEMENT_LEGAL    /* legal a in b */
+} StatementKind;
+typedef struct Statement Statement;
+typedef VEC(Statement) Body;
+struct Statement {
+    StatementKind kind;
+    Span span;
+    Str name;
+    Span name_span;
+    Node *a, *b;
+    Body body;
+};
+
+/* One step of a selector's path: `stage[1]`, `stage`, `*`. */
+typedef struct Segment {
+    Str name;  /* "*": any */
+    int index; /* -1: none written; -2: [*] */
+} Segment;
+typedef struct Selector {
+    Span span;
+    VEC(Segment) segments;
+} Selector;
+typedef VEC(Selector) Selectors;
+/* selectors: name = value, ...  or, with neither, a `let` or `require` among the rules. */
+typedef struct Rule {
+    Selectors selectors;
+    Arguments properties;
+    Statement statement;
+    bool is_statement;
+} Rule;
+typedef VEC(Rule) Rules;
+
+typedef struct Parameter {
+    Str name;
+    Span span;
+    Node *initial; /* NULL: must be given */
+} Parameter;
+typedef VEC(Parameter) Parameters;
+
+typedef struct Entry {
+    Str key;
+    Span span;
+    Arguments values;
+    bool adds; /* key: + value */
+} Entry;
+typedef VEC(Entry) Entries;
+
+typedef enum { ITEM_LET, ITEM_BLOCK, ITEM_NETWORK, ITEM_PRECISION, ITEM_DECL, ITEM_KINDS } ItemKind;
+typedef struct Source Source;
+typedef struct Item {
+    ItemKind kind;
+    Str name; /* empty: an unnamed precision */
+    Span span; /* of the name */
+    const Source *source;
+    Node *value;           /* let */
+    Parameters parameters; /* block; a network's input with its type as `initial` */
+    Node *result;          /* network: the type after -> */
+    Body body;             /* block, network */
+    Str of;                /* precision: the network */
+    Span of_span;
+    Rules rules;           /* precision */
+    Str word;              /* decl: "search" */
+    Span word_span;
+    Str base;              /* decl: what it inherits from, or empty */
+    Span base_span;
+    Entries entries;       /* decl */
+} Item;
+
+typedef struct Import {
+    Str path;
+    Span span;
+    bool quoted;
+    const Source *source; /* set when it was read */
+} Import;
+/* A file as parsed. */
+struct Source {
+    Str name, text;
+    VEC(Item *) items;
+    VEC(Import) imports;
+    bool right;                 /* parsed without a mistake */
+    const Source *const *sees;  /* itself and all that it uses, nearest first */
+    int seen;
+};
+
+/* What the actions of the grammar work on. */
+typedef struct Parse {
+    Arena *arena;
+    Diagnostics *diagnostics;
+    Source *source;
+    Layout layout;
+    bool failed;      /* a syntax error was reported */
+    int skip;         /* > 0: tokens are dropped up to the END at brace depth skip - 1 */
+    int depth;        /* brace depth at which the statement now parsed began */
+} Parse;
+
+Node *node_error(Parse *parse, Span span);
+Node *node_number(Parse *parse, Token number, Token unit); /* unit.kind 0: none */
+Node *node_string(Parse *parse, Token string);
+Node *node_truth(Parse *parse, Token word);
+Node *node_name(Parse *parse, Token name);
+Node *node_list(Parse *parse, Token open, Arguments items, Token close);
+Node *node_record(Parse *parse, Token open, Arguments items, Token close);
+Node *node_range(Parse *parse, Node *first, Node *last, Node *step);
+Node *node_unary(Parse *parse, NodeKind kind, Token sign, Node *a);
+Node *node_binary(Parse *parse, Node *a, Token op, Node *b);
+Node *node_if(Parse *parse, Token word, Node *a, Node *b, Node *c);
+Node *node_call(Parse *parse, Node *callee, Arguments args, Token close);
+Node *node_pipe(Parse *parse, Node *first, Node *call);
+Node *node_index(Parse *parse, Node *a, Node *b, Token close);
+Node *node_field(Parse *parse, Node *a, Token name);
+Node *node_label(Parse *parse, Node *a, Token name);
+Node *node_share(Parse *parse, Node *a, Node *b);
+Argument argument_of(Token name, Node *value); /* name.kind 0: positional */
+Statement statement_of(StatementKind kind, Token word, Token name, Node *a, Node *b);
+Statement statement_with(Statement statement, Body body);
+Selector selector_with(Parse *parse, Selector selector, Token name, Token index);
+void item_add(Parse *parse, Item item);
+void import_add(Parse *parse, Token word, Token last, bool quoted);
+void edition_check(Parse *parse, Token word, Token number);
+
+/* ---- parse.c ---------------------------------------------------------------------------------------- */
+
+/* Parses a whole source; false where it has mistakes (then its tree is not to be used). */
+bool source_parse(Arena *arena, Diagnostics *diagnostics, Source *source);
+void syntax_error(Parse *parse, Token found, const bool *expected);
+void syntax_overflow(Parse *parse);
+
+#endif

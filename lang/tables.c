@@ -1,0 +1,100 @@
+/* tables.c: the facts about declarations that keys.def, calls.def and net/metrics.def state.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "lang/elaborate.h"
+
+#include <string.h>
+
+enum { ONE, MANY };
+enum { MINIMISE, MAXIMISE };
+/* A share is a plain number, written as a percentage. */
+#define DIMENSION_SHARE DIMENSION_NONE
+
+const KeyFacts key_facts[] = {
+#define KEY(KIND, key, type, many, of, initial, documentation)                                 \
+    {DECL_##KIND, key, TYPE_##type, many, of, initial, documentation},
+#include "lang/keys.def"
+#undef KEY
+};
+const int key_count = COUNT(key_facts);
+
+const CallFacts call_facts[] = {
+#define CALL(context, name, documentation) {context, name, documentation},
+#include "lang/calls.def"
+};
+const int call_count = COUNT(call_facts);
+
+const ArgumentFacts argument_facts[] = {
+#define ARGUMENT(call, name, type, of, initial, documentation)                                 \
+    {call, name, TYPE_##type, of, initial, documentation},
+#include "lang/calls.def"
+};
+const int argument_count = COUNT(argument_facts);
+
+const MetricFacts metric_facts[] = {
+#define METRIC(NAME, name, dimension, better, documentation)                                   \
+    {name, DIMENSION_##dimension, better, documentation},
+#include "net/metrics.def"
+#undef METRIC
+};
+const int metric_count = COUNT(metric_facts);
+
+const char *const decl_words[DECL_KINDS] = {"task", "device", "search", "emit"};
+
+const char *type_name(FactType type) {
+    static const char *const names[] = {
+        [TYPE_STRING] = "a string",       [TYPE_NUMBER] = "a number",
+        [TYPE_COUNT] = "a whole number, from 1",  [TYPE_NATURAL] = "a whole number, from 0",
+        [TYPE_TRUTH] = "true or false",   [TYPE_FORMAT] = "a format",
+        [TYPE_WORD] = "a word",           [TYPE_CALL] = "a call",
+        [TYPE_SHARE] = "a share such as 10 % of train",
+        [TYPE_RESULT] = "a search's result, or a network",
+        [TYPE_METRIC] = "a metric",       [TYPE_LIMIT] = "a limit such as ram <= 16 KiB",
+        [TYPE_NETWORK] = "the name of a network", [TYPE_PRECISION] = "the name of a precision",
+        [TYPE_TASK] = "the name of a task", [TYPE_DEVICE] = "the name of a device"};
+    return names[type];
+}
+
+int decl_kind_of(Str word) {
+    for (int k = 0; k < DECL_KINDS; k++)
+        if (str_equal(word, str_of(decl_words[k])))
+            return k;
+    return -1;
+}
+
+const MetricFacts *metric_of(Str name) {
+    for (int i = 0; i < metric_count; i++)
+        if (str_equal(name, str_of(metric_facts[i].name)))
+            return &metric_facts[i];
+    return NULL;
+}
+
+const CallFacts *call_of(Str name) {
+    for (int i = 0; i < call_count; i++)
+        if (str_equal(name, str_of(call_facts[i].name)))
+            return &call_facts[i];
+    return NULL;
+}
+
+Dimension dimension_of(const char *name) {
+    static const char *const names[] = {
+#define DIMENSION(NAME, shown) [DIMENSION_##NAME] = #NAME,
+#include "lang/units.def"
+    };
+    for (int d = 0; d < COUNT(names); d++)
+        if (strcmp(names[d], name) == 0)
+            return (Dimension)d;
+    return DIMENSION_NONE;
+}
+
+/* The words of a space-separated list. */
+int words_split(const char *words, Str *out, int limit) {
+    int count = 0;
+    while (*words && count < limit) {
+        const char *end = strchr(words, ' ');
+        int length = end ? (int)(end - words) : (int)strlen(words);
+        out[count++] = (Str){words, length};
+        words += length + (end != NULL);
+    }
+    return count;
+}
