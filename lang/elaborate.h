@@ -243,7 +243,7 @@ Str suggestion(Arena *arena, Str name, const Str *known, int count);
 /* The library's module that declares the name: word is "block", "task", ...; empty: none does. */
 Str library_module(Arena *arena, const char *word, Str name);
 
-/* ---- tables.c: keys.def, calls.def, metrics.def ---------------------------------------------------------------------------------------- */
+/* ---- tables.c: keys.def, calls.def, net/metrics.def ------------------------- */
 
 typedef enum {
     TYPE_STRING, TYPE_NUMBER, TYPE_COUNT, TYPE_NATURAL, TYPE_TRUTH, TYPE_FORMAT, TYPE_WORD,

@@ -23,7 +23,7 @@ static void value_print(Text *text, const SpecValue *value) {
         text_add_str(text, quantity_print(text->arena, value->number, value->dimension));
         return;
     case SPEC_STRING:
-        json_string(text, value->text);
+        json_add_string(text, value->text);
         return;
     case SPEC_TRUTH:
         text_add(text, "%s", value->number.n ? "true" : "false");

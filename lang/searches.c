@@ -169,7 +169,7 @@ static void emit_check(Spec *spec, const Decl *emit) {
         error_at(spec->diagnostics, weights->span,
                  "the weights come from the search; `weights:` goes with a network");
     const SpecValue *prefix = decl_value(emit, "prefix");
-    bool right = prefix && prefix->text.length > 0;
+    bool right = prefix && prefix->text.length > 0 && prefix->text.length <= 40;
     for (int i = 0; right && i < prefix->text.length; i++) {
         char c = prefix->text.at[i];
         right = c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
