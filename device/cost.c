@@ -3,7 +3,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "device/device.h"
 
-enum { FEWEST_ROWS = 3 }; /* that a fitted model is worth something from */
+enum { FEWEST_ROWS = 4 }; /* that a fitted model is worth something from */
 
 static bool step_cost(const KernelRow *kernel, Arena *arena, const Step *step, StepCost *cost) {
     const StepRow *row = kernel_step(kernel, step_key(arena, step));

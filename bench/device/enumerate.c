@@ -98,19 +98,33 @@ static const Example weighted_examples[] = {
     {OP_DEPTHWISE, 7, 7, 40, 0, 5, 1}, {OP_DEPTHWISE, 15, 15, 24, 0, 3, 2},
     {OP_DEPTHWISE, 4, 4, 96, 0, 3, 1}, {OP_DEPTHWISE, 28, 28, 8, 0, 5, 2},
     {OP_DEPTHWISE, 9, 9, 12, 0, 3, 1}, {OP_DEPTHWISE, 6, 6, 64, 0, 5, 1},
-    {OP_DENSE, 1, 1, 32, 10, 1, 1},    {OP_DENSE, 4, 4, 20, 16, 1, 1},
-    {OP_DENSE, 1, 1, 128, 64, 1, 1},   {OP_DENSE, 1, 1, 100, 3, 1, 1},
-    {OP_DENSE, 3, 3, 16, 40, 1, 1},    {OP_DENSE, 1, 1, 64, 100, 1, 1},
+    {OP_CONV, 3, 3, 12, 20, 5, 2},     {OP_DEPTHWISE, 2, 2, 48, 0, 3, 2},
+    {OP_DEPTHWISE, 5, 5, 10, 0, 5, 1}, {OP_DENSE, 1, 1, 32, 10, 1, 1},
+    {OP_DENSE, 4, 4, 20, 16, 1, 1},    {OP_DENSE, 1, 1, 128, 64, 1, 1},
+    {OP_DENSE, 1, 1, 100, 3, 1, 1},    {OP_DENSE, 3, 3, 16, 40, 1, 1},
+    {OP_DENSE, 1, 1, 64, 100, 1, 1},
+};
+
+/* Sums so long that 16-bit inputs or weights make them 64-bit sums, whatever the other format. */
+static const Example long_examples[] = {
+    {OP_CONV, 3, 3, 110, 8, 5, 1},   {OP_CONV, 4, 4, 300, 6, 3, 1},
+    {OP_CONV, 2, 2, 120, 12, 5, 1},  {OP_CONV, 6, 6, 264, 5, 3, 2},
+    {OP_CONV, 3, 3, 2500, 8, 1, 1},  {OP_CONV, 2, 2, 3000, 4, 1, 1},
+    {OP_CONV, 5, 5, 2400, 2, 1, 1},  {OP_CONV, 1, 1, 2800, 12, 1, 1},
+    {OP_DENSE, 8, 8, 64, 10, 1, 1},  {OP_DENSE, 1, 1, 2500, 6, 1, 1},
+    {OP_DENSE, 6, 6, 80, 20, 1, 1},  {OP_DENSE, 3, 3, 270, 3, 1, 1},
+    {OP_DENSE, 10, 10, 30, 1, 1, 1},
 };
 
 static const Example plain_examples[] = {
     {OP_RELU, 14, 14, 16, 0, 1, 1},         {OP_RELU, 7, 7, 24, 0, 1, 1},
-    {OP_RELU, 1, 1, 40, 0, 1, 1},           {OP_MAX_POOL, 14, 14, 16, 0, 2, 2},
-    {OP_MAX_POOL, 9, 9, 24, 0, 3, 2},       {OP_MAX_POOL, 7, 7, 40, 0, 3, 1},
-    {OP_MAX_POOL, 5, 5, 64, 0, 5, 1},       {OP_MAX_POOL, 4, 4, 12, 0, 2, 1},
-    {OP_AVERAGE_POOL, 14, 14, 16, 0, 2, 2}, {OP_AVERAGE_POOL, 9, 9, 24, 0, 3, 2},
-    {OP_AVERAGE_POOL, 7, 7, 40, 0, 3, 1},   {OP_AVERAGE_POOL, 4, 4, 12, 0, 2, 1},
-    {OP_GLOBAL_AVERAGE, 7, 7, 32, 0, 1, 1}, {OP_GLOBAL_AVERAGE, 4, 4, 64, 0, 1, 1},
+    {OP_RELU, 1, 1, 40, 0, 1, 1},           {OP_RELU, 4, 4, 9, 0, 1, 1},
+    {OP_MAX_POOL, 14, 14, 16, 0, 2, 2},     {OP_MAX_POOL, 9, 9, 24, 0, 3, 2},
+    {OP_MAX_POOL, 7, 7, 40, 0, 3, 1},       {OP_MAX_POOL, 5, 5, 64, 0, 5, 1},
+    {OP_MAX_POOL, 4, 4, 12, 0, 2, 1},       {OP_AVERAGE_POOL, 14, 14, 16, 0, 2, 2},
+    {OP_AVERAGE_POOL, 9, 9, 24, 0, 3, 2},   {OP_AVERAGE_POOL, 7, 7, 40, 0, 3, 1},
+    {OP_AVERAGE_POOL, 4, 4, 12, 0, 2, 1},   {OP_GLOBAL_AVERAGE, 7, 7, 32, 0, 1, 1},
+    {OP_GLOBAL_AVERAGE, 4, 4, 64, 0, 1, 1},
 };
 
 /* Input and output formats that kernels are measured for. */
@@ -134,6 +148,14 @@ static void example_collect(Collection *all, const Example *e, Format weights,
     net_collect(all, &net);
 }
 
+static void weighted_collect(Collection *all, Format weights, const Format *pair) {
+    bool wide = weights == FORMAT_I16 || pair[0] == FORMAT_I16;
+    for (int i = 0; i < COUNT(weighted_examples); i++)
+        example_collect(all, &weighted_examples[i], weights, pair);
+    for (int i = 0; i < COUNT(long_examples) && wide; i++)
+        example_collect(all, &long_examples[i], weights, pair);
+}
+
 /* The sum of two results of depthwise convolutions, whose formats are the pair; their own steps come
  * along. */
 static void add_collect(Collection *all, Format a, Format b, Format out) {
@@ -151,9 +173,8 @@ static void add_collect(Collection *all, Format a, Format b, Format out) {
 static void examples_collect(Collection *all) {
     static const Format activations[] = {FORMAT_I4, FORMAT_I8, FORMAT_I16};
     for (int pair = 0; pair < COUNT(pairs); pair++)
-        for (int i = 0; i < COUNT(weighted_examples); i++)
-            for (int weights = FORMAT_I2; weights <= FORMAT_I16; weights++)
-                example_collect(all, &weighted_examples[i], (Format)weights, pairs[pair]);
+        for (int weights = FORMAT_I2; weights <= FORMAT_I16; weights++)
+            weighted_collect(all, (Format)weights, pairs[pair]);
     for (int pair = 0; pair < 3; pair++)
         for (int i = 0; i < COUNT(plain_examples); i++)
             example_collect(all, &plain_examples[i], FORMAT_I8, pairs[pair]);
