@@ -7,6 +7,7 @@ MAKEFLAGS += -r
 -include config.mk
 
 BUILD ?= build
+OBJ = $(BUILD)/obj
 FOLDERS = base net lang train codegen search device judge nasc
 NASC = $(BUILD)/nasc
 
@@ -24,7 +25,7 @@ OPTIMISE = $(or $(FLAGS_$(firstword $(subst /, ,$*))),$(STRICT))
 # Sanitised code is not held to its warnings: gcc sees faults in the checks that it adds itself.
 WARN = -Wall -Wextra $(if $(WERROR),$(if $(SAN),-w,-Werror))
 SAN_FLAGS = $(if $(SAN),$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-CPPFLAGS = -I. -I$(BUILD) $(INCLUDES)
+CPPFLAGS = -I. -I$(OBJ) $(INCLUDES)
 CFLAGS = -std=gnu11 -g $(SAN_FLAGS)
 COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 # Names what is made; with V=1 the commands are shown instead.
@@ -32,10 +33,10 @@ say = $(if $(V),,@echo "  $(1)";)
 
 # ---- sources ----
 SOURCES = $(wildcard $(FOLDERS:%=%/*.c))
-LEXERS = $(patsubst %.re,$(BUILD)/%.c,$(wildcard lang/*.re))
-PARSERS = $(patsubst %.y,$(BUILD)/%.c,$(wildcard lang/*.y))
-GENERATED = $(LEXERS) $(PARSERS) $(BUILD)/stdlib.c
-OBJECTS = $(filter-out $(BUILD)/nasc/main.o,$(SOURCES:%.c=$(BUILD)/%.o) $(GENERATED:.c=.o))
+LEXERS = $(patsubst %.re,$(OBJ)/%.c,$(wildcard lang/*.re))
+PARSERS = $(patsubst %.y,$(OBJ)/%.c,$(wildcard lang/*.y))
+GENERATED = $(LEXERS) $(PARSERS) $(OBJ)/stdlib.c
+OBJECTS = $(filter-out $(OBJ)/nasc/main.o,$(SOURCES:%.c=$(OBJ)/%.o) $(GENERATED:.c=.o))
 ARCHIVE = $(BUILD)/libnasc.a
 LIBRARY = $(sort $(shell find stdlib -name '*.nas' -o -name '*.csv' 2>/dev/null) \
     $(wildcard runtime/*.[ch] runtime/*.ld))
@@ -43,34 +44,34 @@ TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 
 all: $(NASC)
 
-$(NASC): $(BUILD)/nasc/main.o $(ARCHIVE)
+$(NASC): $(OBJ)/nasc/main.o $(ARCHIVE)
 	$(call say,LINK $@)$(CC) $(CFLAGS) -o $@ $^ $(LIBS)
 
 # Made anew each time, since ar keeps the objects of sources that are gone.
 $(ARCHIVE): $(OBJECTS)
-	$(call say,AR   $@)rm -f $@ && ar rcs $@ $^
+	$(call say,AR   $@)rm -f $@ && ar qcs $@ $^
 
-$(BUILD)/%.o: %.c | config.mk
+$(OBJ)/%.o: %.c | config.mk
 	@mkdir -p $(@D)
 	$(call say,CC   $<)$(COMPILE) $(OPTIMISE) $(WARN)
 
 # What re2c and lemon write is held to no style.
-$(BUILD)/%.o: $(BUILD)/%.c
+$(OBJ)/%.o: $(OBJ)/%.c
 	$(call say,CC   $<)$(COMPILE) $(STRICT) -Wno-unused
 
-$(LEXERS): $(BUILD)/%.c: %.re
+$(LEXERS): $(OBJ)/%.c: %.re
 	@mkdir -p $(@D)
 	$(call say,RE2C $<)re2c -W --no-debug-info -o $@ $<
 
-$(PARSERS): $(BUILD)/%.c: %.y
+$(PARSERS): $(OBJ)/%.c: %.y
 	@mkdir -p $(@D)
 	$(call say,LEMON $<)lemon -q -d$(@D) $<
 
 # The tokens are in a header that lemon writes along with the parser.
 $(PARSERS:.c=.h): $(PARSERS)
-$(filter $(BUILD)/lang/%,$(OBJECTS)): | $(PARSERS)
+$(filter $(OBJ)/lang/%,$(OBJECTS)): | $(PARSERS)
 
-$(BUILD)/stdlib.c: $(LIBRARY) $(sort $(dir $(LIBRARY))) stdlib/embed
+$(OBJ)/stdlib.c: $(LIBRARY) $(sort $(dir $(LIBRARY))) stdlib/embed
 	@mkdir -p $(@D)
 	$(call say,EMBED stdlib)sh stdlib/embed $(LIBRARY) > $@
 
@@ -84,7 +85,7 @@ $(BUILD)/bench/%: bench/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,CC   $<)$(PROGRAM) $(LIBS)
 
--include $(OBJECTS:.o=.d) $(BUILD)/nasc/main.d $(TESTS:=.d)
+-include $(OBJECTS:.o=.d) $(OBJ)/nasc/main.d $(TESTS:=.d)
 
 config.mk: configure
 	@echo "Run ./configure first$(if $(wildcard $@), again: it has changed)." && false

@@ -376,7 +376,6 @@ static int tune_winner(Run *run, Supernet *tuned, const Winner *winner) {
     TrainHooks hooks = {&checkpoint, checkpoint_save, checkpoint_epoch, "fine-tuning"};
     if (plan->tune.epochs <= 0)
         return EXIT_DONE;
-    supernet_restart(tuned);
     checkpoint_load(&checkpoint, tuned);
     bool done = supernet_tune(tuned, winner->design->genes, false, run->supernet, &plan->tune,
                               &run->train, run->session->pool, plan->seed, &hooks);

@@ -81,13 +81,13 @@ int ship_build(Shipment *ship) {
 /* ---- writing ------------------------------------------------------------------------------------------ */
 
 /* A declaration that the frozen file needs: by `use` where the library has it, else its text. */
-static void freeze_declaration(Shipment *ship, Text *text, DeclKind kind, Str name,
-                               const char *library) {
+static void freeze_declaration(Shipment *ship, Text *text, DeclKind kind, Str name) {
     const Decl *decl = spec_decl(ship->session->spec, kind, name);
-    if (!decl)
+    Place place;
+    if (!decl || !span_place(ship->session->diagnostics, decl->span, &place))
         return;
-    if (!decl->root)
-        text_add(text, "use %s\n", library);
+    if (str_starts(place.file, STR("std/")))
+        text_add(text, "use %.*s\n", STR_ARG(place.file));
     else
         text_add(text, "%.*s\n", STR_ARG(span_text(ship->session->diagnostics, decl->span)));
 }
@@ -102,8 +102,8 @@ static Str freeze(Shipment *ship) {
              "bytes,\n// from the weights beside it.\nnas 1\n",
              STR_ARG(ship->net->name));
     if (ship->task)
-        freeze_declaration(ship, &text, DECL_TASK, ship->task->name, "std/tasks");
-    freeze_declaration(ship, &text, DECL_DEVICE, ship->target->name, "std/devices");
+        freeze_declaration(ship, &text, DECL_TASK, ship->task->name);
+    freeze_declaration(ship, &text, DECL_DEVICE, ship->target->name);
     text_add(&text, "\n");
     net_print(ship->net, &text);
     text_add(&text, "\nemit %.*s {\n    from:    %.*s\n    weights: \"%.*s.weights\"\n",

@@ -55,8 +55,6 @@ typedef struct Supernet Supernet;
 /* Fresh weights from the seed. The space and task outlive it. Supported operators: all of net's. */
 Supernet *supernet_new(const Space *space, const Task *task, uint64_t seed);
 Supernet *supernet_copy(const Supernet *supernet);
-/* Before another run of training: no steps done, no momenta; the weights stay. */
-void supernet_restart(Supernet *supernet);
 void supernet_free(Supernet *supernet);
 size_t supernet_bytes(const Supernet *supernet);
 
