@@ -111,6 +111,7 @@ bool spec_target(const Spec *spec, const Decl *decl, Arena *arena, Target *targe
 /* ---- print.c ---------------------------------------------------------------------------------- */
 
 void spec_print(const Spec *spec, Text *text);        /* --emit=spec */
+void decl_print(const Decl *decl, Text *text); /* one declaration, as .nas that says the same */
 void spec_print_syntax(const Spec *spec, Text *text); /* --emit=ast: an indented tree */
 
 /* ---- help.c: the manual of the language, from the tables --------------------------------------- */

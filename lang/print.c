@@ -61,7 +61,7 @@ static void value_print(Text *text, const SpecValue *value) {
     }
 }
 
-static void decl_print(const Decl *decl, Text *text) {
+void decl_print(const Decl *decl, Text *text) {
     text_add(text, "%s %.*s {\n", decl_words[decl->kind], STR_ARG(decl->name));
     for (int i = 0; i < decl->count; i++) {
         const SpecEntry *entry = &decl->entries[i];

@@ -89,7 +89,7 @@ static void freeze_declaration(Shipment *ship, Text *text, DeclKind kind, Str na
     if (str_starts(place.file, STR("std/")))
         text_add(text, "use %.*s\n", STR_ARG(place.file));
     else
-        text_add(text, "%.*s\n", STR_ARG(span_text(ship->session->diagnostics, decl->span)));
+        decl_print(decl, text);
 }
 
 /* The found network as a .nas file that compiles again to the same bytes. */

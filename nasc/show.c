@@ -141,14 +141,15 @@ void show_front(const Run *run, int chosen, FILE *out) {
 /* "conv 3x3 /2 +relu6 +add": a step in a few words. */
 static Str step_title(Arena *arena, const Program *program, int s) {
     const Step *step = &program->steps[s];
+    const int *a = step->from->attribute;
     Text text = text_new(arena);
-    OpKind kind = step->kernel.kind;
+    OpKind kind = step->from->kind;
     text_add(&text, "%s", operator_facts[kind].name);
     if (operator_has(kind, ATTRIBUTE_KERNEL_H))
-        text_add(&text, " %dx%d", step->kernel_h, step->kernel_w);
-    if (operator_has(kind, ATTRIBUTE_KERNEL_H) && (step->stride_h > 1 || step->stride_w > 1))
-        text_add(&text, " /%d", step->stride_h);
-    OpKind last = program->model->layers[step->layer].kind;
+        text_add(&text, " %dx%d", a[ATTRIBUTE_KERNEL_H], a[ATTRIBUTE_KERNEL_W]);
+    if (operator_has(kind, ATTRIBUTE_KERNEL_H) && a[ATTRIBUTE_STRIDE_H] > 1)
+        text_add(&text, " /%d", a[ATTRIBUTE_STRIDE_H]);
+    OpKind last = program->model->layers[step->layer].kind; /* a clamp fused at the end */
     if (last != kind && (last == OP_RELU || last == OP_RELU6))
         text_add(&text, " +%s", operator_facts[last].name);
     return text_str(&text);
@@ -174,7 +175,8 @@ void show_network(const Net *net, const Program *program, FILE *out) {
     for (int s = 0; s < program->count; s++) {
         const Step *step = &program->steps[s];
         bool weighted = step->weight_bytes > 0;
-        Str title = step_title(arena, program, s), shape = shape_print(arena, step->out_shape);
+        Str title = step_title(arena, program, s);
+        Str shape = shape_print(arena, step->from->out.shape);
         fprintf(out, "  %-24.*s %-14.*s %-7s", STR_ARG(title), STR_ARG(shape),
                 weighted ? format_name(step->kernel.weights) : "");
         if (weighted)
