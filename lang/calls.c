@@ -3,7 +3,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
 
-enum { MAX_PARAMETERS = 64 };
+enum { MAX_PARAMETERS = 64, MAX_CALLS = 64 };
 
 Str call_path(Elab *elab, Str callee) {
     int ordinal = 0;
@@ -113,9 +113,22 @@ static void bind_parameters(Elab *elab, const Item *block, const Argument **slot
     }
 }
 
+/* Elaboration ends whatever the file says; a chain of callers would say nothing here. */
+static void report_depth(Elab *elab, const Node *call, const Item *block) {
+    error_at(elab->diagnostics, call->span,
+             "calls nest more than %d deep here; a block that calls itself needs a condition that ends it",
+             MAX_CALLS);
+    note_at(elab->diagnostics, block->span, "`%.*s` is declared here", STR_ARG(block->name));
+    elab->failed = elab->exhausted = true;
+}
+
 static Value block_call(Elab *elab, const Node *call, const Item *block) {
     const Argument *slots[MAX_PARAMETERS] = {NULL};
     Value values[MAX_PARAMETERS];
+    if (elab->frame->depth >= MAX_CALLS) {
+        report_depth(elab, call, block);
+        return value_mistake(call->span);
+    }
     if (!match_block(elab, call, block, slots))
         return value_mistake(call->span);
     int first = call->piped && slots[0];
@@ -127,7 +140,7 @@ static Value block_call(Elab *elab, const Node *call, const Item *block) {
         if (slots[i] && values[i].kind == A_MISTAKE)
             return value_mistake(call->span);
     Frame frame = {.caller = elab->frame, .path = path, .ordinals = map_new(elab->arena),
-                   .call = call->span, .source = block->source};
+                   .call = call->span, .source = block->source, .depth = elab->frame->depth + 1};
     Scope *scope = elab->scope;
     elab->frame = arena_copy(elab->arena, &frame, sizeof frame);
     elab->scope = NULL;

@@ -96,6 +96,7 @@ static void run_assign(Elab *elab, const Statement *s) {
         elab_error(elab, s->name_span, "`%.*s` was bound by `let` and keeps its value",
                    STR_ARG(s->name));
         note_at(elab->diagnostics, known->span, "it is bound here");
+        known->value = value_mistake(s->name_span);
     } else {
         known->value = value;
     }
@@ -365,6 +366,7 @@ static bool bind_input(Elab *elab, const Item *network) {
 }
 
 static void check_result(Elab *elab, const Item *network, Value result) {
+    static const char *const axes[] = {"height", "width", "channels"};
     Shape declared;
     if (!type_shape(elab, network->result, &declared) || result.kind == A_MISTAKE)
         return;
@@ -384,7 +386,9 @@ static void check_result(Elab *elab, const Item *network, Value result) {
         ExprId wanted = fold_integer(&elab->folder, declared.dim[d]);
         check_add(elab, fold(&elab->folder, EXPR_EQUAL, wanted, op->shape[d], EXPR_NONE),
                   result.span, wanted, op->shape[d],
-                  "the network is declared to return $a values in dimension %d, but returns $b", d + 1);
+                  op->rank == 1 ? "`%.*s` is declared to return $a values, but returns $b%s"
+                                : "`%.*s` is declared to return $a, but returns $b, in %s",
+                  STR_ARG(network->name), op->rank == 1 ? "" : axes[d]);
     }
     elab->space->output = result.op;
 }

@@ -95,6 +95,7 @@ struct Frame {
     Map *ordinals;        /* callee -> how often it was called */
     Span call;
     const Source *source; /* whose declarations its names mean */
+    int depth;            /* how many calls led here */
 };
 /* A condition that every legal member must satisfy; decided when all constraints are known. */
 typedef struct Check {

@@ -99,24 +99,29 @@ static Signature signature_of(OpKind kind) {
     return s;
 }
 
-static bool evaluate_inputs(Elab *elab, const Node *call, const Argument **slots, SpaceOp *op) {
+typedef enum { INPUTS_RIGHT, INPUTS_WRONG, INPUTS_UNKNOWN } Inputs;
+
+/* Unknown: a mistake before this call was reported, and the rest of the call can still be read. */
+static Inputs evaluate_inputs(Elab *elab, const Node *call, const Argument **slots, SpaceOp *op) {
+    Inputs inputs = INPUTS_RIGHT;
     for (int i = 0; i < op->inputs; i++) {
         if (!slots[i]) {
             elab_error(elab, call->span, "`%s` needs a tensor: `x |> %s(...)` or `%s(x, ...)`",
                        operator_facts[op->kind].name, operator_facts[op->kind].name,
                        operator_facts[op->kind].name);
-            return false;
+            return INPUTS_WRONG;
         }
         Value x = evaluate(elab, slots[i]->value);
-        if (x.kind != A_GRAPH) {
-            if (x.kind != A_MISTAKE)
-                elab_error(elab, x.span, "the input of `%s` must be a tensor, and this is %.*s",
-                           operator_facts[op->kind].name, STR_ARG(value_describe(elab, x)));
-            return false;
+        if (x.kind == A_MISTAKE) {
+            inputs = INPUTS_UNKNOWN;
+        } else if (x.kind != A_GRAPH) {
+            elab_error(elab, x.span, "the input of `%s` must be a tensor, and this is %.*s",
+                       operator_facts[op->kind].name, STR_ARG(value_describe(elab, x)));
+            return INPUTS_WRONG;
         }
         op->input[i] = x.op;
     }
-    return true;
+    return inputs;
 }
 
 /* A natural number, in every member. */
@@ -170,6 +175,19 @@ static bool set_attribute(Elab *elab, Value value, Attribute attribute, SpaceOp 
     return op->attribute[attribute] && op->attribute[attribute + 1];
 }
 
+/* The words of `padding` are looked at before names in general, so that the message can list them. */
+static Value attribute_value(Elab *elab, const Node *node, Attribute attribute, Str hint) {
+    OpKind kind;
+    bool named = attribute == ATTRIBUTE_SAME && node->kind == NODE_NAME &&
+                 !scope_find(elab, node->text) && !operator_of(node->text, &kind);
+    if (named && !str_equal(node->text, STR("same")) && !str_equal(node->text, STR("valid"))) {
+        elab_error(elab, node->span, "`padding` is `same` or `valid`, not `%.*s`",
+                   STR_ARG(node->text));
+        return value_mistake(node->span);
+    }
+    return evaluate_as(elab, node, hint);
+}
+
 static bool evaluate_attributes(Elab *elab, const Node *call, const Signature *s,
                                 const Argument **slots, SpaceOp *op) {
     bool right = true;
@@ -177,8 +195,8 @@ static bool evaluate_attributes(Elab *elab, const Node *call, const Signature *s
         Str hint = str_format(elab->arena, "%.*s.%.*s", STR_ARG(op->path), STR_ARG(s->names[i]));
         int initial = attribute_facts[s->attribute[i]].initial;
         if (slots[i]) {
-            right &= set_attribute(elab, evaluate_as(elab, slots[i]->value, hint), s->attribute[i],
-                                   op);
+            Value value = attribute_value(elab, slots[i]->value, s->attribute[i], hint);
+            right &= set_attribute(elab, value, s->attribute[i], op);
         } else if (initial == 0) {
             elab_error(elab, call->span, "`%s` needs `%.*s`", operator_facts[op->kind].name,
                        STR_ARG(s->names[i]));
@@ -245,11 +263,14 @@ static void check_divides(Elab *elab, const SpaceOp *op, ExprId divisor, ExprId 
 
 static bool conv_shape(Elab *elab, SpaceOp *op) {
     ExprId groups = op->attribute[ATTRIBUTE_GROUPS];
+    bool grouped = groups != fold_integer(&elab->folder, 1);
     if (!windows(elab, op))
         return false;
-    check_divides(elab, op, groups, op->shape[2], "input");
+    if (grouped)
+        check_divides(elab, op, groups, op->shape[2], "input");
     op->shape[2] = op->attribute[ATTRIBUTE_CHANNELS];
-    check_divides(elab, op, groups, op->shape[2], "output");
+    if (grouped)
+        check_divides(elab, op, groups, op->shape[2], "output");
     return true;
 }
 
@@ -323,10 +344,14 @@ Value operator_call(Elab *elab, const Node *call, OpKind kind) {
     Str name = str_of(operator_facts[kind].name);
     SpaceOp op = {.kind = kind, .inputs = s.inputs, .span = call->span};
     if (!arguments_match(elab, call, name, s.names, s.count, s.positional, slots) ||
-        !evaluate_inputs(elab, call, slots, &op))
+        elab->exhausted)
+        return value_mistake(call->span);
+    Inputs inputs = evaluate_inputs(elab, call, slots, &op);
+    if (inputs == INPUTS_WRONG)
         return value_mistake(call->span);
     op.path = call_path(elab, name);
-    if (!evaluate_attributes(elab, call, &s, slots, &op) || !set_shape(elab, &op))
+    bool right = evaluate_attributes(elab, call, &s, slots, &op);
+    if (!right || inputs == INPUTS_UNKNOWN || !set_shape(elab, &op))
         return value_mistake(call->span);
     int number = op_add(elab, op);
     return number < 0 ? value_mistake(call->span)

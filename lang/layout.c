@@ -141,8 +141,12 @@ static bool ends_here(const Layout *layout) {
 }
 
 void layout_forgive(Layout *layout) {
+    int kept = 0;
+    for (int i = 0; i < layout->open.count; i++)
+        if (layout->open.at[i].kind == TOKEN_LBRACE)
+            layout->open.at[kept++] = layout->open.at[i];
+    layout->open.count = kept;
     layout->quiet = true;
-    drop_round(layout);
 }
 
 static Token close_forgotten(Layout *layout) {
@@ -179,7 +183,8 @@ static void watch_brackets(Layout *layout, Token token) {
 
 /* A name after a number is its unit, but for words that may stand there; `Mbit/s` is one unit. */
 static void take_unit(Layout *layout) {
-    if (layout->last.kind != TOKEN_NUMBER || layout->ahead.kind != TOKEN_NAME || layout->broken)
+    if (layout->last.kind != TOKEN_NUMBER || layout->ahead.kind != TOKEN_NAME ||
+        layout->broken || followed_by(layout, ":") || followed_by(layout, "="))
         return;
     layout->ahead.kind = TOKEN_UNIT;
     const char *at = layout->lexer.at;

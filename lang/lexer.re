@@ -39,7 +39,9 @@ static Token token(const Lexer *lexer, TokenKind kind, const char *from) {
 }
 
 static void complain(Lexer *lexer, const char *from, const char *what) {
-    error_at(lexer->diagnostics, token(lexer, TOKEN_EOF, from).span, "%s", what);
+    Span span = token(lexer, TOKEN_EOF, from).span;
+    error_at(lexer->diagnostics, span, "%s", what);
+    lexer->complained = span.start;
 }
 
 /* Leaves the cursor behind the comment's end, or at the end of the text. */
@@ -69,7 +71,7 @@ static void skip_foreign(Lexer *lexer, const char *from) {
         while (lexer->at < lexer->limit && (unsigned char)*lexer->at >= 0x80)
             lexer->at++;
     complain(lexer, from, what);
-    if (*from == '#')
+    if (*from == '#' || *from == '\'')
         while (lexer->at < lexer->limit && *lexer->at != '\n')
             lexer->at++;
 }

@@ -133,7 +133,7 @@ void modules_read(Spec *spec, Source *root) {
     for (int i = 0; i < spec->sources.count; i++) {
         Source *source = spec->sources.at[i];
         source->right = source_parse(spec->arena, spec->diagnostics, source);
-        for (int k = 0; k < source->imports.count; k++) {
+        for (int k = 0; source->right && k < source->imports.count; k++) {
             Import *import = &source->imports.at[k];
             import->source = source_import(spec, source, import);
         }

@@ -6,17 +6,21 @@
 void *parserAlloc(void *(*allocate)(size_t), Parse *parse);
 void parser(void *lemon, int kind, Token token);
 void parserFree(void *lemon, void (*release)(void *));
+bool parser_accepts(const void *lemon, int kind);
 
+/* Where an expression may begin or go on, not every token that may do so is named. */
 static void list_expected(Text *text, const bool *expected) {
     const char *items[TOKEN_COUNT + 1];
     int count = 0;
-    bool expression = expected[TOKEN_NAME] && expected[TOKEN_NUMBER];
-    if (expression)
+    bool begins = expected[TOKEN_NAME] && expected[TOKEN_NUMBER];
+    bool goes_on = expected[TOKEN_PLUS] && expected[TOKEN_STAR];
+    if (begins)
         items[count++] = "an expression";
     for (int t = 0; t < TOKEN_COUNT; t++) {
         TokenClass class = token_facts[t].class;
-        bool implied = class == JOINS || (expression && class == STARTS) ||
-                       (expected[TOKEN_NAME] && class == WORD);
+        bool implied = class == JOINS || (t == TOKEN_ASSIGN && expected[TOKEN_COLON]) || ((begins || goes_on) && class == STARTS) ||
+                       ((expected[TOKEN_NAME] || t == TOKEN_NAMED || t == TOKEN_OF) &&
+                        class == WORD);
         if (expected[t] && !implied)
             items[count++] = token_facts[t].shown;
     }
@@ -25,31 +29,37 @@ static void list_expected(Text *text, const bool *expected) {
 }
 
 /* What people coming from other languages write, and what is meant. */
-static const char *hint_for(const Parse *parse, Token found) {
+static const char *hint_for(const Parse *parse, Token found, const bool *expected) {
     TokenKind last = parse->layout.open.count
                          ? parse->layout.open.at[parse->layout.open.count - 1].kind
                          : TOKEN_EOF;
-    if (found.kind == TOKEN_ASSIGN)
+    if (found.kind == TOKEN_ASSIGN && expected[TOKEN_EQUAL])
         return "; `==` compares";
+    if (found.kind == TOKEN_COLON && expected[TOKEN_END] && expected[TOKEN_COMMA])
+        return "; a comma at the end of the line before continues its list";
     if (found.kind == TOKEN_END && (last == TOKEN_LPAREN || last == TOKEN_LBRACKET))
         return "; a bracket is not closed";
-    if (found.kind == TOKEN_COLON)
-        return "; a colon follows a key or the name of an argument";
     return "";
 }
 
 /* Tokens are dropped up to the END of the statement that the mistake is in: braces that it opens
- * are skipped with it. */
-void syntax_error(Parse *parse, Token found, const bool *expected) {
+ * are skipped with it. Bytes that mean nothing have been reported; what they break is no news. */
+static void syntax_error(Parse *parse, const void *lemon, Token found) {
+    bool expected[TOKEN_COUNT];
+    for (int t = 0; t < TOKEN_COUNT; t++)
+        expected[t] = parser_accepts(lemon, t);
     Text text = text_new(parse->arena);
     list_expected(&text, expected);
-    const char *shown = token_facts[found.kind].shown;
-    const char *hint = hint_for(parse, found);
-    if (found.kind == TOKEN_NAME || token_facts[found.kind].class == WORD)
+    const char *hint = hint_for(parse, found, expected);
+    bool named = found.kind == TOKEN_NAME || token_facts[found.kind].class == WORD;
+    uint32_t complained = parse->layout.lexer.complained;
+    bool explained = complained && complained >= parse->begin;
+    if (!explained && named)
         error_at(parse->diagnostics, found.span, "expected %s, found `%.*s`%s", text.at,
                  STR_ARG(found.text), hint);
-    else
-        error_at(parse->diagnostics, found.span, "expected %s, found %s%s", text.at, shown, hint);
+    else if (!explained)
+        error_at(parse->diagnostics, found.span, "expected %s, found %s%s", text.at,
+                 token_facts[found.kind].shown, hint);
     parse->failed = true;
     layout_forgive(&parse->layout);
     if (found.kind != TOKEN_END && found.kind != TOKEN_EOF)
@@ -66,6 +76,8 @@ void syntax_overflow(Parse *parse) {
 static void note_depth(Parse *parse, Token token) {
     if (token.kind == TOKEN_END || token.kind == TOKEN_LBRACE || token.kind == TOKEN_RBRACE)
         parse->depth = layout_depth(&parse->layout);
+    if (token.kind == TOKEN_END)
+        parse->begin = token.span.start;
 }
 
 static bool skips(Parse *parse, Token token) {
@@ -86,6 +98,8 @@ static void feed_all(Parse *parse, void *lemon) {
             continue;
         if (token.kind == TOKEN_END)
             note_depth(parse, token);
+        if (!parser_accepts(lemon, (int)token.kind))
+            syntax_error(parse, lemon, token);
         parser(lemon, (int)token.kind, token);
         note_depth(parse, token);
     } while (token.kind != TOKEN_EOF && parse->skip >= 0);
@@ -96,7 +110,7 @@ static bool run(Parse *parse) {
     int before = error_count(parse->diagnostics);
     uint32_t base = source_add(parse->diagnostics, source->name, source->text);
     const char *text = source->text.at;
-    Lexer lexer = {parse->diagnostics, text, text, text + source->text.length, base};
+    Lexer lexer = {parse->diagnostics, text, text, text + source->text.length, base, 0};
     void *lemon = parserAlloc(memory_new, parse);
     layout_begin(&parse->layout, parse->arena, lexer);
     feed_all(parse, lemon);

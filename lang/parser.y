@@ -10,8 +10,6 @@
 
 #define PUSH(list, item) vec_push(parse->arena, &(list), item)
 static const Token no_token = {TOKEN_EOF, {0, 0}, {"", 0}};
-struct yyParser;
-static bool accepts(const struct yyParser *parser, int token);
 }
 %token END NAME NUMBER UNIT PERCENT STRING LPAREN RPAREN LBRACKET RBRACKET LBRACE RBRACE.
 %token COMMA COLON ASSIGN ARROW PIPE DOTDOT DOT EQUAL UNEQUAL LESS LESS_EQUAL GREATER.
@@ -253,18 +251,14 @@ argument(A) ::= NAME(N) ASSIGN(S) expr(E). {
     parse->failed = true;
 }
 
-%syntax_error {
-    bool expected[TOKEN_COUNT];
-    for (int t = 0; t < TOKEN_COUNT; t++)
-        expected[t] = accepts(yypParser, t);
-    syntax_error(parse, TOKEN, expected);
-}
+%syntax_error { parse->failed = true; }
 %stack_overflow { syntax_overflow(parse); }
 
 %code {
 /* Whether the token could stand here: plays the reductions that it would cause on a copy of the
  * stack, since the default reductions of the tables alone say yes to everything. */
-static bool accepts(const yyParser *parser, int token) {
+bool parser_accepts(const void *lemon, int token) {
+    const yyParser *parser = lemon;
     YYACTIONTYPE states[YYSTACKDEPTH + 1];
     int top = (int)(parser->yytos - parser->yystack);
     for (int i = 0; i <= top; i++)

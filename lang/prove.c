@@ -209,8 +209,24 @@ static void report(Elab *elab, const Check *check, Joint *joint, Verdict verdict
     note_calls(elab, check->frame);
 }
 
+static bool contains(const Space *space, ExprId id, ExprId part) {
+    const Expr *e = &space->exprs.at[id];
+    return id == part || (e->a && contains(space, e->a, part)) ||
+           (e->b && contains(space, e->b, part)) || (e->c && contains(space, e->c, part));
+}
+
+/* Whether a number that failed a check of its own takes part: what follows from it is no news. */
+static bool is_consequence(Elab *elab, const Check *check, const ExprId *failed, int count) {
+    for (int i = 0; i < count; i++)
+        if (contains(elab->space, check->condition, failed[i]) ||
+            contains(elab->space, check->a, failed[i]) || contains(elab->space, check->b, failed[i]))
+            return true;
+    return false;
+}
+
 void checks_run(Elab *elab) {
     Joint joint;
+    VEC(ExprId) failed = {0};
     for (int i = 0; i < elab->checks.count; i++) {
         const Check *check = &elab->checks.at[i];
         bool repeated = false;
@@ -218,11 +234,14 @@ void checks_run(Elab *elab) {
             repeated = check->span.start == elab->checks.at[k].span.start &&
                        check->condition == elab->checks.at[k].condition &&
                        check->guard == elab->checks.at[k].guard;
-        if (repeated)
+        if (repeated || is_consequence(elab, check, failed.at, failed.count))
             continue;
         Verdict verdict = decide(elab, check, &joint);
-        if (verdict != HOLDS)
-            report(elab, check, &joint, verdict);
+        if (verdict == HOLDS)
+            continue;
+        report(elab, check, &joint, verdict);
+        if (check->b == EXPR_NONE)
+            vec_push(elab->arena, &failed, check->a);
     }
 }
 

@@ -35,7 +35,8 @@ typedef struct Token {
 typedef struct Lexer {
     Diagnostics *diagnostics;
     const char *begin, *at, *limit;
-    uint32_t base; /* offset of `begin` among all sources */
+    uint32_t base;       /* offset of `begin` among all sources */
+    uint32_t complained; /* where the last bytes of no token stood, or 0 */
 } Lexer;
 Token lexer_next(Lexer *lexer); /* never fails; bytes of no token are reported and skipped */
 
@@ -53,7 +54,7 @@ typedef struct Layout {
 void layout_begin(Layout *layout, Arena *arena, Lexer lexer);
 Token layout_next(Layout *layout);
 int layout_depth(const Layout *layout);    /* braces now open */
-void layout_forgive(Layout *layout);       /* forgets round and square brackets of this statement */
+void layout_forgive(Layout *layout);       /* forgets round and square brackets */
 
 /* ---- units.c ------------------------------------------------------------------------------------- */
 
@@ -206,6 +207,7 @@ typedef struct Parse {
     bool failed;      /* a syntax error was reported */
     int skip;         /* > 0: tokens are dropped up to the END at brace depth skip - 1 */
     int depth;        /* brace depth at which the statement now parsed began */
+    uint32_t begin;   /* where that statement began */
 } Parse;
 
 Node *node_error(Parse *parse, Span span);
@@ -237,7 +239,6 @@ void edition_check(Parse *parse, Token word, Token number);
 
 /* Parses a whole source; false where it has mistakes (then its tree is not to be used). */
 bool source_parse(Arena *arena, Diagnostics *diagnostics, Source *source);
-void syntax_error(Parse *parse, Token found, const bool *expected);
 void syntax_overflow(Parse *parse);
 
 #endif

@@ -22,12 +22,40 @@ const char *dimension_name(Dimension dimension) {
     return dimension_names[dimension];
 }
 
+static char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* The same but for case and the `i` of KiB: what people mean by KB is one of two things. */
+static bool alike(const char *unit, Str written) {
+    int k = 0;
+    for (const char *u = unit; *u; u++) {
+        if (k < written.length && lower(*u) == lower(written.at[k]))
+            k++;
+        else if (*u != 'i')
+            return false;
+    }
+    return k == written.length;
+}
+
+static Str alike_list(Arena *arena, Str written) {
+    Text text = text_new(arena);
+    for (int i = 0; i < COUNT(units); i++)
+        if (alike(units[i].spelling, written))
+            text_add(&text, "%s`%s`", text.length ? " or " : "", units[i].spelling);
+    return text_str(&text);
+}
+
 static void report_unknown(Diagnostics *diagnostics, Token unit) {
     Str names[COUNT(units)];
     for (int i = 0; i < COUNT(units); i++)
         names[i] = str_of(units[i].spelling);
-    Str nearest = str_nearest(unit.text, names, COUNT(units));
-    if (nearest.length)
+    Arena *scratch = arena_new();
+    Str nearest = str_nearest(unit.text, names, COUNT(units)), near = alike_list(scratch, unit.text);
+    if (near.length)
+        error_at(diagnostics, unit.span, "no unit is called `%.*s`; did you mean %.*s?",
+                 STR_ARG(unit.text), STR_ARG(near));
+    else if (nearest.length)
         error_at(diagnostics, unit.span, "no unit is called `%.*s`; did you mean `%.*s`?",
                  STR_ARG(unit.text), STR_ARG(nearest));
     else
@@ -35,6 +63,7 @@ static void report_unknown(Diagnostics *diagnostics, Token unit) {
                  "no unit is called `%.*s`; there are B KiB MiB kB MB, s ms us, Hz kHz MHz GHz, W mW, "
                  "J mJ, bit/s Mbit/s, m km and %%",
                  STR_ARG(unit.text));
+    arena_free(scratch);
 }
 
 bool unit_apply(Diagnostics *diagnostics, Token unit, Rational *number, Dimension *dimension) {

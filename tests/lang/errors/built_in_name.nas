@@ -1,0 +1,1 @@
+block conv(x) { return x }

@@ -1,0 +1,5 @@
+network n(image: [28, 28, 1]) -> [10] {
+    return image |> dense(10)
+}
+
+emit e { from: n }

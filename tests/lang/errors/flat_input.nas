@@ -1,0 +1,3 @@
+network n(image: [28, 28, 1]) -> [10] {
+    return image |> global_average |> conv(8, kernel: 3)
+}

@@ -1,0 +1,3 @@
+network n(image) -> [10] {
+    return image |> dense(10)
+}

@@ -1,0 +1,4 @@
+network n(image: [28, 28, 1]) -> [10] {
+    let w = 8 +
+    return image |> dense(10)
+}

@@ -1,0 +1,1 @@
+let a = 3 ms + 2 KiB

@@ -1,0 +1,1 @@
+precision of m { *: weights = i8 }

@@ -1,0 +1,4 @@
+network n(image: [28, 28, 1]) -> [10] {
+    return image |> dense(10)
+}
+precision of n { *: weight = i8 }

@@ -1,0 +1,6 @@
+network n(image: [28, 28, 1]) -> [10] {
+    return image |> dense(10)
+
+precision of n {
+    *: weights = i8
+}

@@ -1,0 +1,2 @@
+/* the network
+network n(image: [28, 28, 1]) -> [10] { return image |> dense(10) }

@@ -1,0 +1,6 @@
+use std/tasks
+
+emit e {
+    from: n
+    prefix: "tiny
+}

@@ -1,0 +1,3 @@
+serach s {
+    network: n
+}
