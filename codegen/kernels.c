@@ -3,9 +3,10 @@
  * members of its descriptor and the scratch that its loops use.
  *
  * In the texts below @P stands for the prefix, @M for the prefix in capitals, @N for the kernel's name,
- * @I, @J and @O for the formats of the operands and of the result, @X for the type of the elements
- * that a sum reads, @F for the format of the weights, @W for their type once unpacked, @A and @a for
- * the type and the bits of the accumulator, @L for the least code of the operand.
+ * @S for its struct, @I, @J and @O for the formats of the operands and of the result, @E for the
+ * type of the operand's elements, @X for those that sums read (once gathered or unpacked), @F for the
+ * format of the weights, @W for their type once unpacked, @A for the type of sums, @C for the clamp of
+ * sums, @U for unsigned sums, @Y for what a plane is filled by, @L for the least code of the operand.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
 
@@ -50,46 +51,64 @@ typedef struct Helper {
                    "    return (int8_t)((int32_t)(code ^ " SIGN "u) - " SIGN ");\n"            \
                    "}\n"                                                                       \
     }
-#define UNPACK(F)                                                                              \
+#define UNPACK(F, WHOLE_BYTES)                                                                 \
     {                                                                                          \
-        "unpack_" F, "@M_INLINE void @P_unpack_" F                                             \
-                     "(const uint8_t *at, int32_t count, int8_t *codes)\n"                     \
-                     "{\n"                                                                     \
-                     "    struct @P_stream stream = {at, 0, 0};\n"                             \
-                     "    while (count-- > 0)\n"                                               \
-                     "        *codes++ = @P_next_" F "(&stream);\n"                            \
-                     "}\n"                                                                     \
+        "unpack_" F,                                                                           \
+            "/* Rows of weights from row `first`, one after the other. */\n"                   \
+            "@M_INLINE void @P_unpack_" F                                                      \
+            "(const void *weight, int32_t first, int32_t rows,\n"                              \
+            "    int32_t row, int32_t row_bytes, int8_t *to)\n"                                \
+            "{\n"                                                                              \
+            "    const uint8_t *at = (const uint8_t *)weight + first * row_bytes;\n"           \
+            "    for (; rows > 0; rows--, at += row_bytes) {\n"                                \
+            "        struct @P_stream stream = {at, 0, 0};\n"                                  \
+            "        const int8_t *end = to + row;\n" WHOLE_BYTES "        while (to < end)\n" \
+            "            *to++ = @P_next_" F "(&stream);\n"                                    \
+            "    }\n"                                                                          \
+            "}\n"                                                                              \
     }
+
+/* Codes that divide a byte, a byte at a time. */
+#define CODE_2(SHIFT) "(int8_t)((int32_t)((b >> " SHIFT " & 3u) ^ 2u) - 2)"
+#define BYTES_2                                                                                \
+    "        while (end - to >= 4) {\n"                                                        \
+    "            const uint32_t b = *stream.at++;\n"                                           \
+    "            to[0] = " CODE_2("0") ";\n"                                                   \
+                                       "            to[1] = " CODE_2(                          \
+                                           "2") ";\n"                                          \
+                                                "            to[2] = " CODE_2(                 \
+                                                    "4") ";\n"                                 \
+                                                         "            to[3] = " CODE_2(        \
+                                                             "6") ";\n"                        \
+                                                                  "            to += 4;\n"     \
+                                                                  "        }\n"
+#define BYTES_4                                                                                \
+    "        while (end - to >= 2) {\n"                                                        \
+    "            const uint32_t b = *stream.at++;\n"                                           \
+    "            to[0] = (int8_t)((int32_t)((b & 15u) ^ 8u) - 8);\n"                           \
+    "            to[1] = (int8_t)((int32_t)((b >> 4) ^ 8u) - 8);\n"                            \
+    "            to += 2;\n"                                                                   \
+    "        }\n"
 
 /* In an order in which each stands after what it uses; found by "@P_" and the name. */
 static const Helper helpers[] = {
-    {"clamp_32", "@M_INLINE int32_t @P_clamp_32(int32_t code, int32_t low, int32_t high)\n"
-                 "{\n"
-                 "    return code < low ? low : code > high ? high : code;\n"
-                 "}\n"},
-    {"clamp_64", "@M_INLINE int32_t @P_clamp_64(int64_t code, int32_t low, int32_t high)\n"
-                 "{\n"
-                 "    return code < low ? low : code > high ? high : (int32_t)code;\n"
-                 "}\n"},
-    {"requantise_64",
-     "/* Single rounding, half up: (acc m + 2^(t-1)) >> t, with t = shift + 32. */\n"
-     "@M_INLINE int32_t @P_requantise_64(int64_t acc, int32_t m, const struct @P_output *to)\n"
+    {"clamped", "@M_INLINE int32_t @P_clamped(int32_t code, int32_t low, int32_t high)\n"
+                "{\n"
+                "    return code < low ? low : code > high ? high : code;\n"
+                "}\n"},
+    {"clamped_wide",
+     "@M_INLINE int32_t @P_clamped_wide(int64_t code, int32_t low, int32_t high)\n"
+     "{\n"
+     "    return code < low ? low : code > high ? high : (int32_t)code;\n"
+     "}\n"},
+    {"requantised",
+     "/* Single rounding, half up, whatever the shift: (sum m + 2^(t-1)) >> t, t = shift + 32. "
+     "*/\n"
+     "@M_INLINE int32_t @P_requantised(int64_t sum, int32_t m, const struct @P_output *to)\n"
      "{\n"
      "    const int32_t t = to->shift + 32;\n"
-     "    const int64_t code = ((acc * m + ((int64_t)1 << (t - 1))) >> t) + to->zero;\n"
-     "    return @P_clamp_64(code, to->low, to->high);\n"
-     "}\n"},
-    {"requantise_32",
-     "/* The same for t > 32 from the high word alone, which is exact because floors nest; "
-     "`round`\n"
-     "   holds the zero point too. */\n"
-     "@M_INLINE int32_t @P_requantise_32(int32_t acc, int32_t m, const struct @P_output *to)\n"
-     "{\n"
-     "    int32_t high;\n"
-     "    if (to->shift <= 0)\n"
-     "        return @P_requantise_64(acc, m, to);\n"
-     "    high = (int32_t)((int64_t)acc * m >> 32);\n"
-     "    return @P_clamp_32((high + to->round) >> to->shift, to->low, to->high);\n"
+     "    const int64_t code = ((sum * m + ((int64_t)1 << (t - 1))) >> t) + to->zero;\n"
+     "    return code < to->low ? to->low : code > to->high ? to->high : (int32_t)code;\n"
      "}\n"},
     GET("i8", "int8_t"),
     GET("u8", "uint8_t"),
@@ -120,12 +139,12 @@ static const Helper helpers[] = {
     NEXT("i5", "5", "31", "16"),
     NEXT("i6", "6", "63", "32"),
     NEXT("i7", "7", "127", "64"),
-    UNPACK("i2"),
-    UNPACK("i3"),
-    UNPACK("i4"),
-    UNPACK("i5"),
-    UNPACK("i6"),
-    UNPACK("i7"),
+    UNPACK("i2", BYTES_2),
+    UNPACK("i3", ""),
+    UNPACK("i4", BYTES_4),
+    UNPACK("i5", ""),
+    UNPACK("i6", ""),
+    UNPACK("i7", ""),
     {"fill", "@M_INLINE int16_t *@P_fill(int16_t *at, int32_t count, int16_t code)\n"
              "{\n"
              "    while (count-- > 0)\n"
@@ -134,20 +153,49 @@ static const Helper helpers[] = {
              "}\n"},
 };
 
-/* ---- rows: sums of four output channels, common to all convolutions ----------------------------------- */
+/* ---- parts common to all that sum products ---- */
+
+#define FINISH_TEXT(HIGH_WORD)                                                                 \
+    "/* Sums to codes. For each, bias, multiplier and channel move by `step`, the pixel by "   \
+    "`row`\n"                                                                                  \
+    "   bytes. */\n"                                                                           \
+    "@M_INLINE void @N_finish(const @A *sum, int32_t count, const @A *bias, const int32_t "    \
+    "*m,\n"                                                                                    \
+    "    int32_t step, const struct @P_output *to, uint8_t *pixel, int32_t row, int32_t "      \
+    "channel)\n"                                                                               \
+    "{\n" HIGH_WORD "    for (; count > 0; count--) {\n"                                       \
+    "        @P_put_@O((void *)pixel, channel, @P_requantised(*sum++ + *bias, *m, to));\n"     \
+    "        bias += step;\n"                                                                  \
+    "        m += step;\n"                                                                     \
+    "        channel += step;\n"                                                               \
+    "        pixel += row;\n"                                                                  \
+    "    }\n"                                                                                  \
+    "}\n"
+
+/* For t > 32 and 32-bit sums the high word of the product is enough, exactly, since floors nest. */
+static const char finish_text[] = FINISH_TEXT(
+    "    const int32_t round = to->round, shift = to->shift, low = to->low, high = to->high;\n"
+    "    for (; shift > 0 && count > 0; count--) {\n"
+    "        const int32_t word = (int32_t)((int64_t)(*sum++ + *bias) * *m >> 32);\n"
+    "        @P_put_@O((void *)pixel, channel, @P_clamped((word + round) >> shift, low, "
+    "high));\n"
+    "        bias += step;\n"
+    "        m += step;\n"
+    "        channel += step;\n"
+    "        pixel += row;\n"
+    "    }\n");
+static const char finish_wide_text[] = FINISH_TEXT("");
 
 static const char rows_text[] =
-    "/* Four output channels from `o` over one column; where fewer are left, the last ones "
-    "coincide. */\n"
+    "/* The sums of `advance` output channels from `o` over one column, by four rows of "
+    "weights; where a\n"
+    "   group has fewer than four, all four are the same row. */\n"
     "@M_INLINE void @N_rows(const struct @P_@S *s, const @X *x, const @W *w0, int32_t o,\n"
-    "    int32_t left, void *out)\n"
+    "    uint8_t *pixel)\n"
     "{\n"
-    "    const int32_t o1 = left > 1, o2 = left > 2 ? 2 : o1, o3 = left > 3 ? 3 : o2;\n"
-    "    const @A *bias = (const @A *)s->bias + o;\n"
-    "    const int32_t *m = s->multiplier + o;\n"
-    "    const @W *w1 = w0 + o1 * s->row, *w2 = w0 + o2 * s->row, *w3 = w0 + o3 * s->row;\n"
+    "    const @W *w1 = w0 + s->reach, *w2 = w1 + s->reach, *w3 = w2 + s->reach;\n"
     "    const @X *end = x + s->row;\n"
-    "    @A a0 = bias[0], a1 = bias[o1], a2 = bias[o2], a3 = bias[o3];\n"
+    "    @A a0 = 0, a1 = 0, a2 = 0, a3 = 0, sum[4];\n"
     "    while (x < end) {\n"
     "        const @A code = *x++;\n"
     "        a0 += code * *w0++;\n"
@@ -155,43 +203,54 @@ static const char rows_text[] =
     "        a2 += code * *w2++;\n"
     "        a3 += code * *w3++;\n"
     "    }\n"
-    "    @P_put_@O(out, o, @P_requantise_@a(a0, m[0], &s->to));\n"
-    "    @P_put_@O(out, o + o1, @P_requantise_@a(a1, m[o1], &s->to));\n"
-    "    @P_put_@O(out, o + o2, @P_requantise_@a(a2, m[o2], &s->to));\n"
-    "    @P_put_@O(out, o + o3, @P_requantise_@a(a3, m[o3], &s->to));\n"
+    "    sum[0] = a0;\n"
+    "    sum[1] = a1;\n"
+    "    sum[2] = a2;\n"
+    "    sum[3] = a3;\n"
+    "    @N_finish(sum, s->advance, (const @A *)s->bias + o, s->multiplier + o, 1, &s->to, "
+    "pixel, 0, o);\n"
     "}\n";
 
-/* ---- convolution ------------------------------------------------------------------------------------------ */
+/* ---- convolution ---- */
 
 /* Whole rows of taps are one run where they are contiguous. */
-static const char gather_text[] =
-    "/* The window at (y0, x0) of one group as a column; padding has the value of the zero "
-    "point. */\n"
-    "@M_INLINE void @N_gather(const struct @P_conv *s, const void *in, int32_t y0, int32_t "
-    "x0,\n"
-    "    int32_t group, int16_t *column)\n"
-    "{\n"
-    "    const int32_t over = x0 + s->kernel_w - s->in_w;\n"
-    "    const int32_t before = x0 < 0 ? -x0 : 0, after = over > 0 ? over : 0;\n"
-    "    const int32_t inside = s->kernel_w - before - after;\n"
-    "    const int32_t runs = s->joined ? 1 : inside;\n"
-    "    const int32_t run = s->joined ? inside * s->group_in : s->group_in;\n"
-    "    const int32_t first = group * s->group_in;\n"
-    "    int32_t y, r, i;\n"
-    "    for (y = y0; y < y0 + s->kernel_h; y++) {\n"
-    "        const uint8_t *pixel;\n"
-    "        if (y < 0 || y >= s->in_h) {\n"
-    "            column = @P_fill(column, s->kernel_w * s->group_in, s->in_zero);\n"
-    "            continue;\n"
-    "        }\n"
-    "        column = @P_fill(column, before * s->group_in, s->in_zero);\n"
-    "        pixel = (const uint8_t *)in + (y * s->in_w + x0 + before) * s->in_row;\n"
-    "        for (r = 0; r < runs; r++, pixel += s->in_row)\n"
-    "            for (i = first; i < first + run; i++)\n"
-    "                *column++ = (int16_t)@P_get_@I((const void *)pixel, i);\n"
-    "        column = @P_fill(column, after * s->group_in, s->in_zero);\n"
-    "    }\n"
-    "}\n";
+#define GATHER_TEXT(RUN)                                                                       \
+    "/* The window at (y, x) of one group as a column; padding has the value of the zero "     \
+    "point. */\n"                                                                              \
+    "@M_INLINE void @N_gather(const struct @P_conv *s, const void *in, int32_t y, int32_t "    \
+    "x,\n"                                                                                     \
+    "    int32_t group, int16_t *column)\n"                                                    \
+    "{\n"                                                                                      \
+    "    const int32_t over = x + s->kernel_w - s->in_w;\n"                                    \
+    "    const int32_t before = x < 0 ? -x : 0, after = over > 0 ? over : 0;\n"                \
+    "    const int32_t inside = s->kernel_w - before - after;\n"                               \
+    "    const int32_t runs = s->joined ? 1 : inside;\n"                                       \
+    "    const int32_t run = s->joined ? inside * s->group_in : s->group_in;\n"                \
+    "    const int32_t bottom = y + s->kernel_h;\n"                                            \
+    "    int32_t r;\n"                                                                         \
+    "    for (; y < bottom; y++) {\n"                                                          \
+    "        const uint8_t *pixel;\n"                                                          \
+    "        if (y < 0 || y >= s->in_h) {\n"                                                   \
+    "            column = @P_fill(column, s->kernel_w * s->group_in, s->in_zero);\n"           \
+    "            continue;\n"                                                                  \
+    "        }\n"                                                                              \
+    "        column = @P_fill(column, before * s->group_in, s->in_zero);\n"                    \
+    "        pixel = (const uint8_t *)in + (y * s->in_w + x + before) * s->in_row;\n"          \
+    "        for (r = 0; r < runs; r++, pixel += s->in_row) {\n" RUN "        }\n"             \
+    "        column = @P_fill(column, after * s->group_in, s->in_zero);\n"                     \
+    "    }\n"                                                                                  \
+    "}\n"
+
+static const char gather_text[] = GATHER_TEXT(
+    "            const @E *code = (const @E *)(const void *)pixel + group * s->group_in;\n"
+    "            const @E *end = code + run;\n"
+    "            while (code < end)\n"
+    "                *column++ = *code++;\n");
+static const char gather_packed_text[] =
+    GATHER_TEXT("            int32_t c = group * s->group_in;\n"
+                "            const int32_t end = c + run;\n"
+                "            for (; c < end; c++)\n"
+                "                *column++ = (int16_t)@P_get_@I((const void *)pixel, c);\n");
 
 static const char conv_text[] =
     "/* Convolution, pixel by pixel. */\n"
@@ -202,52 +261,55 @@ static const char conv_text[] =
     "    for (y = 0; y < s->out_h; y++)\n"
     "        for (x = 0; x < s->out_w; x++, pixel += s->out_row)\n"
     "            for (g = 0; g < s->groups; g++) {\n"
-    "                const int32_t end = (g + 1) * s->group_out;\n"
+    "                const int32_t end = (g + 1) * s->group_out, last = end - s->advance;\n"
     "                @N_gather(s, in, y * s->stride_h - s->pad_h, x * s->stride_w - s->pad_w, "
     "g,\n"
     "                    scratch);\n"
-    "                for (o = g * s->group_out; o < end; o += 4)\n"
-    "                    @N_rows(s, scratch, (const @W *)s->weight + o * s->row, o, end - o, "
-    "pixel);\n"
+    "                for (o = end - s->group_out; o < end; o += s->advance) {\n"
+    "                    o = o > last ? last : o;\n"
+    "                    @N_rows(s, scratch, (const @W *)s->weight + o * s->row, o, pixel);\n"
+    "                }\n"
     "            }\n"
     "}\n";
 
 static const char conv_packed_text[] =
-    "/* Convolution with packed weights: four rows are unpacked, then all pixels are done. */\n"
+    "/* Convolution with packed weights: some rows are unpacked, then all pixels are done. */\n"
     "@M_KERNEL @N(const struct @P_conv *s, const void *in, void *out, void *scratch)\n"
     "{\n"
     "    int16_t *column = scratch;\n"
     "    int8_t *rows = (int8_t *)(column + s->row);\n"
     "    int32_t y, x, g, o, i;\n"
-    "    for (g = 0; g < s->groups; g++)\n"
-    "        for (o = g * s->group_out; o < (g + 1) * s->group_out; o += 4) {\n"
-    "            const int32_t left = (g + 1) * s->group_out - o;\n"
+    "    for (g = 0; g < s->groups; g++) {\n"
+    "        const int32_t end = (g + 1) * s->group_out, last = end - s->batch;\n"
+    "        for (o = end - s->group_out; o < end; o += s->batch) {\n"
     "            uint8_t *pixel = out;\n"
-    "            for (i = 0; i < (left < 4 ? left : 4); i++)\n"
-    "                @P_unpack_@F((const uint8_t *)s->weight + (o + i) * s->row_bytes, "
-    "s->row,\n"
-    "                    rows + i * s->row);\n"
+    "            o = o > last ? last : o;\n"
+    "            @P_unpack_@F(s->weight, o, s->batch, s->row, s->row_bytes, rows);\n"
     "            for (y = 0; y < s->out_h; y++)\n"
     "                for (x = 0; x < s->out_w; x++, pixel += s->out_row) {\n"
     "                    @N_gather(s, in, y * s->stride_h - s->pad_h, x * s->stride_w - "
     "s->pad_w, g,\n"
     "                        column);\n"
-    "                    @N_rows(s, column, rows, o, left, pixel);\n"
+    "                    for (i = 0; i < s->batch; i += s->advance)\n"
+    "                        @N_rows(s, column, rows + i * s->row, o + i, pixel);\n"
     "                }\n"
     "        }\n"
+    "    }\n"
     "}\n";
 
 static const char pointwise_text[] =
     "/* Convolution of kernel 1: a pixel is its own column. */\n"
     "@M_KERNEL @N(const struct @P_pointwise *s, const void *in, void *out)\n"
     "{\n"
+    "    const int32_t last = s->channels - s->advance;\n"
     "    const @X *x = in;\n"
     "    uint8_t *pixel = out;\n"
     "    int32_t p, o;\n"
     "    for (p = 0; p < s->pixels; p++, x += s->row, pixel += s->out_row)\n"
-    "        for (o = 0; o < s->channels; o += 4)\n"
-    "            @N_rows(s, x, (const @W *)s->weight + o * s->row, o, s->channels - o, "
-    "pixel);\n"
+    "        for (o = 0; o < s->channels; o += s->advance) {\n"
+    "            o = o > last ? last : o;\n"
+    "            @N_rows(s, x, (const @W *)s->weight + o * s->row, o, pixel);\n"
+    "        }\n"
     "}\n";
 
 static const char pointwise_packed_text[] =
@@ -255,21 +317,19 @@ static const char pointwise_packed_text[] =
     "are done. */\n"
     "@M_KERNEL @N(const struct @P_pointwise *s, const void *in, void *out, void *scratch)\n"
     "{\n"
-    "    int8_t *rows = scratch;\n"
-    "    int32_t p, o, i;\n"
-    "    for (o = 0; o < s->channels; o += 4) {\n"
-    "        const int32_t left = s->channels - o;\n"
+    "    const int32_t last = s->channels - s->advance;\n"
+    "    int32_t p, o;\n"
+    "    for (o = 0; o < s->channels; o += s->advance) {\n"
     "        const @X *x = in;\n"
     "        uint8_t *pixel = out;\n"
-    "        for (i = 0; i < (left < 4 ? left : 4); i++)\n"
-    "            @P_unpack_@F((const uint8_t *)s->weight + (o + i) * s->row_bytes, s->row,\n"
-    "                rows + i * s->row);\n"
+    "        o = o > last ? last : o;\n"
+    "        @P_unpack_@F(s->weight, o, s->advance, s->row, s->row_bytes, scratch);\n"
     "        for (p = 0; p < s->pixels; p++, x += s->row, pixel += s->out_row)\n"
-    "            @N_rows(s, x, rows, o, left, pixel);\n"
+    "            @N_rows(s, x, scratch, o, pixel);\n"
     "    }\n"
     "}\n";
 
-/* ---- dense ---------------------------------------------------------------------------------------------------- */
+/* ---- dense ---- */
 
 #define DENSE_TEXT(STREAM, NEXT_WEIGHT)                                                        \
     "/* Dense: each weight is used once, so that packed ones are read as a stream. */\n"       \
@@ -277,11 +337,12 @@ static const char pointwise_packed_text[] =
     "{\n"                                                                                      \
     "    int32_t o, p, c;\n"                                                                   \
     "    for (o = 0; o < s->outputs; o++) {\n" STREAM "        const uint8_t *pixel = in;\n"   \
-    "        @A acc = ((const @A *)s->bias)[o];\n"                                             \
+    "        @A acc = 0;\n"                                                                    \
     "        for (p = 0; p < s->pixels; p++, pixel += s->in_row)\n"                            \
     "            for (c = 0; c < s->channels; c++)\n"                                          \
     "                acc += (@A)@P_get_@I((const void *)pixel, c) * " NEXT_WEIGHT ";\n"        \
-    "        @P_put_@O(out, o, @P_requantise_@a(acc, s->multiplier[o], &s->to));\n"            \
+    "        @N_finish(&acc, 1, (const @A *)s->bias + o, s->multiplier + o, 1, &s->to, out, "  \
+    "0, o);\n"                                                                                 \
     "    }\n"                                                                                  \
     "}\n"
 
@@ -292,56 +353,79 @@ static const char dense_packed_text[] =
                "s->row_bytes, 0, 0};\n",
                "@P_next_@F(&stream)");
 
-/* ---- depthwise -------------------------------------------------------------------------------------------------- */
+/* ---- depthwise ---- */
+
+#define PLANE_TEXT(READ)                                                                       \
+    "/* Copies channel c into the plane. */\n"                                                 \
+    "@M_INLINE void @N_plane(const struct @P_depthwise *s, const void *in, int32_t c, @X "     \
+    "*plane)\n"                                                                                \
+    "{\n"                                                                                      \
+    "    const int32_t in_row = s->in_row, copy_w = s->copy_w, line = s->in_w * in_row;\n"     \
+    "    const uint8_t *from = in;\n"                                                          \
+    "    int32_t y, x;\n"                                                                      \
+    "    plane += s->inset;\n"                                                                 \
+    "    for (y = 0; y < s->copy_h; y++, from += line, plane += s->pitch) {\n"                 \
+    "        const uint8_t *at = from" READ "    }\n"                                          \
+    "}\n"
+
+static const char plane_text[] =
+    PLANE_TEXT(" + c * (int32_t)sizeof(@X);\n"
+               "        for (x = 0; x < copy_w; x++, at += in_row)\n"
+               "            plane[x] = *(const @X *)(const void *)at;\n");
+static const char plane_packed_text[] =
+    PLANE_TEXT(";\n"
+               "        for (x = 0; x < copy_w; x++, at += in_row)\n"
+               "            plane[x] = (@X)@P_get_@I((const void *)at, c);\n");
+
+static const char taps_text[] = "/* Four outputs of a row share each weight. */\n"
+                                "@M_INLINE void @N_taps(const struct @P_depthwise *s, const @X "
+                                "*tap, const @W *w, @A *sum)\n"
+                                "{\n"
+                                "    const int32_t step = s->stride_w, kernel_w = s->kernel_w, "
+                                "skip = s->pitch - kernel_w;\n"
+                                "    const @W *last = w + s->taps;\n"
+                                "    @A a0 = 0, a1 = 0, a2 = 0, a3 = 0;\n"
+                                "    while (w < last) {\n"
+                                "        const @W *end = w + kernel_w;\n"
+                                "        while (w < end) {\n"
+                                "            const @A weight = *w++;\n"
+                                "            a0 += weight * tap[0];\n"
+                                "            a1 += weight * tap[step];\n"
+                                "            a2 += weight * tap[2 * step];\n"
+                                "            a3 += weight * tap[3 * step];\n"
+                                "            tap++;\n"
+                                "        }\n"
+                                "        tap += skip;\n"
+                                "    }\n"
+                                "    sum[0] = a0;\n"
+                                "    sum[1] = a1;\n"
+                                "    sum[2] = a2;\n"
+                                "    sum[3] = a3;\n"
+                                "}\n";
 
 #define DEPTHWISE_TEXT(SETUP, TAPS)                                                            \
     "/* Depthwise: a channel is copied into a padded plane, which then no border test needs, " \
     "and\n"                                                                                    \
-    "   which lets the result overwrite the input. Four outputs of a row share each weight. "  \
-    "*/\n"                                                                                     \
+    "   which lets the result overwrite the input. */\n"                                       \
     "@M_KERNEL @N(const struct @P_depthwise *s, const void *in, void *out, void *scratch)\n"   \
     "{\n"                                                                                      \
-    "    const int32_t step = s->stride_w, step2 = 2 * step, step3 = 3 * step;\n"              \
     "    @X *plane = scratch;\n"                                                               \
-    "    @Y *fill = scratch;\n" SETUP "    int32_t c, y, x, i, j;\n"                           \
-    "    for (i = 0; i < s->fill_count; i++)\n"                                                \
-    "        fill[i] = (@Y)s->fill;\n"                                                         \
+    "    @Y *fill = scratch;\n" SETUP "    int32_t c, y, x;\n"                                 \
+    "    const @Y *filled = fill + s->fill_count;\n"                                           \
+    "    while (fill < filled)\n"                                                              \
+    "        *fill++ = (@Y)s->fill;\n"                                                         \
     "    for (c = 0; c < s->channels; c++) {\n"                                                \
-    "        const @A bias = ((const @A *)s->bias)[c];\n"                                      \
-    "        const int32_t m = s->multiplier[c];\n"                                            \
-    "        uint8_t *pixel = out;\n" TAPS "        for (y = 0; y < s->copy_h; y++) {\n"       \
-    "            const uint8_t *from = (const uint8_t *)in + y * s->in_w * s->in_row;\n"       \
-    "            @X *to = plane + s->inset + y * s->pitch;\n"                                  \
-    "            for (x = 0; x < s->copy_w; x++, from += s->in_row)\n"                         \
-    "                *to++ = (@X)@P_get_@I((const void *)from, c);\n"                          \
-    "        }\n"                                                                              \
-    "        for (y = 0; y < s->out_h; y++)\n"                                                 \
-    "            for (x = 0; x < s->out_w; x += 4) {\n"                                        \
-    "                const @X *tap = plane + y * s->stride_h * s->pitch + x * step;\n"         \
-    "                const @W *w = taps;\n"                                                    \
-    "                @A a0 = bias, a1 = bias, a2 = bias, a3 = bias;\n"                         \
-    "                for (i = 0; i < s->kernel_h; i++, tap += s->pitch - s->kernel_w)\n"       \
-    "                    for (j = 0; j < s->kernel_w; j++, tap++) {\n"                         \
-    "                        const @A weight = *w++;\n"                                        \
-    "                        a0 += weight * tap[0];\n"                                         \
-    "                        a1 += weight * tap[step];\n"                                      \
-    "                        a2 += weight * tap[step2];\n"                                     \
-    "                        a3 += weight * tap[step3];\n"                                     \
-    "                    }\n"                                                                  \
-    "                @P_put_@O((void *)pixel, c, @P_requantise_@a(a0, m, &s->to));\n"          \
-    "                pixel += s->out_row;\n"                                                   \
-    "                if (x + 1 < s->out_w) {\n"                                                \
-    "                    @P_put_@O((void *)pixel, c, @P_requantise_@a(a1, m, &s->to));\n"      \
-    "                    pixel += s->out_row;\n"                                               \
-    "                }\n"                                                                      \
-    "                if (x + 2 < s->out_w) {\n"                                                \
-    "                    @P_put_@O((void *)pixel, c, @P_requantise_@a(a2, m, &s->to));\n"      \
-    "                    pixel += s->out_row;\n"                                               \
-    "                }\n"                                                                      \
-    "                if (x + 3 < s->out_w) {\n"                                                \
-    "                    @P_put_@O((void *)pixel, c, @P_requantise_@a(a3, m, &s->to));\n"      \
-    "                    pixel += s->out_row;\n"                                               \
-    "                }\n"                                                                      \
+    "        const @A *bias = (const @A *)s->bias + c;\n"                                      \
+    "        const int32_t *m = s->multiplier + c;\n"                                          \
+    "        const @X *line = plane;\n"                                                        \
+    "        uint8_t *pixel = out;\n" TAPS "        @N_plane(s, in, c, plane);\n"              \
+    "        for (y = 0; y < s->out_h; y++, line += s->drop)\n"                                \
+    "            for (x = s->out_w; x > 0; x -= 4) {\n"                                        \
+    "                const int32_t count = x < 4 ? x : 4;\n"                                   \
+    "                @A sum[4];\n"                                                             \
+    "                @N_taps(s, line + (s->out_w - x) * s->stride_w, taps, sum);\n"            \
+    "                @N_finish(sum, count, bias, m, 0, &s->to, pixel, s->out_row, c);\n"       \
+    "                pixel += count * s->out_row;\n"                                           \
     "            }\n"                                                                          \
     "    }\n"                                                                                  \
     "}\n"
@@ -352,8 +436,8 @@ static const char depthwise_text[] = DEPTHWISE_TEXT(
 static const char depthwise_packed_text[] =
     DEPTHWISE_TEXT("    struct @P_stream stream = {s->weight, 0, 0};\n"
                    "    int8_t *taps = (int8_t *)scratch + s->plane_bytes;\n",
-                   "        for (i = 0; i < s->taps; i++)\n"
-                   "            taps[i] = @P_next_@F(&stream);\n");
+                   "        for (x = 0; x < s->taps; x++)\n"
+                   "            taps[x] = @P_next_@F(&stream);\n");
 
 /* ---- pooling ------------------------------------------------------------------------------------------------------ */
 
@@ -370,7 +454,7 @@ static const char depthwise_packed_text[] =
          "y1;\n"                                                                               \
          "            const int32_t left = x0 < 0 ? 0 : x0, right = x1 > s->in_w ? s->in_w : " \
          "x1;\n" DECLARE "            const uint8_t *row = (const uint8_t *)in + (top * "      \
-                         "s->in_w + left) * s->in_row;\n"                                      \
+         "s->in_w + left) * s->in_row;\n"                                                      \
          "            for (c = 0; c < s->channels; c++) {\n"                                   \
          "                const uint8_t *line = row;\n" BEGIN                                  \
          "                for (i = top; i < bottom; i++, line += s->in_w * s->in_row) {\n"     \
@@ -387,7 +471,7 @@ static const char max_pool_text[] = POOL_TEXT(
     "/* The largest code of each window. */\n", "", "                int32_t largest = @L;\n",
     "                        const int32_t code = @P_get_@I((const void *)tap, c);\n"
     "                        largest = code > largest ? code : largest;\n",
-    "@P_clamp_32(largest, s->low, s->high)");
+    "@P_clamped(largest, s->low, s->high)");
 static const char average_pool_text[] =
     POOL_TEXT("/* The mean of each window's taps inside the image, rounded half up; codes "
               "count from the least\n"
@@ -395,7 +479,7 @@ static const char average_pool_text[] =
               "            const @U taps = (@U)((bottom - top) * (right - left));\n",
               "                @U sum = 0;\n",
               "                        sum += (@U)(@P_get_@I((const void *)tap, c) - (@L));\n",
-              "@P_clamp_32((int32_t)((2 * sum + taps) / (2 * taps)) + (@L), s->low, s->high)");
+              "@P_clamped((int32_t)((2 * sum + taps) / (2 * taps)) + (@L), s->low, s->high)");
 
 /* ---- elementwise ---------------------------------------------------------------------------------------------------- */
 
@@ -403,17 +487,16 @@ static const char add_text[] =
     "/* The sum of two tensors, each rescaled; one rounding. */\n"
     "@M_KERNEL @N(const struct @P_add *s, const void *in, const void *in2, void *out)\n"
     "{\n"
+    "    const struct @P_add k = *s;\n"
     "    const uint8_t *a = in, *b = in2;\n"
     "    uint8_t *to = out;\n"
     "    int32_t p, c;\n"
-    "    for (p = 0; p < s->pixels; p++, a += s->in_row, b += s->in2_row, to += s->out_row)\n"
-    "        for (c = 0; c < s->channels; c++) {\n"
-    "            const @A sum = (@A)(@P_get_@I((const void *)a, c) - s->zero) * s->multiplier "
-    "+\n"
-    "                (@A)(@P_get_@J((const void *)b, c) - s->zero2) * s->multiplier2;\n"
-    "            @P_put_@O((void *)to, c,\n"
-    "                @P_clamp_@a(((sum + s->round) >> s->shift) + s->out_zero, s->low, "
-    "s->high));\n"
+    "    for (p = 0; p < k.pixels; p++, a += k.in_row, b += k.in2_row, to += k.out_row)\n"
+    "        for (c = 0; c < k.channels; c++) {\n"
+    "            const @A first = @P_get_@I((const void *)a, c) - k.zero;\n"
+    "            const @A second = @P_get_@J((const void *)b, c) - k.zero2;\n"
+    "            const @A sum = first * k.multiplier + second * k.multiplier2 + k.round;\n"
+    "            @P_put_@O((void *)to, c, @C((sum >> k.shift) + k.out_zero, k.low, k.high));\n"
     "        }\n"
     "}\n";
 
@@ -427,7 +510,7 @@ static const char clamp_text[] =
     "    for (p = 0; p < s->pixels; p++, from += s->row, to += s->row)\n"
     "        for (c = 0; c < s->channels; c++)\n"
     "            @P_put_@O((void *)to, c,\n"
-    "                @P_clamp_32(@P_get_@I((const void *)from, c), s->low, s->high));\n"
+    "                @P_clamped(@P_get_@I((const void *)from, c), s->low, s->high));\n"
     "}\n";
 
 /* ---- descriptors ------------------------------------------------------------------------------------------------------ */
@@ -473,15 +556,38 @@ static bool is_packed(Format format) {
     return format_bits(format) < 8;
 }
 
+/* Output channels that are summed at a time: four, or one where a group has fewer than four. */
+static int channels_at_once(const Step *step) {
+    return step->from->out_channels / step->groups < 4 ? 1 : 4;
+}
+
+static void row_members(Descriptor *d, const Step *step) {
+    const Layer *layer = step->from;
+    int advance = channels_at_once(step);
+    member(d, "row", 4, layer->row);
+    member(d, "row_bytes", 4, format_row_bytes(layer->weights, layer->row));
+    member(d, "advance", 4, advance);
+    member(d, "reach", 4, advance == 4 ? layer->row : 0);
+}
+
+/* Rows unpacked at a time: a column is gathered anew for each time, while each row takes scratch. */
+static int rows_at_once(const Step *step) {
+    int advance = channels_at_once(step), rows = advance;
+    int64_t budget = 768 / step->from->row;
+    while (rows + advance <= min_i64(budget, step->from->out_channels / step->groups))
+        rows += advance;
+    return rows;
+}
+
 static void conv_members(Descriptor *d, const Step *step) {
     const Layer *layer = step->from;
     int in = shape_channels(step->in_shape);
     d->type = "conv";
     d->weighted = true;
     output_members(d, step);
-    member(d, "row", 4, layer->row);
-    member(d, "row_bytes", 4, format_row_bytes(layer->weights, layer->row));
+    row_members(d, step);
     window_members(d, step);
+    member(d, "batch", 4, rows_at_once(step));
     member(d, "groups", 2, step->groups);
     member(d, "group_in", 2, in / step->groups);
     member(d, "group_out", 2, layer->out_channels / step->groups);
@@ -494,8 +600,7 @@ static void pointwise_members(Descriptor *d, const Step *step) {
     d->type = "pointwise";
     d->weighted = true;
     output_members(d, step);
-    member(d, "row", 4, layer->row);
-    member(d, "row_bytes", 4, format_row_bytes(layer->weights, layer->row));
+    row_members(d, step);
     member(d, "out_row", 4, row_bytes(step->out_shape, step->kernel.out));
     member(d, "pixels", 4, shape_pixels(step->in_shape));
     member(d, "channels", 4, layer->out_channels);
@@ -550,6 +655,7 @@ static void depthwise_members(Descriptor *d, const Step *step) {
     member(d, "plane_bytes", 4, plane.bytes);
     member(d, "inset", 4, step->pad_h * plane.pitch + step->pad_w);
     member(d, "pitch", 4, plane.pitch);
+    member(d, "drop", 4, step->stride_h * plane.pitch);
     member(d, "in_row", 4, row_bytes(step->in_shape, step->kernel.in));
     member(d, "out_row", 4, row_bytes(step->out_shape, step->kernel.out));
     member(d, "in_w", 2, in.w);
@@ -557,9 +663,7 @@ static void depthwise_members(Descriptor *d, const Step *step) {
     member(d, "copy_w", 2, plane.copy_w);
     member(d, "out_h", 2, out.h);
     member(d, "out_w", 2, out.w);
-    member(d, "kernel_h", 2, step->kernel_h);
     member(d, "kernel_w", 2, step->kernel_w);
-    member(d, "stride_h", 2, step->stride_h);
     member(d, "stride_w", 2, step->stride_w);
     member(d, "channels", 2, out.c);
     member(d, "taps", 4, step->kernel_h * step->kernel_w);
@@ -615,11 +719,11 @@ static int64_t column_scratch(const Step *step) {
 }
 
 static int64_t rows_scratch(const Step *step) {
-    return min_i64(4, step->from->out_channels / step->groups) * step->from->row;
+    return (int64_t)channels_at_once(step) * step->from->row;
 }
 
 static int64_t column_and_rows_scratch(const Step *step) {
-    return column_scratch(step) + rows_scratch(step);
+    return column_scratch(step) + (int64_t)rows_at_once(step) * step->from->row;
 }
 
 static int64_t plane_scratch(const Step *step) {
@@ -636,7 +740,7 @@ typedef struct KernelText {
     OpKind kind;
     bool pointwise, packed;
     const char *name;
-    const char *parts[3]; /* texts, the kernel itself last */
+    const char *parts[4]; /* texts, the kernel itself last */
     void (*members)(Descriptor *d, const Step *step);
     int64_t (*scratch)(const Step *step); /* NULL: takes none */
 } KernelText;
@@ -646,38 +750,44 @@ static const KernelText texts[] = {
      false,
      false,
      "conv",
-     {gather_text, rows_text, conv_text},
+     {finish_text, gather_text, rows_text, conv_text},
      conv_members,
      column_scratch},
     {OP_CONV,
      false,
      true,
      "conv",
-     {gather_text, rows_text, conv_packed_text},
+     {finish_text, gather_text, rows_text, conv_packed_text},
      conv_members,
      column_and_rows_scratch},
-    {OP_CONV, true, false, "pointwise", {rows_text, pointwise_text}, pointwise_members, NULL},
+    {OP_CONV,
+     true,
+     false,
+     "pointwise",
+     {finish_text, rows_text, pointwise_text},
+     pointwise_members,
+     NULL},
     {OP_CONV,
      true,
      true,
      "pointwise",
-     {rows_text, pointwise_packed_text},
+     {finish_text, rows_text, pointwise_packed_text},
      pointwise_members,
      rows_scratch},
-    {OP_DENSE, false, false, "dense", {dense_text}, dense_members, NULL},
-    {OP_DENSE, false, true, "dense", {dense_packed_text}, dense_members, NULL},
+    {OP_DENSE, false, false, "dense", {finish_text, dense_text}, dense_members, NULL},
+    {OP_DENSE, false, true, "dense", {finish_text, dense_packed_text}, dense_members, NULL},
     {OP_DEPTHWISE,
      false,
      false,
      "depthwise",
-     {depthwise_text},
+     {finish_text, plane_text, taps_text, depthwise_text},
      depthwise_members,
      plane_scratch},
     {OP_DEPTHWISE,
      false,
      true,
      "depthwise",
-     {depthwise_packed_text},
+     {finish_text, plane_text, taps_text, depthwise_packed_text},
      depthwise_members,
      plane_and_taps_scratch},
     {OP_MAX_POOL, false, false, "max_pool", {max_pool_text}, pool_members, NULL},
@@ -685,6 +795,17 @@ static const KernelText texts[] = {
     {OP_ADD, false, false, "add", {add_text}, add_members, NULL},
     {OP_RELU, false, false, "clamp", {clamp_text}, clamp_members, NULL},
 };
+
+/* Parts that have another text for wide sums or for packed inputs. */
+static const char *part_text(const char *part, Kernel kernel) {
+    if (part == finish_text && kernel.accumulator_bits == 64)
+        return finish_wide_text;
+    if (part == gather_text && is_packed(kernel.in))
+        return gather_packed_text;
+    if (part == plane_text && is_packed(kernel.in))
+        return plane_packed_text;
+    return part;
+}
 
 static const KernelText *text_of(Kernel kernel) {
     for (int i = 0; i < COUNT(texts); i++)
@@ -775,6 +896,8 @@ static Meaning meaning_of(Arena *arena, Str prefix, const Kernel *kernel) {
     meaning.of['J'] = str_of(format_name(kernel->in2));
     meaning.of['O'] = str_of(format_name(kernel->out));
     meaning.of['F'] = str_of(format_name(kernel->weights));
+    meaning.of['E'] = str_of(format_c_type(kernel->in));
+    meaning.of['C'] = str_format(arena, "%.*s_clamped%s", STR_ARG(prefix), wide ? "_wide" : "");
     meaning.of['X'] = str_of(format_c_type(element));
     meaning.of['Y'] = str_of(element == FORMAT_I16 ? "int16_t" : "uint32_t");
     meaning.of['W'] = str_of(format_c_type(weight));
@@ -801,7 +924,7 @@ static void print_kernel(Text *text, Str prefix, const Kernel *kernel) {
     Meaning meaning = meaning_of(text->arena, prefix, kernel);
     const KernelText *of = text_of(*kernel);
     for (int i = 0; i < COUNT(of->parts) && of->parts[i]; i++) {
-        print_meant(text, &meaning, of->parts[i]);
+        print_meant(text, &meaning, part_text(of->parts[i], *kernel));
         text_add(text, "\n");
     }
 }
