@@ -176,7 +176,9 @@ static const char *quantise_layer(Arena *arena, const FloatModel *from, const Mo
     if (in->format == FORMAT_I16 || layer->weights == FORMAT_I16)
         if (quantise_weighted(arena, weights, norm, in, 64, layer))
             return NULL;
-    return "its accumulator cannot be proven to hold the sum";
+    return layer->shift < 1
+               ? "the scales of its input and weights are too far above that of its output"
+               : "its accumulator cannot be proven to hold the sum";
 }
 
 bool model_quantise(Arena *arena, const FloatModel *from, Model *model, Span *span, Str *why) {

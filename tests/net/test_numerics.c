@@ -492,6 +492,11 @@ static void what_is_not_finite_is_refused(void **state) {
     soft.step = 0;
     assert_non_null(soft_fault(arena, &soft, FORMAT_I8, FORMAT_I8));
     soft = sound;
+    soft.scale_x = 1e12;
+    assert_string_equal(
+        soft_fault(arena, &soft, FORMAT_I8, FORMAT_I8),
+        "the scales of its input and weights are too far above that of its output");
+    soft = sound;
     soft.zero_y = 128;
     assert_string_equal(soft_fault(arena, &soft, FORMAT_I8, FORMAT_I8),
                         "a zero point outside its format");
