@@ -69,14 +69,8 @@ Binding *scope_find(const Elab *elab, Str name) {
 
 /* ---- let and = ------------------------------------------------------------------------------------------------ */
 
-static Str statement_hint(Elab *elab, Str name) {
-    Str path = elab->frame->path;
-    return str_format(elab->arena, "%.*s%s%.*s", STR_ARG(path), path.length ? "." : "",
-                      STR_ARG(name));
-}
-
 static void run_let(Elab *elab, const Statement *s) {
-    Value value = evaluate_as(elab, s->a, statement_hint(elab, s->name));
+    Value value = evaluate_as(elab, s->a, local_hint(elab, s->name));
     const Binding *known = scope_own(elab->scope, s->name);
     if (!known) {
         scope_bind(elab, s->name, s->name_span, value, true);
@@ -88,7 +82,7 @@ static void run_let(Elab *elab, const Statement *s) {
 }
 
 static void run_assign(Elab *elab, const Statement *s) {
-    Value value = evaluate_as(elab, s->a, statement_hint(elab, s->name));
+    Value value = evaluate_as(elab, s->a, local_hint(elab, s->name));
     Binding *known = scope_find(elab, s->name);
     if (!known) {
         scope_bind(elab, s->name, s->name_span, value, false);
@@ -186,7 +180,7 @@ static bool run_repeated(Elab *elab, const Statement *s, ExprId n, int64_t i) {
 
 static void run_repeat(Elab *elab, const Statement *s) {
     enum { MAX_REPEAT = 10000 };
-    Value times = evaluate_as(elab, s->a, statement_hint(elab, STR("repeat")));
+    Value times = evaluate_as(elab, s->a, local_hint(elab, STR("repeat")));
     ExprId n = number_of(elab, times, "the count of `repeat`");
     if (!n)
         return;
@@ -326,7 +320,7 @@ Value body_result(Elab *elab, const Body *body, Span span, Str name) {
     }
     before.count--;
     statements_run(elab, &before);
-    return evaluate_as(elab, last->a, statement_hint(elab, STR("return")));
+    return evaluate_as(elab, last->a, local_hint(elab, STR("return")));
 }
 
 /* ---- networks ------------------------------------------------------------------------------------------------------------- */

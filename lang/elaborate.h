@@ -14,6 +14,8 @@ typedef struct ExprFacts {
     bool bounded;
     bool integral;
     int size, depth;    /* of the expression as a tree, so that no evaluation runs away */
+    int mentions;       /* how many decisions; -1: more than `choices` holds */
+    int choices[3];     /* which, ascending */
 } ExprFacts;
 typedef struct Folder {
     Arena *arena;
@@ -22,6 +24,7 @@ typedef struct Folder {
     VEC(ExprFacts) facts; /* beside space->exprs */
     const char *why;     /* of the last fold that gave EXPR_NONE */
     bool lost;           /* a condition grew too large and was dropped */
+    int64_t tried;       /* evaluations spent on tightening bounds */
 } Folder;
 Folder folder_new(Arena *arena, Space *space);
 ExprId fold_constant(Folder *folder, Rational value);
@@ -154,6 +157,7 @@ const Space *network_elaborate(Arena *arena, Diagnostics *diagnostics, const Spe
 
 Value evaluate(Elab *elab, const Node *node);
 Value evaluate_as(Elab *elab, const Node *node, Str hint); /* decisions in it are called `hint` */
+Str local_hint(Elab *elab, Str name); /* the name below the path of the block */
 Value evaluate_under(Elab *elab, ExprId condition, const Node *node);
 ExprId number_of(Elab *elab, Value value, const char *what); /* reports; EXPR_NONE on a mistake */
 ExprId truth_of(Elab *elab, Value value, const char *what);

@@ -55,6 +55,12 @@ Value folded(Elab *elab, ExprKind kind, ExprId a, ExprId b, Dimension dimension,
     return truth ? value_truth(id, span) : value_number(id, dimension, span);
 }
 
+Str local_hint(Elab *elab, Str name) {
+    Str path = elab->frame->path;
+    return str_format(elab->arena, "%.*s%s%.*s", STR_ARG(path), path.length ? "." : "",
+                      STR_ARG(name));
+}
+
 Value evaluate_as(Elab *elab, const Node *node, Str hint) {
     Str saved = elab->hint;
     elab->hint = hint;
@@ -146,7 +152,10 @@ static Value list_value(Elab *elab, const Node *node) {
     value.names = arena_array(elab->arena, Str, value.count);
     for (int i = 0; i < value.count; i++) {
         value.names[i] = node->args.at[i].name;
-        value.items[i] = evaluate(elab, node->args.at[i].value);
+        value.items[i] = value.names[i].length
+                             ? evaluate_as(elab, node->args.at[i].value,
+                                           local_hint(elab, value.names[i]))
+                             : evaluate(elab, node->args.at[i].value);
     }
     return value;
 }

@@ -9,7 +9,7 @@
 /* Deep expressions would overflow the stack of whoever evaluates them, large ones take forever. */
 enum { MAX_EXPR_SIZE = 20000, MAX_EXPR_DEPTH = 400 };
 
-static const ExprFacts unbounded = {.size = 1, .depth = 1};
+static const ExprFacts unbounded = {.size = 1, .depth = 1, .mentions = -1};
 
 /* Brings `facts` up to the expressions made since. */
 static void facts_set(Folder *folder, ExprId id, ExprFacts facts) {
@@ -44,7 +44,9 @@ ExprId fold_constant(Folder *folder, Rational value) {
     if (id)
         return id;
     id = expr_constant(folder->arena, folder->space, value);
-    facts_set(folder, id, (ExprFacts){value, value, true, rational_is_integer(value), 1, 1});
+    facts_set(folder, id, (ExprFacts){.low = value, .high = value, .bounded = true,
+                                      .integral = rational_is_integer(value), .size = 1,
+                                      .depth = 1});
     map_put(folder->known, key, id);
     return id;
 }
@@ -54,7 +56,8 @@ ExprId fold_integer(Folder *folder, int64_t value) {
 }
 
 static ExprFacts choice_facts(const Choice *choice) {
-    ExprFacts facts = {choice->values[0], choice->values[0], true, true, 1, 1};
+    ExprFacts facts = {.low = choice->values[0], .high = choice->values[0], .bounded = true,
+                       .integral = true, .size = 1, .depth = 1};
     for (int v = 0; v < choice->count; v++) {
         Rational value = choice->values[v];
         if (rational_compare(value, facts.low) < 0)
@@ -73,14 +76,20 @@ ExprId fold_choice(Folder *folder, int choice) {
     if (id)
         return id;
     id = expr_choice(folder->arena, folder->space, choice);
-    facts_set(folder, id, choice_facts(&folder->space->choices.at[choice]));
+    ExprFacts facts = choice_facts(&folder->space->choices.at[choice]);
+    facts.mentions = 1;
+    facts.choices[0] = choice;
+    facts_set(folder, id, facts);
     map_put(folder->known, key, id);
     return id;
 }
 
 void fold_choice_changed(Folder *folder, int choice) {
     ExprId id = fold_choice(folder, choice);
-    folder->facts.at[id] = choice_facts(&folder->space->choices.at[choice]);
+    ExprFacts facts = choice_facts(&folder->space->choices.at[choice]);
+    facts.mentions = 1;
+    facts.choices[0] = choice;
+    folder->facts.at[id] = facts;
 }
 
 bool is_constant(const Folder *folder, ExprId id, Rational *value) {
@@ -203,6 +212,64 @@ static bool decided(ExprKind kind, const ExprFacts *a, const ExprFacts *b, bool 
     }
 }
 
+/* ---- small expressions, tried out ---------------------------------------------------------------- */
+
+enum { TRIED_VALUES = 64, TRIED_SIZE = 64, TRIED_LIMIT = 1000000 };
+
+/* Joins the decisions of an operand to those of the whole. */
+static void join_mentions(ExprFacts *facts, const ExprFacts *operand) {
+    for (int i = 0; i < operand->mentions && facts->mentions >= 0; i++) {
+        int at = 0, choice = operand->choices[i];
+        while (at < facts->mentions && facts->choices[at] < choice)
+            at++;
+        if (at < facts->mentions && facts->choices[at] == choice)
+            continue;
+        if (facts->mentions == COUNT(facts->choices)) {
+            facts->mentions = -1;
+            return;
+        }
+        for (int k = facts->mentions++; k > at; k--)
+            facts->choices[k] = facts->choices[k - 1];
+        facts->choices[at] = choice;
+    }
+    if (operand->mentions < 0)
+        facts->mentions = -1;
+}
+
+static int64_t joint_values(const Folder *folder, const ExprFacts *facts) {
+    int64_t count = facts->mentions > 0;
+    for (int i = 0; i < facts->mentions; i++)
+        count *= folder->space->choices.at[facts->choices[i]].count;
+    return count;
+}
+
+/* Exact bounds of an expression over few decisions, by all their values: `if w == 8 then w else 8`
+ * is 8. Where some value does not exist, the bounds stay as they are. */
+static void tighten(Folder *folder, ExprId id, ExprFacts *facts) {
+    int64_t count = joint_values(folder, facts);
+    if (count < 1 || count > TRIED_VALUES || facts->size > TRIED_SIZE ||
+        folder->tried > TRIED_LIMIT)
+        return;
+    folder->tried += count;
+    Gene *gene = arena_array(folder->arena, Gene, facts->choices[facts->mentions - 1] + 1);
+    Rational low = {0, 1}, high = {0, 1}, value;
+    for (int64_t joint = 0; joint < count; joint++) {
+        int64_t rest = joint;
+        for (int i = 0; i < facts->mentions; i++) {
+            int values = folder->space->choices.at[facts->choices[i]].count;
+            gene[facts->choices[i]] = (Gene)(rest % values);
+            rest /= values;
+        }
+        if (!expr_value(folder->space, id, gene, &value))
+            return;
+        low = joint ? smaller(low, value) : value;
+        high = joint ? larger(high, value) : value;
+    }
+    facts->low = low;
+    facts->high = high;
+    facts->bounded = true;
+}
+
 /* ---- folding -------------------------------------------------------------------------------------- */
 
 static ExprId truth_id(Folder *folder, bool truth) {
@@ -212,6 +279,11 @@ static ExprId truth_id(Folder *folder, bool truth) {
 static bool is_value(const Folder *folder, ExprId id, int64_t value) {
     Rational r;
     return is_constant(folder, id, &r) && r.n == value && r.d == 1;
+}
+
+static bool is_truth(const Folder *folder, ExprId id) {
+    ExprKind kind = folder->space->exprs.at[id].kind;
+    return kind >= EXPR_EQUAL && kind <= EXPR_NOT;
 }
 
 /* x + 0, x * 1, x and true, ...: EXPR_NONE where nothing simplifies. */
@@ -236,6 +308,9 @@ static ExprId simplified(Folder *folder, ExprKind kind, ExprId a, ExprId b, Expr
     case EXPR_MAX:
         return a == b ? a : EXPR_NONE;
     case EXPR_EQUAL:
+        if (is_truth(folder, a) && (is_value(folder, b, 0) || is_value(folder, b, 1)))
+            return is_true(folder, b) ? a : fold_not(folder, a);
+        return a == b ? truth_id(folder, true) : EXPR_NONE;
     case EXPR_LESS_EQUAL:
         return a == b ? truth_id(folder, true) : EXPR_NONE;
     case EXPR_LESS:
@@ -251,6 +326,8 @@ static ExprId simplified(Folder *folder, ExprKind kind, ExprId a, ExprId b, Expr
     case EXPR_NOT:
         return folder->space->exprs.at[a].kind == EXPR_NOT ? folder->space->exprs.at[a].a : EXPR_NONE;
     case EXPR_IF:
+        if (folder->space->exprs.at[a].kind == EXPR_NOT)
+            return fold(folder, EXPR_IF, folder->space->exprs.at[a].a, c, b);
         return is_true(folder, a) || b == c ? b : is_false(folder, a) ? c : EXPR_NONE;
     default:
         return EXPR_NONE;
@@ -297,7 +374,13 @@ ExprId fold(Folder *folder, ExprKind kind, ExprId a, ExprId b, ExprId c) {
         return EXPR_NONE;
     }
     id = expr_make(folder->arena, folder->space, kind, a, b, c);
+    join_mentions(&facts, x);
+    join_mentions(&facts, b ? y : x);
+    join_mentions(&facts, c ? z : x);
+    tighten(folder, id, &facts);
     facts_set(folder, id, facts);
+    if (facts.bounded && rational_compare(facts.low, facts.high) == 0)
+        id = fold_constant(folder, facts.low);
     map_put(folder->known, key, id);
     return id;
 }
