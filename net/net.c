@@ -72,6 +72,8 @@ static bool instantiate_op(Instance *in, int i) {
     const SpaceOp *from = &in->space->ops.at[i];
     Op *op = &in->net->ops[in->net->count];
     Shape inputs[MAX_INPUTS];
+    if (from->kind == OP_SELECT)
+        return refuse(in, from->span, "a choice is read where it is not reached");
     op->kind = from->kind;
     op->path = from->path;
     op->origin = i;
