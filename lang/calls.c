@@ -14,7 +14,7 @@ Str call_path(Elab *elab, Str callee) {
                       STR_ARG(callee), ordinal);
 }
 
-/* ---- arguments ---------------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------- */
 
 static int parameter_index(const Str *parameters, int count, Str name) {
     for (int i = 0; i < count; i++)
@@ -44,10 +44,11 @@ static bool place_named(Elab *elab, const Argument *argument, Str callee, const 
 static void report_surplus(Elab *elab, const Argument *argument, Str callee,
                            const Str *parameters, int count, int positional) {
     if (positional < count)
-        elab_error(elab, argument->span,
-                   "`%.*s` takes %d argument%s by position; the others have names, as in `%.*s: ...`",
-                   STR_ARG(callee), positional, positional == 1 ? "" : "s",
-                   STR_ARG(parameters[positional]));
+        elab_error(
+            elab, argument->span,
+            "`%.*s` takes %d argument%s by position; the others have names, as in `%.*s: ...`",
+            STR_ARG(callee), positional, positional == 1 ? "" : "s",
+            STR_ARG(parameters[positional]));
     else
         elab_error(elab, argument->span, "`%.*s` takes at most %d argument%s", STR_ARG(callee),
                    count, count == 1 ? "" : "s");
@@ -71,9 +72,10 @@ bool arguments_match(Elab *elab, const Node *call, Str callee, const Str *parame
     return matched;
 }
 
-/* ---- blocks ----------------------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------ */
 
-static bool match_block(Elab *elab, const Node *call, const Item *block, const Argument **slots) {
+static bool match_block(Elab *elab, const Node *call, const Item *block,
+                        const Argument **slots) {
     Str names[MAX_PARAMETERS] = {{0}};
     int count = (int)min_i64(block->parameters.count, MAX_PARAMETERS);
     for (int i = 0; i < count; i++)
@@ -84,14 +86,15 @@ static bool match_block(Elab *elab, const Node *call, const Item *block, const A
         if (!slots[i] && !block->parameters.at[i].initial) {
             elab_error(elab, call->a->span, "`%.*s` needs an argument for `%.*s`",
                        STR_ARG(block->name), STR_ARG(names[i]));
-            note_at(elab->diagnostics, block->parameters.at[i].span, "the parameter stands here");
+            note_at(elab->diagnostics, block->parameters.at[i].span,
+                    "the parameter stands here");
             return false;
         }
     return true;
 }
 
-/* Arguments are evaluated by the caller, once; a piped one before the call takes its ordinal, so that
- * a chain is numbered from left to right. */
+/* Arguments are evaluated by the caller, once; a piped one before the call takes its
+ * ordinal, so that a chain is numbered from left to right. */
 static void evaluate_slots(Elab *elab, const Item *block, Str path, const Argument **slots,
                            int first, Value *values) {
     for (int i = first; i < block->parameters.count; i++) {
@@ -102,7 +105,8 @@ static void evaluate_slots(Elab *elab, const Item *block, Str path, const Argume
     }
 }
 
-static void bind_parameters(Elab *elab, const Item *block, const Argument **slots, Value *values) {
+static void bind_parameters(Elab *elab, const Item *block, const Argument **slots,
+                            Value *values) {
     for (int i = 0; i < block->parameters.count; i++) {
         const Parameter *parameter = &block->parameters.at[i];
         Str hint = str_format(elab->arena, "%.*s.%.*s", STR_ARG(elab->frame->path),
@@ -116,7 +120,8 @@ static void bind_parameters(Elab *elab, const Item *block, const Argument **slot
 /* Elaboration ends whatever the file says; a chain of callers would say nothing here. */
 static void report_depth(Elab *elab, const Node *call, const Item *block) {
     error_at(elab->diagnostics, call->span,
-             "calls nest more than %d deep here; a block that calls itself needs a condition that ends it",
+             "calls nest more than %d deep here; a block that calls itself needs a condition "
+             "that ends it",
              MAX_CALLS);
     note_at(elab->diagnostics, block->span, "`%.*s` is declared here", STR_ARG(block->name));
     elab->failed = elab->exhausted = true;
@@ -139,8 +144,12 @@ static Value block_call(Elab *elab, const Node *call, const Item *block) {
     for (int i = 0; i < block->parameters.count; i++)
         if (slots[i] && values[i].kind == A_MISTAKE)
             return value_mistake(call->span);
-    Frame frame = {.caller = elab->frame, .path = path, .ordinals = map_new(elab->arena),
-                   .call = call->span, .source = block->source, .depth = elab->frame->depth + 1};
+    Frame frame = {.caller = elab->frame,
+                   .path = path,
+                   .ordinals = map_new(elab->arena),
+                   .call = call->span,
+                   .source = block->source,
+                   .depth = elab->frame->depth + 1};
     Scope *scope = elab->scope;
     elab->frame = arena_copy(elab->arena, &frame, sizeof frame);
     elab->scope = NULL;
@@ -153,14 +162,14 @@ static Value block_call(Elab *elab, const Node *call, const Item *block) {
     return result;
 }
 
-/* ---- any call ------------------------------------------------------------------------------------------------- */
+/* ---- any call ---------------------------------------------------------------------------- */
 
 static bool callable(ValueKind kind) {
     return kind == A_BLOCK || kind == A_OPERATOR || kind == A_FUNCTION;
 }
 
-/* In front of a bracket a name means something that can be called, even where a parameter of the same
- * name hides it: `channels(x)` works beside a parameter `channels`. */
+/* In front of a bracket a name means something that can be called, even where a parameter of
+ * the same name hides it: `channels(x)` works beside a parameter `channels`. */
 static Value callee_value(Elab *elab, const Node *name) {
     OpKind kind;
     Value value = {.span = name->span, .text = name->text};
@@ -202,7 +211,8 @@ Value call_evaluate(Elab *elab, const Node *call) {
     case A_FUNCTION:
         return functions[callee.op].call(elab, call);
     default:
-        elab_error(elab, call->a->span, "only blocks, operators and functions can be called; this is %s",
+        elab_error(elab, call->a->span,
+                   "only blocks, operators and functions can be called; this is %s",
                    value_kind_name(callee.kind));
         return value_mistake(call->span);
     }

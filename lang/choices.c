@@ -5,7 +5,7 @@
 
 enum { MAX_VALUES = 255, MAX_CHOICES = 10000, MAX_RANGE = 10000 };
 
-/* ---- ranges ------------------------------------------------------------------------------------------- */
+/* ---- ranges ------------------------------------------------------------------------------ */
 
 static bool constant_part(Elab *elab, Value part, Rational *value) {
     if (is_constant(&elab->folder, part.expr, value))
@@ -17,7 +17,8 @@ static bool constant_part(Elab *elab, Value part, Rational *value) {
 bool range_expand(Elab *elab, Value range, Value **items, int *count) {
     Rational first, last, step, at;
     if (!constant_part(elab, range.items[0], &first) ||
-        !constant_part(elab, range.items[1], &last) || !constant_part(elab, range.items[2], &step))
+        !constant_part(elab, range.items[1], &last) ||
+        !constant_part(elab, range.items[2], &step))
         return false;
     if (step.n <= 0) {
         elab_error(elab, range.items[2].span, "the step of a range must be above zero");
@@ -40,7 +41,7 @@ bool range_expand(Elab *elab, Value range, Value **items, int *count) {
     return values.count > 0;
 }
 
-/* ---- naming ---------------------------------------------------------------------------------------------- */
+/* ---- naming ------------------------------------------------------------------------------ */
 
 /* network.hint, with [1], [2], ... from the second of that name on. */
 static Str decision_name(Elab *elab, Str hint) {
@@ -58,15 +59,19 @@ static Str hint_or(Elab *elab, const char *word) {
     return str_format(elab->arena, "%.*s%s%s", STR_ARG(path), path.length ? "." : "", word);
 }
 
-/* A decision between `count` things, of which nothing is known yet but their number; -1: no more. */
+/* A decision between `count` things, of which nothing is known yet but their number; -1: no
+ * more. */
 static int choice_new(Elab *elab, Span span, int count) {
     if (elab->space->choices.count >= MAX_CHOICES) {
         elab_error(elab, span, "a network may have at most %d decisions", MAX_CHOICES);
         elab->exhausted = true;
         return -1;
     }
-    Choice choice = {.name = decision_name(elab, hint_or(elab, "choice")), .count = count,
-                     .type = VALUE_ALTERNATIVE, .active = elab->guard, .span = span};
+    Choice choice = {.name = decision_name(elab, hint_or(elab, "choice")),
+                     .count = count,
+                     .type = VALUE_ALTERNATIVE,
+                     .active = elab->guard,
+                     .span = span};
     choice.values = arena_array(elab->arena, Rational, count);
     for (int i = 0; i < count; i++)
         choice.values[i] = RATIONAL(i);
@@ -74,7 +79,7 @@ static int choice_new(Elab *elab, Span span, int count) {
     return elab->space->choices.count - 1;
 }
 
-/* ---- choice ------------------------------------------------------------------------------------------------ */
+/* ---- choice ------------------------------------------------------------------------------ */
 
 /* An alternative: an argument still to be evaluated, or a value of a range. */
 typedef struct Alternative {
@@ -193,8 +198,8 @@ static Value decide(Elab *elab, const Alternatives *list, Span span) {
     bool mistaken = false;
     for (int i = 0; i < count; i++) {
         const Alternative *from = &list->at[i];
-        values[i] = from->node ? evaluate_under(elab, taken(elab, which, i), from->node)
-                               : from->value;
+        values[i] =
+            from->node ? evaluate_under(elab, taken(elab, which, i), from->node) : from->value;
         mistaken |= values[i].kind == A_MISTAKE;
     }
     if (mistaken)
@@ -207,7 +212,8 @@ static Value decide(Elab *elab, const Alternatives *list, Span span) {
 static bool may_choose(Elab *elab, const Node *call) {
     if (!elab->constants_only)
         return true;
-    elab_error(elab, call->span, "decisions are made in a `network`, a `block` or a `precision`");
+    elab_error(elab, call->span,
+               "decisions are made in a `network`, a `block` or a `precision`");
     return false;
 }
 
@@ -218,9 +224,10 @@ Value choice_call(Elab *elab, const Node *call) {
     return decide(elab, &list, call->span);
 }
 
-/* ---- optional ------------------------------------------------------------------------------------------------- */
+/* ---- optional ---------------------------------------------------------------------------- */
 
-/* What is passed on where the call is skipped: the start of a chain, else the first argument. */
+/* What is passed on where the call is skipped: the start of a chain, else the first
+ * argument. */
 static const Node *skipped_input(const Node *call) {
     const Node *input = call->args.at[0].value;
     while (call->piped && input->kind == NODE_CALL && input->piped)
@@ -248,10 +255,11 @@ Value optional_call(Elab *elab, const Node *call) {
     return value;
 }
 
-/* ---- subset ------------------------------------------------------------------------------------------------------ */
+/* ---- subset ------------------------------------------------------------------------------ */
 
 /* All ways to take n of the items in order, as lists. */
-static void add_subsets(Elab *elab, Alternatives *list, Value all, int n, int from, Value partial) {
+static void add_subsets(Elab *elab, Alternatives *list, Value all, int n, int from,
+                        Value partial) {
     if (partial.count == n) {
         Value copy = partial;
         copy.items = arena_copy(elab->arena, partial.items, sizeof(Value) * (size_t)n);
@@ -277,11 +285,12 @@ Value subset_call(Elab *elab, const Node *call) {
     if (!may_choose(elab, call) || all.kind == A_MISTAKE)
         return value_mistake(call->span);
     if (all.kind != A_LIST || n < 1 || n > all.count) {
-        elab_error(elab, share->span, "a subset takes some of a list, at least 1 and at most all");
+        elab_error(elab, share->span,
+                   "a subset takes some of a list, at least 1 and at most all");
         return value_mistake(call->span);
     }
-    Value partial = {.kind = A_LIST, .span = call->span,
-                     .items = arena_array(elab->arena, Value, n)};
+    Value partial = {
+        .kind = A_LIST, .span = call->span, .items = arena_array(elab->arena, Value, n)};
     Alternatives list = {0};
     add_subsets(elab, &list, all, (int)n, 0, partial);
     if (list.count <= MAX_VALUES)

@@ -22,15 +22,16 @@ static SpecItem *items_new(Converter *c, SpecValue *out, int count) {
     return out->items;
 }
 
-/* ---- constants ------------------------------------------------------------------------------------------ */
+/* ---- constants --------------------------------------------------------------------------- */
 
 /* "`clock` must be a frequency, and this is ..." */
-static bool wrong_type(Converter *c, const Node *node, const char *wanted, Str what, Value found) {
+static bool wrong_type(Converter *c, const Node *node, const char *wanted, Str what,
+                       Value found) {
     if (found.kind == A_MISTAKE)
         return false;
     if (found.kind == A_NUMBER)
-        return mistake(c, node->span, "`%.*s` must be %s, and this is %s", STR_ARG(what), wanted,
-                       dimension_name(found.dimension));
+        return mistake(c, node->span, "`%.*s` must be %s, and this is %s", STR_ARG(what),
+                       wanted, dimension_name(found.dimension));
     return mistake(c, node->span, "`%.*s` must be %s, and this is %s", STR_ARG(what), wanted,
                    value_kind_name(found.kind));
 }
@@ -41,8 +42,8 @@ static bool in_range(FactType type, Rational number) {
     return number.n >= 0;
 }
 
-static bool convert_number(Converter *c, const Node *node, FactType type, const char *of, Str what,
-                           SpecValue *out) {
+static bool convert_number(Converter *c, const Node *node, FactType type, const char *of,
+                           Str what, SpecValue *out) {
     Dimension dimension = dimension_of(of);
     const char *wanted = dimension ? dimension_name(dimension) : type_name(type);
     Value value = evaluate(c->elab, node);
@@ -82,9 +83,10 @@ static bool convert_constant(Converter *c, const Node *node, FactType type, Str 
     return wrong_type(c, node, type_name(type), what, value);
 }
 
-/* ---- words and names --------------------------------------------------------------------------------------- */
+/* ---- words and names --------------------------------------------------------------------- */
 
-static bool convert_word(Converter *c, const Node *node, const char *of, Str what, SpecValue *out) {
+static bool convert_word(Converter *c, const Node *node, const char *of, Str what,
+                         SpecValue *out) {
     enum { MAX_WORDS = 16 };
     Str words[MAX_WORDS];
     int count = words_split(of, words, MAX_WORDS);
@@ -130,14 +132,15 @@ static bool convert_metric(Converter *c, const Node *node, SpecValue *out) {
     out->text = node->text;
     metric_names(names);
     if (node->kind != NODE_NAME)
-        return mistake(c, node->span, "here stands the name of a metric, such as accuracy or flash");
+        return mistake(c, node->span,
+                       "here stands the name of a metric, such as accuracy or flash");
     if (metric_of(node->text))
         return true;
     return mistake(c, node->span, "no metric is called `%.*s`%.*s", STR_ARG(node->text),
                    STR_ARG(suggestion(c->spec->arena, node->text, names, metric_count)));
 }
 
-/* ---- limits ---------------------------------------------------------------------------------------------------- */
+/* ---- limits ------------------------------------------------------------------------------ */
 
 static bool is_metric(const Node *node) {
     return node->kind == NODE_NAME && metric_of(node->text);
@@ -185,12 +188,12 @@ static bool convert_limit(Converter *c, const Node *node, SpecValue *out) {
                        dimension_name(dimension), dimension_name(value.dimension));
     out->type = SPEC_COMPARE;
     out->text = str_of(comparison_sign(node->op, exchanged));
-    items[1].value = (SpecValue){.type = SPEC_NUMBER, .span = bound->span, .number = number,
-                                 .dimension = dimension};
+    items[1].value = (SpecValue){
+        .type = SPEC_NUMBER, .span = bound->span, .number = number, .dimension = dimension};
     return true;
 }
 
-/* ---- calls ------------------------------------------------------------------------------------------------------- */
+/* ---- calls ------------------------------------------------------------------------------- */
 
 enum { MAX_ARGUMENTS = 24 };
 
@@ -216,7 +219,8 @@ static bool convert_arguments(Converter *c, const Node *call, const CallFacts *c
     const Argument *slots[MAX_ARGUMENTS] = {NULL};
     Str names[MAX_ARGUMENTS];
     int count = arguments_of(callee->name, facts, names);
-    bool right = arguments_match(c->elab, call, str_of(callee->name), names, count, count, slots);
+    bool right =
+        arguments_match(c->elab, call, str_of(callee->name), names, count, count, slots);
     SpecItem *items = items_new(c, out, count);
     out->count = 0;
     for (int i = 0; i < count && right; i++) {
@@ -238,7 +242,8 @@ static bool convert_arguments(Converter *c, const Node *call, const CallFacts *c
     return right;
 }
 
-static bool unknown_call(Converter *c, const Node *node, Str name, const char *context, Str what) {
+static bool unknown_call(Converter *c, const Node *node, Str name, const char *context,
+                         Str what) {
     Str names[MAX_ARGUMENTS];
     int count = 0;
     for (int i = 0; i < call_count && count < MAX_ARGUMENTS; i++)
@@ -246,9 +251,10 @@ static bool unknown_call(Converter *c, const Node *node, Str name, const char *c
             names[count++] = str_of(call_facts[i].name);
     Str also = suggestion(c->spec->arena, name, names, count);
     if (name.length)
-        return mistake(c, node->span, "`%.*s` knows no `%.*s`%.*s", STR_ARG(what), STR_ARG(name),
-                       STR_ARG(also));
-    return mistake(c, node->span, "`%.*s` is written as a call%.*s", STR_ARG(what), STR_ARG(also));
+        return mistake(c, node->span, "`%.*s` knows no `%.*s`%.*s", STR_ARG(what),
+                       STR_ARG(name), STR_ARG(also));
+    return mistake(c, node->span, "`%.*s` is written as a call%.*s", STR_ARG(what),
+                   STR_ARG(also));
 }
 
 /* A name alone is a call without arguments. */
@@ -267,7 +273,7 @@ static bool convert_call(Converter *c, const Node *node, const char *context, St
     return convert_arguments(c, call, callee, out);
 }
 
-/* ---- shares and results -------------------------------------------------------------------------------------------- */
+/* ---- shares and results ------------------------------------------------------------------ */
 
 static bool convert_share(Converter *c, const Node *node, SpecValue *out) {
     if (node->kind != NODE_SHARE || node->b->kind != NODE_NAME ||
@@ -284,7 +290,8 @@ static bool convert_share(Converter *c, const Node *node, SpecValue *out) {
 
 static const char *const results[] = {"knee", "most_accurate", "cheapest", "best"};
 
-static bool convert_result_argument(Converter *c, const Node *node, Str selector, SpecValue *out) {
+static bool convert_result_argument(Converter *c, const Node *node, Str selector,
+                                    SpecValue *out) {
     bool within = str_equal(selector, STR("cheapest"));
     if (node->args.count != 1)
         return mistake(c, node->span, "write `.best(flash)` or `.cheapest(within: 1 %%)`");
@@ -295,8 +302,9 @@ static bool convert_result_argument(Converter *c, const Node *node, Str selector
     if (argument->name.length && !str_equal(argument->name, item->name))
         return mistake(c, argument->span, "`%.*s` takes `%.*s`", STR_ARG(selector),
                        STR_ARG(item->name));
-    return within ? convert_number(c, argument->value, TYPE_NUMBER, "", item->name, &item->value)
-                  : convert_metric(c, argument->value, &item->value);
+    return within
+               ? convert_number(c, argument->value, TYPE_NUMBER, "", item->name, &item->value)
+               : convert_metric(c, argument->value, &item->value);
 }
 
 /* frontier.most_accurate, frontier.cheapest(within: 1 %). */
@@ -317,14 +325,16 @@ static bool convert_selection(Converter *c, const Node *node, SpecValue *out) {
             takes = i >= 2;
         }
     if (!known)
-        return mistake(c, field->span, "a search has no result `%.*s`%.*s", STR_ARG(field->text),
+        return mistake(c, field->span, "a search has no result `%.*s`%.*s",
+                       STR_ARG(field->text),
                        STR_ARG(suggestion(c->spec->arena, field->text, names, COUNT(results))));
-    out->text = str_format(c->spec->arena, "%.*s.%.*s", STR_ARG(field->a->text),
-                           STR_ARG(field->text));
+    out->text =
+        str_format(c->spec->arena, "%.*s.%.*s", STR_ARG(field->a->text), STR_ARG(field->text));
     out->type = takes ? SPEC_CALL : SPEC_NAME;
     if (takes != (node->kind == NODE_CALL))
-        return mistake(c, node->span, takes ? "write `.best(flash)` or `.cheapest(within: 1 %%)`"
-                                            : "this result takes no arguments");
+        return mistake(c, node->span,
+                       takes ? "write `.best(flash)` or `.cheapest(within: 1 %%)`"
+                             : "this result takes no arguments");
     return !takes || convert_result_argument(c, node, field->text, out);
 }
 
@@ -332,8 +342,10 @@ static bool convert_result(Converter *c, const Node *node, SpecValue *out) {
     if (node->kind != NODE_NAME)
         return convert_selection(c, node, out);
     if (item_find(c->source, ITEM_DECL, STR("search"), node->text))
-        return mistake(c, node->span, "say which result of the search: `%.*s.most_accurate`, "
-                       "`.knee`, `.cheapest(within: 1 %%)` or `.best(flash)`", STR_ARG(node->text));
+        return mistake(c, node->span,
+                       "say which result of the search: `%.*s.most_accurate`, "
+                       "`.knee`, `.cheapest(within: 1 %%)` or `.best(flash)`",
+                       STR_ARG(node->text));
     return convert_name(c, node, ITEM_NETWORK, "network", out);
 }
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* ---- defaults --------------------------------------------------------------------------------------------- */
+/* ---- defaults ---------------------------------------------------------------------------- */
 
 /* The initial values of the table, as a source: one declaration `defaults` of each kind. */
 static Source *defaults_source(Spec *spec) {
@@ -27,7 +27,7 @@ static Source *defaults_source(Spec *spec) {
     return source;
 }
 
-/* ---- keys ----------------------------------------------------------------------------------------------------- */
+/* ---- keys -------------------------------------------------------------------------------- */
 
 static const KeyFacts *key_facts_of(DeclKind kind, Str key) {
     for (int k = 0; k < key_count; k++)
@@ -70,9 +70,10 @@ static void check_keys(Spec *spec, DeclKind kind, const Item *item) {
     }
 }
 
-/* ---- values ----------------------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
-/* The nodes that a key's value consists of, own or inherited, each with the source of its names. */
+/* The nodes that a key's value consists of, own or inherited, each with the source of its
+ * names. */
 typedef struct Given {
     const Node *node;
     const Source *source;
@@ -110,7 +111,8 @@ static const Item *base_of(const Item *item) {
 }
 
 /* A child's key replaces its parent's; one with `+` adds to it. */
-static void gather(Spec *spec, const Item *item, const KeyFacts *facts, int depth, Gathered *out) {
+static void gather(Spec *spec, const Item *item, const KeyFacts *facts, int depth,
+                   Gathered *out) {
     const Entry *entry = entry_of(item, str_of(facts->key));
     const Item *base = base_of(item);
     if (base && depth > 0 && (!entry || entry->adds))
@@ -124,7 +126,8 @@ static void gather(Spec *spec, const Item *item, const KeyFacts *facts, int dept
 
 static void gather_default(Spec *spec, const Source *defaults, const KeyFacts *facts,
                            Gathered *out) {
-    const Item *item = defaults->items.count == DECL_KINDS ? defaults->items.at[facts->kind] : NULL;
+    const Item *item =
+        defaults->items.count == DECL_KINDS ? defaults->items.at[facts->kind] : NULL;
     const Entry *entry = item ? entry_of(item, str_of(facts->key)) : NULL;
     if (entry)
         gather_entry(spec, item, entry, facts->many, out);
@@ -136,7 +139,8 @@ static bool convert_all(Spec *spec, const Gathered *from, const KeyFacts *facts,
     bool right = true;
     for (int i = 0; i < from->nodes.count; i++) {
         Given given = from->nodes.at[i];
-        Elab *elab = elab_new(spec->arena, spec->diagnostics, spec, STR("constants"), given.source);
+        Elab *elab =
+            elab_new(spec->arena, spec->diagnostics, spec, STR("constants"), given.source);
         elab->constants_only = true;
         Converter converter = {spec, elab, given.source};
         right &= spec_convert(&converter, given.node, facts->type, facts->of, entry->key,
@@ -148,14 +152,15 @@ static bool convert_all(Spec *spec, const Gathered *from, const KeyFacts *facts,
     return right;
 }
 
-static bool entry_make(Spec *spec, const Item *item, const KeyFacts *facts, const Source *defaults,
-                       SpecEntry *entry) {
+static bool entry_make(Spec *spec, const Item *item, const KeyFacts *facts,
+                       const Source *defaults, SpecEntry *entry) {
     enum { MAX_BASES = 32 };
     Gathered gathered = {.span = item->span};
     gather(spec, item, facts, MAX_BASES, &gathered);
     if (!gathered.given)
         gather_default(spec, defaults, facts, &gathered);
-    *entry = (SpecEntry){.key = str_of(facts->key), .span = gathered.span, .given = gathered.given};
+    *entry =
+        (SpecEntry){.key = str_of(facts->key), .span = gathered.span, .given = gathered.given};
     if (!gathered.given && strcmp(facts->initial, "!") == 0) {
         error_at(spec->diagnostics, item->span, "`%.*s` needs `%s:` (%s)", STR_ARG(item->name),
                  facts->key, facts->documentation);
@@ -169,7 +174,7 @@ static bool entry_make(Spec *spec, const Item *item, const KeyFacts *facts, cons
     return convert_all(spec, &gathered, facts, item->span, entry);
 }
 
-/* ---- declarations -------------------------------------------------------------------------------------------------- */
+/* ---- declarations ------------------------------------------------------------------------ */
 
 static bool check_base(Spec *spec, const Item *item) {
     if (!item->base.length)
@@ -196,9 +201,9 @@ static bool check_base(Spec *spec, const Item *item) {
 static void declaration_check(Spec *spec, const Item *item, const Source *defaults) {
     int kind = decl_kind_of(item->word);
     if (kind < 0) {
-        static const Str words[] = {{"task", 4}, {"device", 6}, {"search", 6}, {"emit", 4},
-                                    {"network", 7}, {"precision", 9}, {"block", 5}, {"use", 3},
-                                    {"let", 3}};
+        static const Str words[] = {{"task", 4},  {"device", 6},  {"search", 6},
+                                    {"emit", 4},  {"network", 7}, {"precision", 9},
+                                    {"block", 5}, {"use", 3},     {"let", 3}};
         error_at(spec->diagnostics, item->word_span, "no declaration begins with `%.*s`%.*s",
                  STR_ARG(item->word),
                  STR_ARG(suggestion(spec->arena, item->word, words, COUNT(words))));
@@ -208,7 +213,9 @@ static void declaration_check(Spec *spec, const Item *item, const Source *defaul
         return;
     check_keys(spec, (DeclKind)kind, item);
     Decl *decl = arena_new_of(spec->arena, Decl);
-    *decl = (Decl){.kind = (DeclKind)kind, .name = item->name, .span = item->span,
+    *decl = (Decl){.kind = (DeclKind)kind,
+                   .name = item->name,
+                   .span = item->span,
                    .root = item->source == spec->sources.at[0]};
     decl->entries = arena_array(spec->arena, SpecEntry, key_count);
     for (int k = 0; k < key_count; k++)

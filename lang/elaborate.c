@@ -19,7 +19,7 @@ Elab *elab_new(Arena *arena, Diagnostics *diagnostics, const Spec *spec, Str nam
     return elab;
 }
 
-/* ---- messages ------------------------------------------------------------------------------------------ */
+/* ---- messages ---------------------------------------------------------------------------- */
 
 void note_calls(Elab *elab, const Frame *frame) {
     enum { MAX_CALLS = 4 };
@@ -38,7 +38,7 @@ void elab_error(Elab *elab, Span span, const char *format, ...) {
     note_calls(elab, elab->frame);
 }
 
-/* ---- scopes ----------------------------------------------------------------------------------------------- */
+/* ---- scopes ------------------------------------------------------------------------------ */
 
 Scope *scope_push(Elab *elab) {
     Scope *scope = arena_new_of(elab->arena, Scope);
@@ -67,7 +67,7 @@ Binding *scope_find(const Elab *elab, Str name) {
     return NULL;
 }
 
-/* ---- let and = ------------------------------------------------------------------------------------------------ */
+/* ---- let and = --------------------------------------------------------------------------- */
 
 static void run_let(Elab *elab, const Statement *s) {
     Value value = evaluate_as(elab, s->a, local_hint(elab, s->name));
@@ -96,9 +96,10 @@ static void run_assign(Elab *elab, const Statement *s) {
     }
 }
 
-/* ---- loops ------------------------------------------------------------------------------------------------------ */
+/* ---- loops ------------------------------------------------------------------------------- */
 
-/* Names bound outside a loop's body, with what they were before an iteration that may be skipped. */
+/* Names bound outside a loop's body, with what they were before an iteration that may be
+ * skipped. */
 typedef struct Carried {
     Binding *binding;
     Value before;
@@ -128,11 +129,13 @@ static void check_shape_kept(Elab *elab, ExprId guard, const Carried *carried, S
     ExprId saved = elab->guard;
     elab->guard = fold_and(&elab->folder, saved, guard);
     for (int d = 0; before->rank == after->rank && d < before->rank; d++) {
-        ExprId same = fold(&elab->folder, EXPR_EQUAL, before->shape[d], after->shape[d], EXPR_NONE);
-        check_add(elab, same, span, before->shape[d], after->shape[d],
-                  "an iteration that may be skipped must keep the shape of `%.*s`, but %s goes from "
-                  "$a to $b",
-                  STR_ARG(carried->binding->name), before->rank == 3 ? axes[d] : axes[2]);
+        ExprId same =
+            fold(&elab->folder, EXPR_EQUAL, before->shape[d], after->shape[d], EXPR_NONE);
+        check_add(
+            elab, same, span, before->shape[d], after->shape[d],
+            "an iteration that may be skipped must keep the shape of `%.*s`, but %s goes from "
+            "$a to $b",
+            STR_ARG(carried->binding->name), before->rank == 3 ? axes[d] : axes[2]);
     }
     elab->guard = saved;
 }
@@ -192,8 +195,8 @@ static void run_repeat(Elab *elab, const Statement *s) {
     int64_t most = rational_floor(facts->high);
     ExprId whole = fold(&elab->folder, EXPR_EQUAL,
                         fold(&elab->folder, EXPR_FLOOR, n, EXPR_NONE, EXPR_NONE), n, EXPR_NONE);
-    ExprId natural = fold(&elab->folder, EXPR_LESS_EQUAL, fold_integer(&elab->folder, 0), n,
-                          EXPR_NONE);
+    ExprId natural =
+        fold(&elab->folder, EXPR_LESS_EQUAL, fold_integer(&elab->folder, 0), n, EXPR_NONE);
     check_add(elab, fold_and(&elab->folder, whole, natural), s->a->span, n, EXPR_NONE,
               "the count of `repeat` must be a whole number, but is $a");
     for (int64_t i = 0; i < most && !elab->exhausted; i++)
@@ -215,13 +218,13 @@ static void run_for(Elab *elab, const Statement *s) {
         run_iteration(elab, s, list.items[i]);
 }
 
-/* ---- conditions ----------------------------------------------------------------------------------------------------- */
+/* ---- conditions -------------------------------------------------------------------------- */
 
 /* The condition holds in every member that reaches it. */
 static void constrain(Elab *elab, ExprId condition, Span span) {
     if (elab->guard)
-        condition = fold(&elab->folder, EXPR_OR, fold_not(&elab->folder, elab->guard), condition,
-                         EXPR_NONE);
+        condition = fold(&elab->folder, EXPR_OR, fold_not(&elab->folder, elab->guard),
+                         condition, EXPR_NONE);
     if (!condition)
         elab_error(elab, span, "%s", elab->folder.why);
     else if (is_false(&elab->folder, condition))
@@ -268,12 +271,13 @@ static void run_legal(Elab *elab, const Statement *s) {
     }
     ExprId any = fold_integer(&elab->folder, 0);
     for (int i = 0; i < rows.count && any; i++)
-        any = fold(&elab->folder, EXPR_OR, any, row_matches(elab, tuple, rows.items[i]), EXPR_NONE);
+        any = fold(&elab->folder, EXPR_OR, any, row_matches(elab, tuple, rows.items[i]),
+                   EXPR_NONE);
     if (any)
         constrain(elab, any, s->span);
 }
 
-/* ---- bodies ------------------------------------------------------------------------------------------------------------- */
+/* ---- bodies ------------------------------------------------------------------------------ */
 
 void statement_run(Elab *elab, const Statement *s) {
     switch (s->kind) {
@@ -323,7 +327,7 @@ Value body_result(Elab *elab, const Body *body, Span span, Str name) {
     return evaluate_as(elab, last->a, local_hint(elab, STR("return")));
 }
 
-/* ---- networks ------------------------------------------------------------------------------------------------------------- */
+/* ---- networks ---------------------------------------------------------------------------- */
 
 /* [28, 28, 1]: one or three whole numbers. */
 static bool type_shape(Elab *elab, const Node *node, Shape *shape) {
@@ -334,21 +338,24 @@ static bool type_shape(Elab *elab, const Node *node, Shape *shape) {
     shape->rank = list.count;
     for (int i = 0; right && i < list.count; i++) {
         Rational n;
-        right = list.items[i].kind == A_NUMBER && is_constant(&elab->folder, list.items[i].expr, &n) &&
-                n.d == 1 && n.n >= 1 && n.n <= 65536;
+        right = list.items[i].kind == A_NUMBER &&
+                is_constant(&elab->folder, list.items[i].expr, &n) && n.d == 1 && n.n >= 1 &&
+                n.n <= 65536;
         shape->dim[i] = right ? (int)n.n : 1;
     }
     if (!right)
-        elab_error(elab, node->span,
-                   "a tensor type is [height, width, channels] or [channels], in whole numbers");
+        elab_error(
+            elab, node->span,
+            "a tensor type is [height, width, channels] or [channels], in whole numbers");
     return right;
 }
 
 static bool bind_input(Elab *elab, const Item *network) {
     const Parameter *input = network->parameters.at;
     if (network->parameters.count != 1 || !input->initial) {
-        elab_error(elab, network->span,
-                   "a network has one input with a type: `network n(image: [28, 28, 1]) -> [10]`");
+        elab_error(
+            elab, network->span,
+            "a network has one input with a type: `network n(image: [28, 28, 1]) -> [10]`");
         return false;
     }
     if (!type_shape(elab, input->initial, &elab->space->input))
@@ -371,7 +378,8 @@ static void check_result(Elab *elab, const Item *network, Value result) {
     }
     const SpaceOp *op = &elab->space->ops.at[result.op];
     if (op->rank != declared.rank) {
-        elab_error(elab, result.span, "the network is declared to return %.*s, and this is %.*s",
+        elab_error(elab, result.span,
+                   "the network is declared to return %.*s, and this is %.*s",
                    STR_ARG(shape_print(elab->arena, declared)),
                    STR_ARG(shape_describe(elab, result.op)));
         return;
@@ -396,7 +404,8 @@ const Space *network_elaborate(Arena *arena, Diagnostics *diagnostics, const Spe
     Value result = body_result(elab, &network->body, network->span, network->name);
     check_result(elab, network, result);
     if (elab->folder.lost)
-        elab_error(elab, network->span, "its conditions have grown too large; tie some decisions");
+        elab_error(elab, network->span,
+                   "its conditions have grown too large; tie some decisions");
     if (!elab->failed)
         checks_run(elab);
     if (elab->failed)

@@ -6,25 +6,25 @@
 
 #include "lang/syntax.h"
 
-/* ---- folds.c: expressions over decisions, folded and shared ------------------------------------- */
+/* ---- folds.c: expressions over decisions, folded and shared ------------------------------ */
 
 /* What is known of an expression without enumerating anything. */
 typedef struct ExprFacts {
     Rational low, high; /* bounds of its value */
     bool bounded;
     bool integral;
-    int size, depth;    /* of the expression as a tree, so that no evaluation runs away */
-    int mentions;       /* how many decisions; -1: more than `choices` holds */
-    int choices[3];     /* which, ascending */
+    int size, depth; /* of the expression as a tree, so that no evaluation runs away */
+    int mentions;    /* how many decisions; -1: more than `choices` holds */
+    int choices[3];  /* which, ascending */
 } ExprFacts;
 typedef struct Folder {
     Arena *arena;
     Space *space;
-    Map *known;          /* bytes of an Expr -> its ExprId */
+    Map *known;           /* bytes of an Expr -> its ExprId */
     VEC(ExprFacts) facts; /* beside space->exprs */
-    const char *why;     /* of the last fold that gave EXPR_NONE */
-    bool lost;           /* a condition grew too large and was dropped */
-    int64_t tried;       /* evaluations spent on tightening bounds */
+    const char *why;      /* of the last fold that gave EXPR_NONE */
+    bool lost;            /* a condition grew too large and was dropped */
+    int64_t tried;        /* evaluations spent on tightening bounds */
 } Folder;
 Folder folder_new(Arena *arena, Space *space);
 ExprId fold_constant(Folder *folder, Rational value);
@@ -40,18 +40,22 @@ bool is_true(const Folder *folder, ExprId id);
 bool is_false(const Folder *folder, ExprId id);
 const ExprFacts *facts_of(const Folder *folder, ExprId id);
 
-/* ---- values.c: what an expression of the language can be ------------------------------------------ */
+/* ---- values.c: what an expression of the language can be --------------------------------- */
 
 typedef enum {
     A_MISTAKE, /* reported already */
-    A_NUMBER, A_TRUTH, A_FORMAT, /* expr */
-    A_STRING, A_WORD,            /* text */
-    A_LIST, A_RECORD,            /* items, names */
-    A_RANGE,                     /* items: first, last, step */
-    A_GRAPH,                     /* op */
-    A_BLOCK,                     /* block */
-    A_OPERATOR,                  /* op is an OpKind */
-    A_FUNCTION                   /* op is an index of functions.c */
+    A_NUMBER,
+    A_TRUTH,
+    A_FORMAT, /* expr */
+    A_STRING,
+    A_WORD, /* text */
+    A_LIST,
+    A_RECORD,   /* items, names */
+    A_RANGE,    /* items: first, last, step */
+    A_GRAPH,    /* op */
+    A_BLOCK,    /* block */
+    A_OPERATOR, /* op is an OpKind */
+    A_FUNCTION  /* op is an index of functions.c */
 } ValueKind;
 typedef struct Value Value;
 struct Value {
@@ -77,7 +81,7 @@ Value value_number(ExprId expr, Dimension dimension, Span span);
 Value value_truth(ExprId expr, Span span);
 Value value_mistake(Span span);
 
-/* ---- elaborate.c: statements, blocks, networks ------------------------------------------------------ */
+/* ---- elaborate.c: statements, blocks, networks ------------------------------------------- */
 
 typedef struct Binding {
     Str name;
@@ -94,8 +98,8 @@ struct Scope {
 typedef struct Frame Frame;
 struct Frame {
     Frame *caller;
-    Str path;             /* "stage[0].mbconv[1]"; empty in a network's own body */
-    Map *ordinals;        /* callee -> how often it was called */
+    Str path;      /* "stage[0].mbconv[1]"; empty in a network's own body */
+    Map *ordinals; /* callee -> how often it was called */
     Span call;
     const Source *source; /* whose declarations its names mean */
     int depth;            /* how many calls led here */
@@ -104,7 +108,7 @@ struct Frame {
 typedef struct Check {
     ExprId guard, condition;
     Span span;
-    Str message;  /* $a and $b stand for the two expressions */
+    Str message; /* $a and $b stand for the two expressions */
     ExprId a, b;
     Frame *frame; /* for "called here" */
 } Check;
@@ -127,8 +131,8 @@ struct Elab {
     ExprId guard; /* where this is false, what is now elaborated is not reached */
     Scope *scope;
     Frame *frame;
-    Str hint;     /* what a decision that is made now is called */
-    Map *names;   /* decision names -> how often taken */
+    Str hint;   /* what a decision that is made now is called */
+    Map *names; /* decision names -> how often taken */
     Known known;
     int depth;
     int64_t steps;
@@ -153,13 +157,15 @@ Value body_result(Elab *elab, const Body *body, Span span, Str name);
 const Space *network_elaborate(Arena *arena, Diagnostics *diagnostics, const Spec *spec,
                                const Item *network, const Item *precision);
 
-/* ---- evaluate.c: expressions -------------------------------------------------------------------------- */
+/* ---- evaluate.c: expressions ------------------------------------------------------------- */
 
 Value evaluate(Elab *elab, const Node *node);
-Value evaluate_as(Elab *elab, const Node *node, Str hint); /* decisions in it are called `hint` */
+Value evaluate_as(Elab *elab, const Node *node,
+                  Str hint);          /* decisions in it are called `hint` */
 Str local_hint(Elab *elab, Str name); /* the name below the path of the block */
 Value evaluate_under(Elab *elab, ExprId condition, const Node *node);
-ExprId number_of(Elab *elab, Value value, const char *what); /* reports; EXPR_NONE on a mistake */
+ExprId number_of(Elab *elab, Value value,
+                 const char *what); /* reports; EXPR_NONE on a mistake */
 ExprId truth_of(Elab *elab, Value value, const char *what);
 /* condition ? yes : no, of any two values of one kind. */
 Value value_merge(Elab *elab, ExprId condition, Value yes, Value no, Span span);
@@ -168,16 +174,16 @@ Value global_value(Elab *elab, const Item *item);
 /* A name in an expression that means nothing; suggests. */
 void report_unknown_name(Elab *elab, const Node *name, bool called);
 
-/* ---- calls.c: blocks ------------------------------------------------------------------------------------ */
+/* ---- calls.c: blocks --------------------------------------------------------------------- */
 
 Value call_evaluate(Elab *elab, const Node *call);
-/* Matches arguments with parameters: slot[i] is the argument for parameter i, or NULL. The first
- * `positional` may be given without names. */
+/* Matches arguments with parameters: slot[i] is the argument for parameter i, or NULL. The
+ * first `positional` may be given without names. */
 bool arguments_match(Elab *elab, const Node *call, Str callee, const Str *parameters, int count,
                      int positional, const Argument **slots);
 Str call_path(Elab *elab, Str callee); /* "stage[0].conv[1]", a new ordinal */
 
-/* ---- functions.c: what is built in -------------------------------------------------------------------------- */
+/* ---- functions.c: what is built in ------------------------------------------------------- */
 
 typedef struct Function {
     const char *name, *signature, *documentation;
@@ -187,7 +193,7 @@ extern const Function functions[];
 extern const int function_count;
 int function_of(Str name); /* -1: none */
 
-/* ---- choices.c: decisions ---------------------------------------------------------------------------------------- */
+/* ---- choices.c: decisions ---------------------------------------------------------------- */
 
 Value choice_call(Elab *elab, const Node *call);
 Value optional_call(Elab *elab, const Node *call);
@@ -195,27 +201,27 @@ Value subset_call(Elab *elab, const Node *call);
 /* The values of a range; false where it is not constant, empty or too long (reported). */
 bool range_expand(Elab *elab, Value range, Value **items, int *count);
 
-/* ---- graphs.c: operators ---------------------------------------------------------------------------------------------- */
+/* ---- graphs.c: operators ----------------------------------------------------------------- */
 
 Value operator_call(Elab *elab, const Node *call, OpKind kind);
 int select_make(Elab *elab, ExprId which, const Value *alternatives, int count, Span span);
 int input_make(Elab *elab, Shape shape, Span span);
 void sites_make(Elab *elab);
 
-/* ---- prove.c: what must hold for every legal member ------------------------------------------------------------------------ */
+/* ---- prove.c: what must hold for every legal member -------------------------------------- */
 
 enum { JOINT_LIMIT = 1 << 20 };
-void check_add(Elab *elab, ExprId condition, Span span, ExprId a, ExprId b, const char *format, ...)
-    PRINTF(6, 7);
+void check_add(Elab *elab, ExprId condition, Span span, ExprId a, ExprId b, const char *format,
+               ...) PRINTF(6, 7);
 void checks_run(Elab *elab);
 /* Largest value of an expression where the guard holds. */
 Rational expr_largest(Elab *elab, ExprId guard, ExprId id);
 
-/* ---- precise.c: precision rules ------------------------------------------------------------------------------------------------ */
+/* ---- precise.c: precision rules ---------------------------------------------------------- */
 
 void precision_apply(Elab *elab, const Item *network, const Item *precision);
 
-/* ---- modules.c: files and what they use ------------------------------------------------------------------------------------------ */
+/* ---- modules.c: files and what they use -------------------------------------------------- */
 
 /* A network that was elaborated under a precision. */
 typedef struct Elaborated {
@@ -241,19 +247,33 @@ const Item *item_find(const Source *source, ItemKind kind, Str word, Str name);
 void item_names(Arena *arena, const Source *source, ItemKind kind, Str word, const Str **names,
                 int *count);
 
-/* ---- suggest.c -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- suggest.c --------------------------------------------------------------------------- */
 
 /* "; did you mean `x`?", or "; there are `a`, `b` and `c`", or "". */
 Str suggestion(Arena *arena, Str name, const Str *known, int count);
-/* The library's module that declares the name: word is "block", "task", ...; empty: none does. */
+/* The library's module that declares the name: word is "block", "task", ...; empty: none
+ * does. */
 Str library_module(Arena *arena, const char *word, Str name);
 
-/* ---- tables.c: keys.def, calls.def, net/metrics.def ------------------------- */
+/* ---- tables.c: keys.def, calls.def, net/metrics.def -------------------------------------- */
 
 typedef enum {
-    TYPE_STRING, TYPE_NUMBER, TYPE_COUNT, TYPE_NATURAL, TYPE_TRUTH, TYPE_FORMAT, TYPE_WORD,
-    TYPE_CALL, TYPE_SHARE, TYPE_RESULT, TYPE_METRIC, TYPE_LIMIT, TYPE_NETWORK, TYPE_PRECISION,
-    TYPE_TASK, TYPE_DEVICE
+    TYPE_STRING,
+    TYPE_NUMBER,
+    TYPE_COUNT,
+    TYPE_NATURAL,
+    TYPE_TRUTH,
+    TYPE_FORMAT,
+    TYPE_WORD,
+    TYPE_CALL,
+    TYPE_SHARE,
+    TYPE_RESULT,
+    TYPE_METRIC,
+    TYPE_LIMIT,
+    TYPE_NETWORK,
+    TYPE_PRECISION,
+    TYPE_TASK,
+    TYPE_DEVICE
 } FactType;
 typedef struct KeyFacts {
     DeclKind kind;
@@ -289,22 +309,22 @@ const CallFacts *call_of(Str name);
 int words_split(const char *words, Str *out, int limit);
 Dimension dimension_of(const char *name); /* "BYTES"; "": none */
 
-/* ---- convert.c: a node -> a SpecValue of the type that a table states ------------------------------------------------------------------ */
+/* ---- convert.c: a node -> a SpecValue of the type that a table states -------------------- */
 
 typedef struct Converter {
     Spec *spec;
     Elab *elab;           /* of constants */
     const Source *source; /* whose names the value means */
 } Converter;
-bool spec_convert(Converter *converter, const Node *node, FactType type, const char *of, Str what,
-                  SpecValue *out);
+bool spec_convert(Converter *converter, const Node *node, FactType type, const char *of,
+                  Str what, SpecValue *out);
 
-/* ---- declare.c: declarations ------------------------------------------------------------------------------------------------------------ */
+/* ---- declare.c: declarations ------------------------------------------------------------- */
 
 void declarations_check(Spec *spec);
 const Decl *decl_of_item(const Spec *spec, const Item *item);
 
-/* ---- searches.c: whether a search's parts fit together ----------------------------------------------------------------------------------- */
+/* ---- searches.c: whether a search's parts fit together ----------------------------------- */
 
 void searches_check(Spec *spec);
 

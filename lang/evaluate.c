@@ -1,5 +1,5 @@
-/* evaluate.c: expressions. What does not depend on a decision is a constant when it comes out; what
- * does is an expression of the Space.
+/* evaluate.c: expressions. What does not depend on a decision is a constant when it comes out;
+ * what does is an expression of the Space.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
@@ -24,7 +24,7 @@ static bool within_limits(Elab *elab, const Node *node) {
     return false;
 }
 
-/* ---- conversions ------------------------------------------------------------------------------------ */
+/* ---- conversions ------------------------------------------------------------------------- */
 
 ExprId number_of(Elab *elab, Value value, const char *what) {
     if (value.kind == A_NUMBER && value.dimension == DIMENSION_NONE)
@@ -77,7 +77,7 @@ Value evaluate_under(Elab *elab, ExprId condition, const Node *node) {
     return value;
 }
 
-/* ---- names ---------------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------- */
 
 Value global_value(Elab *elab, const Item *item) {
     for (int i = 0; i < elab->globals.count; i++)
@@ -143,19 +143,19 @@ static Value name_value(Elab *elab, const Node *node) {
     return value;
 }
 
-/* ---- literals -------------------------------------------------------------------------------------------- */
+/* ---- literals ---------------------------------------------------------------------------- */
 
 static Value list_value(Elab *elab, const Node *node) {
-    Value value = {.kind = node->kind == NODE_LIST ? A_LIST : A_RECORD, .span = node->span,
+    Value value = {.kind = node->kind == NODE_LIST ? A_LIST : A_RECORD,
+                   .span = node->span,
                    .count = node->args.count};
     value.items = arena_array(elab->arena, Value, value.count);
     value.names = arena_array(elab->arena, Str, value.count);
     for (int i = 0; i < value.count; i++) {
         value.names[i] = node->args.at[i].name;
-        value.items[i] = value.names[i].length
-                             ? evaluate_as(elab, node->args.at[i].value,
-                                           local_hint(elab, value.names[i]))
-                             : evaluate(elab, node->args.at[i].value);
+        value.items[i] = value.names[i].length ? evaluate_as(elab, node->args.at[i].value,
+                                                             local_hint(elab, value.names[i]))
+                                               : evaluate(elab, node->args.at[i].value);
     }
     return value;
 }
@@ -166,8 +166,8 @@ static Value range_value(Elab *elab, const Node *node) {
     value.items[0] = evaluate(elab, node->a);
     value.items[1] = evaluate(elab, node->b);
     value.items[2] = node->c ? evaluate(elab, node->c)
-                             : value_number(fold_integer(&elab->folder, 1), value.items[0].dimension,
-                                            node->span);
+                             : value_number(fold_integer(&elab->folder, 1),
+                                            value.items[0].dimension, node->span);
     for (int i = 0; i < 3; i++)
         if (value.items[i].kind != A_NUMBER) {
             number_of(elab, value.items[i], "an end of a range");
@@ -176,7 +176,7 @@ static Value range_value(Elab *elab, const Node *node) {
     return value;
 }
 
-/* ---- operators ---------------------------------------------------------------------------------------------- */
+/* ---- operators --------------------------------------------------------------------------- */
 
 static bool compares(TokenKind op) {
     return op >= TOKEN_EQUAL && op <= TOKEN_GREATER_EQUAL;
@@ -268,7 +268,8 @@ static Value arithmetic(Elab *elab, const Node *node, Value a, Value b) {
 /* `and`, `or`, `implies`: the right side is not evaluated where the left decides, and under the
  * left's condition where it depends on decisions. */
 static Value logic(Elab *elab, const Node *node) {
-    ExprId a = truth_of(elab, evaluate(elab, node->a), "what stands beside `and`, `or`, `implies`");
+    ExprId a =
+        truth_of(elab, evaluate(elab, node->a), "what stands beside `and`, `or`, `implies`");
     if (!a)
         return value_mistake(node->span);
     bool either = node->op != TOKEN_AND;
@@ -297,10 +298,11 @@ static Value negated(Elab *elab, const Node *node) {
         number_of(elab, a, "what stands after `-`");
         return value_mistake(node->span);
     }
-    return folded(elab, EXPR_SUB, fold_integer(&elab->folder, 0), a.expr, a.dimension, node->span);
+    return folded(elab, EXPR_SUB, fold_integer(&elab->folder, 0), a.expr, a.dimension,
+                  node->span);
 }
 
-/* ---- if ------------------------------------------------------------------------------------------------------- */
+/* ---- if ---------------------------------------------------------------------------------- */
 
 static Value merge_lists(Elab *elab, ExprId condition, Value yes, Value no, Span span) {
     Value merged = yes;
@@ -349,7 +351,7 @@ static Value conditional(Elab *elab, const Node *node) {
     return value_merge(elab, condition, yes, no, node->span);
 }
 
-/* ---- parts of values ---------------------------------------------------------------------------------------------- */
+/* ---- parts of values --------------------------------------------------------------------- */
 
 static Value indexed(Elab *elab, const Node *node) {
     Value list = evaluate(elab, node->a), at = evaluate(elab, node->b);
@@ -409,7 +411,8 @@ static Value evaluate_kind(Elab *elab, const Node *node) {
         return negated(elab, node);
     case NODE_NOT: {
         ExprId a = truth_of(elab, evaluate(elab, node->a), "what stands after `not`");
-        return a ? value_truth(fold_not(&elab->folder, a), node->span) : value_mistake(node->span);
+        return a ? value_truth(fold_not(&elab->folder, a), node->span)
+                 : value_mistake(node->span);
     }
     case NODE_BINARY:
         return binary(elab, node);

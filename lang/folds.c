@@ -1,12 +1,13 @@
-/* folds.c: expressions over decisions. Constants fold, equal expressions are one, and bounds decide
- * most comparisons, so what stays in a Space is only what really depends on a decision.
+/* folds.c: expressions over decisions. Constants fold, equal expressions are one, and bounds
+ * decide most comparisons, so what stays in a Space is only what really depends on a decision.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
 
 #include <string.h>
 
-/* Deep expressions would overflow the stack of whoever evaluates them, large ones take forever. */
+/* Deep expressions would overflow the stack of whoever evaluates them, large ones take
+ * forever. */
 enum { MAX_EXPR_SIZE = 20000, MAX_EXPR_DEPTH = 400 };
 
 static const ExprFacts unbounded = {.size = 1, .depth = 1, .mentions = -1};
@@ -44,9 +45,13 @@ ExprId fold_constant(Folder *folder, Rational value) {
     if (id)
         return id;
     id = expr_constant(folder->arena, folder->space, value);
-    facts_set(folder, id, (ExprFacts){.low = value, .high = value, .bounded = true,
-                                      .integral = rational_is_integer(value), .size = 1,
-                                      .depth = 1});
+    facts_set(folder, id,
+              (ExprFacts){.low = value,
+                          .high = value,
+                          .bounded = true,
+                          .integral = rational_is_integer(value),
+                          .size = 1,
+                          .depth = 1});
     map_put(folder->known, key, id);
     return id;
 }
@@ -56,8 +61,12 @@ ExprId fold_integer(Folder *folder, int64_t value) {
 }
 
 static ExprFacts choice_facts(const Choice *choice) {
-    ExprFacts facts = {.low = choice->values[0], .high = choice->values[0], .bounded = true,
-                       .integral = true, .size = 1, .depth = 1};
+    ExprFacts facts = {.low = choice->values[0],
+                       .high = choice->values[0],
+                       .bounded = true,
+                       .integral = true,
+                       .size = 1,
+                       .depth = 1};
     for (int v = 0; v < choice->count; v++) {
         Rational value = choice->values[v];
         if (rational_compare(value, facts.low) < 0)
@@ -110,7 +119,7 @@ bool is_false(const Folder *folder, ExprId id) {
     return is_constant(folder, id, &value) && value.n == 0;
 }
 
-/* ---- bounds ------------------------------------------------------------------------------------- */
+/* ---- bounds ------------------------------------------------------------------------------ */
 
 typedef bool RationalStep(Rational a, Rational b, Rational *out);
 
@@ -175,7 +184,8 @@ static bool bounds(ExprKind kind, const ExprFacts *a, const ExprFacts *b, const 
     }
 }
 
-static bool integral(ExprKind kind, const ExprFacts *a, const ExprFacts *b, const ExprFacts *c) {
+static bool integral(ExprKind kind, const ExprFacts *a, const ExprFacts *b,
+                     const ExprFacts *c) {
     switch (kind) {
     case EXPR_ADD:
     case EXPR_SUB:
@@ -196,7 +206,8 @@ static bool integral(ExprKind kind, const ExprFacts *a, const ExprFacts *b, cons
 static bool decided(ExprKind kind, const ExprFacts *a, const ExprFacts *b, bool *truth) {
     if (!a->bounded || !b->bounded)
         return false;
-    int low_high = rational_compare(a->low, b->high), high_low = rational_compare(a->high, b->low);
+    int low_high = rational_compare(a->low, b->high),
+        high_low = rational_compare(a->high, b->low);
     switch (kind) {
     case EXPR_EQUAL:
         *truth = false;
@@ -212,7 +223,7 @@ static bool decided(ExprKind kind, const ExprFacts *a, const ExprFacts *b, bool 
     }
 }
 
-/* ---- small expressions, tried out ---------------------------------------------------------------- */
+/* ---- small expressions, tried out -------------------------------------------------------- */
 
 enum { TRIED_VALUES = 64, TRIED_SIZE = 64, TRIED_LIMIT = 1000000 };
 
@@ -243,8 +254,8 @@ static int64_t joint_values(const Folder *folder, const ExprFacts *facts) {
     return count;
 }
 
-/* Exact bounds of an expression over few decisions, by all their values: `if w == 8 then w else 8`
- * is 8. Where some value does not exist, the bounds stay as they are. */
+/* Exact bounds of an expression over few decisions, by all their values: `if w == 8 then w
+ * else 8` is 8. Where some value does not exist, the bounds stay as they are. */
 static void tighten(Folder *folder, ExprId id, ExprFacts *facts) {
     int64_t count = joint_values(folder, facts);
     if (count < 1 || count > TRIED_VALUES || facts->size > TRIED_SIZE ||
@@ -270,7 +281,7 @@ static void tighten(Folder *folder, ExprId id, ExprFacts *facts) {
     facts->bounded = true;
 }
 
-/* ---- folding -------------------------------------------------------------------------------------- */
+/* ---- folding ----------------------------------------------------------------------------- */
 
 static ExprId truth_id(Folder *folder, bool truth) {
     return fold_integer(folder, truth);
@@ -289,7 +300,8 @@ static bool is_truth(const Folder *folder, ExprId id) {
 /* x + 0, x * 1, x and true, ...: EXPR_NONE where nothing simplifies. */
 static ExprId simplified(Folder *folder, ExprKind kind, ExprId a, ExprId b, ExprId c) {
     bool truth;
-    if (kind <= EXPR_LESS_EQUAL && b && decided(kind, facts_of(folder, a), facts_of(folder, b), &truth))
+    if (kind <= EXPR_LESS_EQUAL && b &&
+        decided(kind, facts_of(folder, a), facts_of(folder, b), &truth))
         return truth_id(folder, truth);
     switch (kind) {
     case EXPR_ADD:
@@ -324,7 +336,8 @@ static ExprId simplified(Folder *folder, ExprKind kind, ExprId a, ExprId b, Expr
             return truth_id(folder, true);
         return is_false(folder, a) || a == b ? b : is_false(folder, b) ? a : EXPR_NONE;
     case EXPR_NOT:
-        return folder->space->exprs.at[a].kind == EXPR_NOT ? folder->space->exprs.at[a].a : EXPR_NONE;
+        return folder->space->exprs.at[a].kind == EXPR_NOT ? folder->space->exprs.at[a].a
+                                                           : EXPR_NONE;
     case EXPR_IF:
         if (folder->space->exprs.at[a].kind == EXPR_NOT)
             return fold(folder, EXPR_IF, folder->space->exprs.at[a].a, c, b);
@@ -348,7 +361,7 @@ static ExprId evaluated(Folder *folder, ExprKind kind, ExprId a, ExprId b, ExprI
     if (expr_value(folder->space, id, NULL, &value))
         return fold_constant(folder, value);
     folder->why = kind == EXPR_DIV && is_value(folder, b, 0) ? "this divides by zero"
-                                                           : "this number is too large";
+                                                             : "this number is too large";
     return EXPR_NONE;
 }
 
@@ -362,7 +375,8 @@ ExprId fold(Folder *folder, ExprKind kind, ExprId a, ExprId b, ExprId c) {
     Expr expr = {.kind = kind, .a = a, .b = b, .c = c};
     if ((id = find(folder, &expr, &key)))
         return id;
-    const ExprFacts *x = facts_of(folder, a), *y = facts_of(folder, b), *z = facts_of(folder, c);
+    const ExprFacts *x = facts_of(folder, a), *y = facts_of(folder, b),
+                    *z = facts_of(folder, c);
     ExprFacts facts = {.integral = integral(kind, x, y, z),
                        .size = 1 + x->size + (b ? y->size : 0) + (c ? z->size : 0),
                        .depth = 1 + (int)max_i64(x->depth, max_i64(y->depth, z->depth))};

@@ -3,7 +3,8 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
 
-/* The arguments of a call without names, at least `least` and at most `most` (0: any number). */
+/* The arguments of a call without names, at least `least` and at most `most` (0: any
+ * number). */
 static bool plain_arguments(Elab *elab, const Node *call, int least, int most) {
     int count = call->args.count;
     for (int i = 0; i < count; i++)
@@ -20,7 +21,7 @@ static bool plain_arguments(Elab *elab, const Node *call, int least, int most) {
     return false;
 }
 
-/* ---- arithmetic -------------------------------------------------------------------------------------- */
+/* ---- arithmetic -------------------------------------------------------------------------- */
 
 static Value rounded(Elab *elab, const Node *call, ExprKind kind) {
     if (!plain_arguments(elab, call, 1, 1))
@@ -109,14 +110,15 @@ static Value multiple_of_call(Elab *elab, const Node *call) {
     return folded(elab, EXPR_MAX, product.expr, n, DIMENSION_NONE, span);
 }
 
-/* ---- lists and shapes ------------------------------------------------------------------------------------ */
+/* ---- lists and shapes -------------------------------------------------------------------- */
 
 static Value length_call(Elab *elab, const Node *call) {
     if (!plain_arguments(elab, call, 1, 1))
         return value_mistake(call->span);
     Value list = evaluate(elab, call->args.at[0].value);
     if (list.kind == A_LIST)
-        return value_number(fold_integer(&elab->folder, list.count), DIMENSION_NONE, call->span);
+        return value_number(fold_integer(&elab->folder, list.count), DIMENSION_NONE,
+                            call->span);
     if (list.kind != A_MISTAKE)
         elab_error(elab, list.span, "`length` takes a list, and this is %s",
                    value_kind_name(list.kind));
@@ -160,8 +162,8 @@ const Function functions[] = {
      "a decision that the search makes: a fresh one each time it is evaluated", choice_call},
     {"optional", "optional(f(x, ...))", "the result of the call, or x itself: choice(f(x), x)",
      optional_call},
-    {"subset", "subset(n of [a, b, c])", "a decision for n of the listed values, in their order",
-     subset_call},
+    {"subset", "subset(n of [a, b, c])",
+     "a decision for n of the listed values, in their order", subset_call},
     {"channels", "channels(x)", "how many channels a tensor has", channels_call},
     {"height", "height(x)", "the height of a tensor", height_call},
     {"width", "width(x)", "the width of a tensor", width_call},

@@ -1,5 +1,5 @@
-/* graphs.c: calls of primitive operators become operators of the Space, with symbolic attributes and
- * shapes. What a shape rule demands becomes a check for every legal member.
+/* graphs.c: calls of primitive operators become operators of the Space, with symbolic
+ * attributes and shapes. What a shape rule demands becomes a check for every legal member.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
@@ -10,7 +10,7 @@
 enum { MAX_OPS = 100000, MAX_EXTENT = 1 << 16, MAX_WINDOW = 255, MAX_DENSE = MAX_EXTENT * 64 };
 enum { MAX_SLOTS = MAX_INPUTS + ATTRIBUTE_COUNT };
 
-/* ---- making operators ------------------------------------------------------------------------------- */
+/* ---- making operators -------------------------------------------------------------------- */
 
 static int op_add(Elab *elab, SpaceOp op) {
     if (elab->space->ops.count >= MAX_OPS) {
@@ -37,10 +37,11 @@ static ExprId fold2(Elab *elab, ExprKind kind, ExprId a, ExprId b) {
     return a && b ? fold(&elab->folder, kind, a, b, EXPR_NONE) : EXPR_NONE;
 }
 
-/* ---- select ------------------------------------------------------------------------------------------- */
+/* ---- select ------------------------------------------------------------------------------ */
 
 /* The extent in one axis: the one that all alternatives share, or a choice between theirs. */
-static ExprId select_extent(Elab *elab, ExprId which, const Value *alternatives, int count, int d) {
+static ExprId select_extent(Elab *elab, ExprId which, const Value *alternatives, int count,
+                            int d) {
     const SpaceOp *ops = elab->space->ops.at;
     ExprId extent = ops[alternatives[count - 1].op].shape[d];
     for (int i = count - 2; i >= 0 && extent; i--) {
@@ -53,12 +54,13 @@ static ExprId select_extent(Elab *elab, ExprId which, const Value *alternatives,
 /* `which` is the number of the alternative passed on. */
 int select_make(Elab *elab, ExprId which, const Value *alternatives, int count, Span span) {
     const SpaceOp *first = &elab->space->ops.at[alternatives[0].op];
-    SpaceOp op = {.kind = OP_SELECT, .inputs = count, .select = which, .rank = first->rank,
-                  .span = span};
+    SpaceOp op = {
+        .kind = OP_SELECT, .inputs = count, .select = which, .rank = first->rank, .span = span};
     for (int i = 0; i < count; i++) {
         op.input[i] = alternatives[i].op;
         if (elab->space->ops.at[op.input[i]].rank != op.rank) {
-            elab_error(elab, span, "one decision leads to a tensor of shape %.*s, another to %.*s",
+            elab_error(elab, span,
+                       "one decision leads to a tensor of shape %.*s, another to %.*s",
                        STR_ARG(shape_describe(elab, op.input[0])),
                        STR_ARG(shape_describe(elab, op.input[i])));
             return -1;
@@ -73,7 +75,7 @@ int select_make(Elab *elab, ExprId which, const Value *alternatives, int count, 
     return op_add(elab, op);
 }
 
-/* ---- arguments ------------------------------------------------------------------------------------------ */
+/* ---- arguments --------------------------------------------------------------------------- */
 
 /* The parameters of an operator: its inputs, then its attributes by spelling. */
 typedef struct Signature {
@@ -101,8 +103,10 @@ static Signature signature_of(OpKind kind) {
 
 typedef enum { INPUTS_RIGHT, INPUTS_WRONG, INPUTS_UNKNOWN } Inputs;
 
-/* Unknown: a mistake before this call was reported, and the rest of the call can still be read. */
-static Inputs evaluate_inputs(Elab *elab, const Node *call, const Argument **slots, SpaceOp *op) {
+/* Unknown: a mistake before this call was reported, and the rest of the call can still be
+ * read. */
+static Inputs evaluate_inputs(Elab *elab, const Node *call, const Argument **slots,
+                              SpaceOp *op) {
     Inputs inputs = INPUTS_RIGHT;
     for (int i = 0; i < op->inputs; i++) {
         if (!slots[i]) {
@@ -131,11 +135,13 @@ static ExprId natural(Elab *elab, Value value, Str name, int limit) {
     if (!id)
         return EXPR_NONE;
     Folder *folder = &elab->folder;
-    ExprId whole = fold2(elab, EXPR_EQUAL, fold(folder, EXPR_FLOOR, id, EXPR_NONE, EXPR_NONE), id);
+    ExprId whole =
+        fold2(elab, EXPR_EQUAL, fold(folder, EXPR_FLOOR, id, EXPR_NONE, EXPR_NONE), id);
     ExprId low = fold2(elab, EXPR_LESS_EQUAL, fold_integer(folder, 1), id);
     ExprId high = fold2(elab, EXPR_LESS_EQUAL, id, fold_integer(folder, limit));
-    check_add(elab, fold_and(folder, whole, fold_and(folder, low, high)), value.span, id, EXPR_NONE,
-              "`%.*s` must be a whole number from 1 to %d, but is $a", STR_ARG(name), limit);
+    check_add(elab, fold_and(folder, whole, fold_and(folder, low, high)), value.span, id,
+              EXPR_NONE, "`%.*s` must be a whole number from 1 to %d, but is $a", STR_ARG(name),
+              limit);
     return id;
 }
 
@@ -175,7 +181,8 @@ static bool set_attribute(Elab *elab, Value value, Attribute attribute, SpaceOp 
     return op->attribute[attribute] && op->attribute[attribute + 1];
 }
 
-/* The words of `padding` are looked at before names in general, so that the message can list them. */
+/* The words of `padding` are looked at before names in general, so that the message can list
+ * them. */
 static Value attribute_value(Elab *elab, const Node *node, Attribute attribute, Str hint) {
     OpKind kind;
     bool named = attribute == ATTRIBUTE_SAME && node->kind == NODE_NAME &&
@@ -192,7 +199,8 @@ static bool evaluate_attributes(Elab *elab, const Node *call, const Signature *s
                                 const Argument **slots, SpaceOp *op) {
     bool right = true;
     for (int i = s->inputs; i < s->count; i++) {
-        Str hint = str_format(elab->arena, "%.*s.%.*s", STR_ARG(op->path), STR_ARG(s->names[i]));
+        Str hint =
+            str_format(elab->arena, "%.*s.%.*s", STR_ARG(op->path), STR_ARG(s->names[i]));
         int initial = attribute_facts[s->attribute[i]].initial;
         if (slots[i]) {
             Value value = attribute_value(elab, slots[i]->value, s->attribute[i], hint);
@@ -210,7 +218,7 @@ static bool evaluate_attributes(Elab *elab, const Node *call, const Signature *s
     return right;
 }
 
-/* ---- shapes --------------------------------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------------------------ */
 
 static const char *const axes[] = {"height", "width", "channels"};
 
@@ -218,7 +226,8 @@ static bool needs_image(Elab *elab, const SpaceOp *op) {
     const SpaceOp *in = &elab->space->ops.at[op->input[0]];
     if (in->rank == 3)
         return true;
-    elab_error(elab, op->span, "`%s` needs an input with height, width and channels, and this has "
+    elab_error(elab, op->span,
+               "`%s` needs an input with height, width and channels, and this has "
                "shape %.*s",
                operator_facts[op->kind].name, STR_ARG(shape_describe(elab, op->input[0])));
     return false;
@@ -234,7 +243,8 @@ static ExprId window_shape(Elab *elab, const SpaceOp *op, ExprId in, int axis) {
         return ratio ? fold(folder, EXPR_CEIL, ratio, EXPR_NONE, EXPR_NONE) : EXPR_NONE;
     }
     check_add(elab, fold2(elab, EXPR_LESS_EQUAL, kernel, in), op->span, kernel, in,
-              "with padding `valid` the kernel must fit into the input, but is $a in an input of %s $b",
+              "with padding `valid` the kernel must fit into the input, but is $a in an input "
+              "of %s $b",
               axes[axis]);
     ExprId steps = fold2(elab, EXPR_DIV, fold2(elab, EXPR_SUB, in, kernel), stride);
     steps = steps ? fold(folder, EXPR_FLOOR, steps, EXPR_NONE, EXPR_NONE) : EXPR_NONE;
@@ -288,19 +298,23 @@ static bool dense_shape(Elab *elab, SpaceOp *op) {
 }
 
 static bool add_shape(Elab *elab, SpaceOp *op) {
-    const SpaceOp *x = &elab->space->ops.at[op->input[0]], *y = &elab->space->ops.at[op->input[1]];
+    const SpaceOp *x = &elab->space->ops.at[op->input[0]],
+                  *y = &elab->space->ops.at[op->input[1]];
     if (x->rank != y->rank) {
-        elab_error(elab, op->span, "`add` needs two tensors of one shape, and these are %.*s and "
-                   "%.*s", STR_ARG(shape_describe(elab, op->input[0])),
+        elab_error(elab, op->span,
+                   "`add` needs two tensors of one shape, and these are %.*s and "
+                   "%.*s",
+                   STR_ARG(shape_describe(elab, op->input[0])),
                    STR_ARG(shape_describe(elab, op->input[1])));
         return false;
     }
     op->rank = x->rank;
     memcpy(op->shape, x->shape, sizeof op->shape);
     for (int d = 0; d < op->rank; d++)
-        check_add(elab, fold2(elab, EXPR_EQUAL, x->shape[d], y->shape[d]), op->span, x->shape[d],
-                  y->shape[d],
-                  "`add` needs two tensors of one shape, but %s is $a on the left and $b on the right",
+        check_add(elab, fold2(elab, EXPR_EQUAL, x->shape[d], y->shape[d]), op->span,
+                  x->shape[d], y->shape[d],
+                  "`add` needs two tensors of one shape, but %s is $a on the left and $b on "
+                  "the right",
                   op->rank == 3 && d < 2 ? axes[d] : "the number of channels");
     return true;
 }
@@ -322,9 +336,9 @@ static bool global_shape(Elab *elab, SpaceOp *op) {
 
 /* The symbolic counterparts of the shape rules in net/operators.c; a test compares them. */
 static bool (*const shape_rules[OP_COUNT])(Elab *elab, SpaceOp *op) = {
-    [OP_CONV] = conv_shape,        [OP_DEPTHWISE] = windows,     [OP_DENSE] = dense_shape,
-    [OP_ADD] = add_shape,          [OP_RELU] = unchanged,        [OP_RELU6] = unchanged,
-    [OP_MAX_POOL] = windows,       [OP_AVERAGE_POOL] = windows,  [OP_GLOBAL_AVERAGE] = global_shape,
+    [OP_CONV] = conv_shape,     [OP_DEPTHWISE] = windows,    [OP_DENSE] = dense_shape,
+    [OP_ADD] = add_shape,       [OP_RELU] = unchanged,       [OP_RELU6] = unchanged,
+    [OP_MAX_POOL] = windows,    [OP_AVERAGE_POOL] = windows, [OP_GLOBAL_AVERAGE] = global_shape,
     [OP_BATCH_NORM] = unchanged};
 
 static bool set_shape(Elab *elab, SpaceOp *op) {
@@ -358,7 +372,7 @@ Value operator_call(Elab *elab, const Node *call, OpKind kind) {
                       : (Value){.kind = A_GRAPH, .op = number, .span = call->span};
 }
 
-/* ---- sites ------------------------------------------------------------------------------------------------------ */
+/* ---- sites ------------------------------------------------------------------------------- */
 
 static int largest(Elab *elab, const SpaceOp *op, ExprId id) {
     return (int)rational_floor(expr_largest(elab, op->active, id));

@@ -12,7 +12,7 @@ static void initial_help(Text *text, const char *initial) {
         text_add(text, "; default %s", initial);
 }
 
-/* ---- declarations ------------------------------------------------------------------------------------------ */
+/* ---- declarations ------------------------------------------------------------------------ */
 
 static void key_help(Text *text, const KeyFacts *key) {
     text_add(text, "  %s: %s", key->key, type_name(key->type));
@@ -79,7 +79,7 @@ static bool metric_help(Str topic, Text *text) {
     return true;
 }
 
-/* ---- networks ---------------------------------------------------------------------------------------------------- */
+/* ---- networks ---------------------------------------------------------------------------- */
 
 static bool operator_help(Str topic, Text *text) {
     OpKind kind;
@@ -122,11 +122,12 @@ static const struct {
                 "  what to compute; its last line is `return`\n"},
     {"block", "block NAME(x, a, b: DEFAULT) { statements }\n"
               "  a part of networks, with parameters; its last line is `return`\n"},
-    {"precision", "precision [NAME] of NETWORK { selector, ...: weights = E, activations = E }\n"
-                  "  how precisely; the last rule that matches an operator counts, for each "
-                  "property by itself\n"
-                  "  selectors: *, conv and other operators, names of blocks, first, last, "
-                  "stage[1].*, stage[0].conv[2]\n"},
+    {"precision",
+     "precision [NAME] of NETWORK { selector, ...: weights = E, activations = E }\n"
+     "  how precisely; the last rule that matches an operator counts, for each "
+     "property by itself\n"
+     "  selectors: *, conv and other operators, names of blocks, first, last, "
+     "stage[1].*, stage[0].conv[2]\n"},
     {"use", "use std/mobile    use \"mine.nas\"\n  brings the declarations of another file\n"},
     {"let", "let NAME = E\n  binds once; a decision in E is made once, wherever NAME stands\n"},
     {"repeat", "repeat N as i { statements }\n"
@@ -145,7 +146,7 @@ static bool word_help(Str topic, Text *text) {
     return false;
 }
 
-/* ---- topics ---------------------------------------------------------------------------------------------------------- */
+/* ---- topics ------------------------------------------------------------------------------ */
 
 enum { MAX_TOPICS = 256 };
 
@@ -170,9 +171,8 @@ static int topics(Str *names) {
 
 /* A name may mean several things; all are told. */
 bool lang_help(Str topic, Text *text, Str *nearest) {
-    static bool (*const sections[])(Str, Text *) = {decl_help,     word_help, operator_help,
-                                                    function_help, call_help, metric_help,
-                                                    key_topic};
+    static bool (*const sections[])(Str, Text *) = {
+        decl_help, word_help, operator_help, function_help, call_help, metric_help, key_topic};
     bool found = false;
     for (int i = 0; i < COUNT(sections); i++)
         found |= sections[i](topic, text);

@@ -7,7 +7,7 @@
 
 #include "net/net.h"
 
-/* ---- spec.c: what a file says, after checking ---------------------------------------------- */
+/* ---- spec.c: what a file says, after checking -------------------------------------------- */
 
 typedef enum {
     DIMENSION_NONE,
@@ -52,16 +52,17 @@ struct SpecItem {
 
 typedef enum { DECL_TASK, DECL_DEVICE, DECL_SEARCH, DECL_EMIT, DECL_KINDS } DeclKind;
 
-/* An entry `key: value, value, ...` of a declaration, or the default of a key that was left out. */
+/* An entry `key: value, value, ...` of a declaration, or the default of a key that was left
+ * out. */
 typedef struct SpecEntry {
     Str key;
-    Span span;          /* of the entry; of the declaration's name where it is a default */
+    Span span; /* of the entry; of the declaration's name where it is a default */
     SpecValue *values;
     int count;
     bool given;
 } SpecEntry;
-/* A checked declaration: every key of its kind has an entry, in the order of keys.def, of the type
- * and dimension that keys.def states. */
+/* A checked declaration: every key of its kind has an entry, in the order of keys.def, of
+ * the type and dimension that keys.def states. */
 typedef struct Decl {
     DeclKind kind;
     Str name;
@@ -73,13 +74,14 @@ typedef struct Decl {
 
 typedef struct Spec Spec;
 
-/* How `use std/mobile` finds its text; `std_path` (may be NULL) is a folder that goes before the
- * embedded library. */
+/* How `use std/mobile` finds its text; `std_path` (may be NULL) is a folder that goes before
+ * the embedded library. */
 typedef struct LangOptions {
     const char *std_path;
 } LangOptions;
 
-/* Reads, parses, resolves and checks a file and what it uses. Never NULL; look at error_count. */
+/* Reads, parses, resolves and checks a file and what it uses. Never NULL; look at
+ * error_count. */
 Spec *spec_read(Arena *arena, Diagnostics *diagnostics, const char *path, LangOptions options);
 /* The same with the text given (tests, editors, fuzzers). */
 Spec *spec_read_text(Arena *arena, Diagnostics *diagnostics, Str name, Str text,
@@ -88,15 +90,17 @@ Spec *spec_read_text(Arena *arena, Diagnostics *diagnostics, Str name, Str text,
 const Decl *spec_decl(const Spec *spec, DeclKind kind, Str name); /* NULL: none of that name */
 /* The declarations of a kind in the root file, in order; pass index 0, 1, ... until NULL. */
 const Decl *spec_root_decl(const Spec *spec, DeclKind kind, int index);
-const SpecEntry *decl_entry(const Decl *decl, const char *key); /* aborts on an unknown key: ours */
-const SpecValue *decl_value(const Decl *decl, const char *key); /* first value; NULL: none given */
+const SpecEntry *decl_entry(const Decl *decl,
+                            const char *key); /* aborts on an unknown key: ours */
+const SpecValue *decl_value(const Decl *decl,
+                            const char *key); /* first value; NULL: none given */
 /* An argument of a call by name, or by position where it is unnamed; NULL: not given. */
 const SpecValue *call_argument(const SpecValue *call, const char *name, int position);
 
 /* Networks of the root file in order; an empty Str past the last. */
 Str spec_network(const Spec *spec, int index);
-/* The space of a network under a precision (empty name: its unnamed one, or all i8 where there is
- * none). Memoised. NULL where the network has errors. */
+/* The space of a network under a precision (empty name: its unnamed one, or all i8 where
+ * there is none). Memoised. NULL where the network has errors. */
 const Space *spec_space(Spec *spec, Str network, Str precision);
 Span spec_network_span(const Spec *spec, Str network);
 /* Every name of a kind that a reference could mean, for suggestions. */
@@ -108,16 +112,16 @@ Key spec_key(const Spec *spec);
 bool spec_task(const Spec *spec, const Decl *decl, Arena *arena, Task *task);
 bool spec_target(const Spec *spec, const Decl *decl, Arena *arena, Target *target);
 
-/* ---- print.c ---------------------------------------------------------------------------------- */
+/* ---- print.c ----------------------------------------------------------------------------- */
 
-void spec_print(const Spec *spec, Text *text);        /* --emit=spec */
+void spec_print(const Spec *spec, Text *text); /* --emit=spec */
 void decl_print(const Decl *decl, Text *text); /* one declaration, as .nas that says the same */
 void spec_print_syntax(const Spec *spec, Text *text); /* --emit=ast: an indented tree */
 
-/* ---- help.c: the manual of the language, from the tables --------------------------------------- */
+/* ---- help.c: the manual of the language, from the tables --------------------------------- */
 
-/* `nasc help search`, `nasc help conv`: keys with types, defaults and documentation. False where
- * nothing has that name; then *nearest is a suggestion (may be empty). */
+/* `nasc help search`, `nasc help conv`: keys with types, defaults and documentation. False
+ * where nothing has that name; then *nearest is a suggestion (may be empty). */
 bool lang_help(Str topic, Text *text, Str *nearest);
 
 #endif

@@ -1,6 +1,6 @@
-/* layout.c: where entries end. Newlines of the lexer become END tokens where an entry can end, a
- * name after a number becomes a unit, and brackets are watched, so that a forgotten one costs one
- * message.
+/* layout.c: where entries end. Newlines of the lexer become END tokens where an entry can end,
+ * a name after a number becomes a unit, and brackets are watched, so that a forgotten one costs
+ * one message.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/syntax.h"
@@ -51,8 +51,8 @@ static bool followed_by_name(const Layout *layout) {
     return (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || *at == '_';
 }
 
-/* `let`, `return`, ... and `name =` at the start of a line begin a statement whatever stands before,
- * so an unclosed bracket ends here at the latest. */
+/* `let`, `return`, ... and `name =` at the start of a line begin a statement whatever stands
+ * before, so an unclosed bracket ends here at the latest. */
 static bool begins_statement(const Layout *layout) {
     switch (layout->ahead.kind) {
     case TOKEN_LET:
@@ -101,8 +101,8 @@ static bool can_end(TokenKind kind) {
     case TOKEN_ELSE:
         return false;
     default:
-        return token_facts[kind].class != JOINS || kind == TOKEN_UNIT || kind == TOKEN_PERCENT ||
-               kind == TOKEN_STAR;
+        return token_facts[kind].class != JOINS || kind == TOKEN_UNIT ||
+               kind == TOKEN_PERCENT || kind == TOKEN_STAR;
     }
 }
 
@@ -181,7 +181,8 @@ static void watch_brackets(Layout *layout, Token token) {
     }
 }
 
-/* A name after a number is its unit, but for words that may stand there; `Mbit/s` is one unit. */
+/* A name after a number is its unit, but for words that may stand there; `Mbit/s` is one
+ * unit. */
 static void take_unit(Layout *layout) {
     if (layout->last.kind != TOKEN_NUMBER || layout->ahead.kind != TOKEN_NAME ||
         layout->broken || followed_by(layout, ":") || followed_by(layout, "="))

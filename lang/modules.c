@@ -6,7 +6,7 @@
 
 enum { MAX_SOURCE_BYTES = 1 << 20, MAX_SOURCES = 200 };
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static bool read_embedded(Str path, Source *source) {
     for (int i = 0; i < embedded_count; i++)
@@ -85,13 +85,12 @@ static const Source *source_import(Spec *spec, const Source *from, const Import 
     return source;
 }
 
-/* ---- duplicates ----------------------------------------------------------------------------------------------- */
+/* ---- duplicates -------------------------------------------------------------------------- */
 
 static bool same_name(const Item *a, const Item *b) {
     if (a->kind == ITEM_PRECISION || b->kind == ITEM_PRECISION)
         return a->kind == b->kind && str_equal(a->name, b->name) && str_equal(a->of, b->of);
-    bool kinds = a->kind == b->kind ||
-                 (a->kind <= ITEM_NETWORK && b->kind <= ITEM_NETWORK);
+    bool kinds = a->kind == b->kind || (a->kind <= ITEM_NETWORK && b->kind <= ITEM_NETWORK);
     return kinds && str_equal(a->name, b->name) &&
            (a->kind != ITEM_DECL || str_equal(a->word, b->word));
 }
@@ -142,7 +141,7 @@ void modules_read(Spec *spec, Source *root) {
     }
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------ */
+/* ---- names ------------------------------------------------------------------------------- */
 
 typedef VEC(const Source *) Visited;
 

@@ -18,9 +18,10 @@ static void list_expected(Text *text, const bool *expected) {
         items[count++] = "an expression";
     for (int t = 0; t < TOKEN_COUNT; t++) {
         TokenClass class = token_facts[t].class;
-        bool implied = class == JOINS || (t == TOKEN_ASSIGN && expected[TOKEN_COLON]) || ((begins || goes_on) && class == STARTS) ||
-                       ((expected[TOKEN_NAME] || t == TOKEN_NAMED || t == TOKEN_OF) &&
-                        class == WORD);
+        bool implied =
+            class == JOINS || (t == TOKEN_ASSIGN && expected[TOKEN_COLON]) ||
+            ((begins || goes_on) && class == STARTS) ||
+            ((expected[TOKEN_NAME] || t == TOKEN_NAMED || t == TOKEN_OF) && class == WORD);
         if (expected[t] && !implied)
             items[count++] = token_facts[t].shown;
     }
@@ -42,8 +43,9 @@ static const char *hint_for(const Parse *parse, Token found, const bool *expecte
     return "";
 }
 
-/* Tokens are dropped up to the END of the statement that the mistake is in: braces that it opens
- * are skipped with it. Bytes that mean nothing have been reported; what they break is no news. */
+/* Tokens are dropped up to the END of the statement that the mistake is in: braces that it
+ * opens are skipped with it. Bytes that mean nothing have been reported; what they break is
+ * no news. */
 static void syntax_error(Parse *parse, const void *lemon, Token found) {
     bool expected[TOKEN_COUNT];
     for (int t = 0; t < TOKEN_COUNT; t++)

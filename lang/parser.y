@@ -1,5 +1,5 @@
-/* parser.y: tokens -> syntax tree. Each action is one call; mistakes are recovered from at the next
- * END, to which parse.c skips.
+/* parser.y: tokens -> syntax tree. Each action is one call; mistakes are recovered from at the
+ * next END, to which parse.c skips.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 %include {
@@ -20,7 +20,8 @@ static const Token no_token = {TOKEN_EOF, {0, 0}, {"", 0}};
 %token_type {Token}
 %extra_context {Parse *parse}
 %stack_size 1000
-%fallback NAME THEN ELSE IN AS OF STEP NAMED REQUIRE FORBID LEGAL NAS USE BLOCK NETWORK PRECISION.
+%fallback NAME THEN ELSE IN AS OF STEP NAMED REQUIRE FORBID LEGAL NAS USE BLOCK NETWORK.
+%fallback NAME PRECISION.
 
 %right ELSE.
 %left PIPE.
@@ -86,8 +87,8 @@ parameter(A) ::= NAME(N). { A = (Parameter){N.text, N.span, NULL}; }
 parameter(A) ::= NAME(N) COLON expr(E). { A = (Parameter){N.text, N.span, E}; }
 parameter(A) ::= NAME(N) ASSIGN(S) expr(E). {
     A = (Parameter){N.text, N.span, E};
-    error_at(parse->diagnostics, S.span, "a parameter's default stands after a colon: `%.*s: ...`",
-             STR_ARG(N.text));
+    error_at(parse->diagnostics, S.span,
+             "a parameter's default stands after a colon: `%.*s: ...`", STR_ARG(N.text));
     parse->failed = true;
 }
 

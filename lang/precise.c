@@ -1,5 +1,5 @@
-/* precise.c: precision rules. After the graph stands, each operator that computes gets, property by
- * property, the last rule that matches it, evaluated afresh.
+/* precise.c: precision rules. After the graph stands, each operator that computes gets,
+ * property by property, the last rule that matches it, evaluated afresh.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
@@ -15,14 +15,14 @@ typedef struct Precise {
     bool *first, *last; /* (ops) weighted operators at the ends of the network */
 } Precise;
 
-/* ---- ends of the network ------------------------------------------------------------------------------- */
+/* ---- ends of the network ----------------------------------------------------------------- */
 
 static bool is_weighted(const SpaceOp *op) {
     return op->kind != OP_SELECT && operator_facts[op->kind].weights == WEIGHTED;
 }
 
-/* first: reads the input through no other operator with weights, on some path of some member; last:
- * likewise towards the output. */
+/* first: reads the input through no other operator with weights, on some path of some
+ * member; last: likewise towards the output. */
 static void mark_ends(Precise *p) {
     const Space *space = p->elab->space;
     int count = space->ops.count;
@@ -44,7 +44,7 @@ static void mark_ends(Precise *p) {
     }
 }
 
-/* ---- selectors -------------------------------------------------------------------------------------------- */
+/* ---- selectors --------------------------------------------------------------------------- */
 
 /* The next part of a path: its name and ordinal; returns what follows it. */
 static Str path_part(Str path, Str *name, int *index) {
@@ -64,11 +64,12 @@ static Str path_part(Str path, Str *name, int *index) {
 
 static bool segment_matches(Segment segment, Str name, int index) {
     bool any = str_equal(segment.name, STR("*"));
-    return (any || str_equal(segment.name, name)) && (segment.index < 0 || segment.index == index);
+    return (any || str_equal(segment.name, name)) &&
+           (segment.index < 0 || segment.index == index);
 }
 
-/* A segment with a number (or `*`) follows directly where the one before ended; a bare name may stand
- * anywhere below. What is left of the path belongs to what was selected. */
+/* A segment with a number (or `*`) follows directly where the one before ended; a bare name
+ * may stand anywhere below. What is left of the path belongs to what was selected. */
 static bool path_matches(const Segment *segments, int count, Str path) {
     if (count == 0)
         return true;
@@ -106,7 +107,7 @@ static bool rule_matches(const Precise *p, const Rule *rule, int op) {
     return false;
 }
 
-/* ---- properties --------------------------------------------------------------------------------------------- */
+/* ---- properties -------------------------------------------------------------------------- */
 
 static const Node *rule_property(const Rule *rule, Property property) {
     for (int i = 0; i < rule->properties.count; i++)
@@ -131,11 +132,12 @@ static const Node *property_of(Precise *p, Property property, int op) {
 static bool formats_fit(Elab *elab, ExprId id, Property property, Span span) {
     const Expr *e = &elab->space->exprs.at[id];
     if (e->kind == EXPR_IF)
-        return formats_fit(elab, e->b, property, span) && formats_fit(elab, e->c, property, span);
+        return formats_fit(elab, e->b, property, span) &&
+               formats_fit(elab, e->c, property, span);
     int count = e->kind == EXPR_CHOICE ? elab->space->choices.at[e->choice].count : 1;
     for (int v = 0; v < count; v++) {
-        Rational value = e->kind == EXPR_CHOICE ? elab->space->choices.at[e->choice].values[v]
-                                                : e->value;
+        Rational value =
+            e->kind == EXPR_CHOICE ? elab->space->choices.at[e->choice].values[v] : e->value;
         Format format = (Format)value.n;
         bool fits = property == WEIGHTS
                         ? format <= FORMAT_I16
@@ -183,7 +185,7 @@ static void apply_to(Precise *p, int i) {
         op->output = format_value(p, ACTIVATIONS, i);
 }
 
-/* ---- conditions ------------------------------------------------------------------------------------------------ */
+/* ---- conditions -------------------------------------------------------------------------- */
 
 /* `require weights <= activations` holds for each operator with weights. */
 static void condition_apply(Precise *p, const Statement *condition) {
@@ -205,7 +207,7 @@ static void condition_apply(Precise *p, const Statement *condition) {
     }
 }
 
-/* ---- unknown names --------------------------------------------------------------------------------------------- */
+/* ---- unknown names ----------------------------------------------------------------------- */
 
 static void add_path_names(Arena *arena, Str path, Map *seen, Str **names, int *count) {
     while (path.length) {
@@ -265,17 +267,22 @@ static void check_properties(Precise *p, const Rule *rule) {
         const Argument *property = &rule->properties.at[i];
         if (str_equal(property->name, names[0]) || str_equal(property->name, names[1]))
             continue;
-        elab_error(p->elab, property->span, "a precision sets `weights` and `activations`, not "
-                   "`%.*s`%.*s", STR_ARG(property->name),
+        elab_error(p->elab, property->span,
+                   "a precision sets `weights` and `activations`, not "
+                   "`%.*s`%.*s",
+                   STR_ARG(property->name),
                    STR_ARG(suggestion(p->elab->arena, property->name, names, PROPERTIES)));
     }
 }
 
 void precision_apply(Elab *elab, const Item *network, const Item *precision) {
     int count = elab->space->ops.count;
-    Precise p = {.elab = elab, .rules = precision, .first = arena_array(elab->arena, bool, count),
+    Precise p = {.elab = elab,
+                 .rules = precision,
+                 .first = arena_array(elab->arena, bool, count),
                  .last = arena_array(elab->arena, bool, count)};
-    Frame frame = {.path = {"", 0}, .ordinals = map_new(elab->arena),
+    Frame frame = {.path = {"", 0},
+                   .ordinals = map_new(elab->arena),
                    .source = precision ? precision->source : network->source};
     elab->frame = &frame;
     elab->scope = NULL;

@@ -3,7 +3,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
 
-/* ---- checked declarations, defaults included ------------------------------------------------------------- */
+/* ---- checked declarations, defaults included --------------------------------------------- */
 
 static void value_print(Text *text, const SpecValue *value);
 
@@ -94,15 +94,15 @@ void spec_print(const Spec *spec, Text *text) {
         decl_print(spec->decls.at[i], text);
 }
 
-/* ---- the syntax tree ------------------------------------------------------------------------------------- */
+/* ---- the syntax tree --------------------------------------------------------------------- */
 
 static const char *const node_names[] = {
-    [NODE_ERROR] = "error", [NODE_NUMBER] = "number", [NODE_STRING] = "string",
-    [NODE_TRUTH] = "truth", [NODE_NAME] = "name",     [NODE_LIST] = "list",
-    [NODE_RECORD] = "record", [NODE_RANGE] = "range", [NODE_NEGATE] = "negate",
-    [NODE_NOT] = "not",     [NODE_BINARY] = "binary", [NODE_IF] = "if",
-    [NODE_CALL] = "call",   [NODE_INDEX] = "index",   [NODE_FIELD] = "field",
-    [NODE_LABEL] = "named", [NODE_SHARE] = "share"};
+    [NODE_ERROR] = "error",   [NODE_NUMBER] = "number", [NODE_STRING] = "string",
+    [NODE_TRUTH] = "truth",   [NODE_NAME] = "name",     [NODE_LIST] = "list",
+    [NODE_RECORD] = "record", [NODE_RANGE] = "range",   [NODE_NEGATE] = "negate",
+    [NODE_NOT] = "not",       [NODE_BINARY] = "binary", [NODE_IF] = "if",
+    [NODE_CALL] = "call",     [NODE_INDEX] = "index",   [NODE_FIELD] = "field",
+    [NODE_LABEL] = "named",   [NODE_SHARE] = "share"};
 
 static void indent(Text *text, int depth) {
     text_add(text, "%*s", depth * 2, "");
@@ -129,10 +129,10 @@ static void node_print(Text *text, const Node *node, const char *role, int depth
 
 static void statement_print(Text *text, const Statement *s, int depth) {
     static const char *const names[] = {
-        [STATEMENT_LET] = "let",         [STATEMENT_ASSIGN] = "assign",
-        [STATEMENT_RETURN] = "return",   [STATEMENT_REPEAT] = "repeat",
-        [STATEMENT_FOR] = "for",         [STATEMENT_REQUIRE] = "require",
-        [STATEMENT_FORBID] = "forbid",   [STATEMENT_LEGAL] = "legal"};
+        [STATEMENT_LET] = "let",       [STATEMENT_ASSIGN] = "assign",
+        [STATEMENT_RETURN] = "return", [STATEMENT_REPEAT] = "repeat",
+        [STATEMENT_FOR] = "for",       [STATEMENT_REQUIRE] = "require",
+        [STATEMENT_FORBID] = "forbid", [STATEMENT_LEGAL] = "legal"};
     indent(text, depth);
     text_add(text, "%s%s%.*s\n", names[s->kind], s->name.length ? " " : "", STR_ARG(s->name));
     node_print(text, s->a, "", depth + 1);

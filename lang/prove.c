@@ -1,5 +1,6 @@
-/* prove.c: what must hold for every legal member. Most conditions fold away when they are built; the
- * others are decided by enumerating the joint values of the decisions that they mention.
+/* prove.c: what must hold for every legal member. Most conditions fold away when they are
+ * built; the others are decided by enumerating the joint values of the decisions that they
+ * mention.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
@@ -15,12 +16,12 @@ void check_add(Elab *elab, ExprId condition, Span span, ExprId a, ExprId b, cons
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    Check check = {elab->guard, condition, span, str_copy(elab->arena, str_of(message)), a, b,
-                   elab->frame};
+    Check check = {elab->guard, condition, span,       str_copy(elab->arena, str_of(message)),
+                   a,           b,         elab->frame};
     vec_push(elab->arena, &elab->checks, check);
 }
 
-/* ---- enumeration -------------------------------------------------------------------------------------- */
+/* ---- enumeration ------------------------------------------------------------------------- */
 
 /* Joint values of some decisions; the others stay at their first. */
 typedef struct Joint {
@@ -54,8 +55,8 @@ static bool joint_next(Joint *joint) {
     return false;
 }
 
-/* Adds the decisions that decide whether those mentioned are reached, and the constraints that tie
- * them to others, until nothing is added. */
+/* Adds the decisions that decide whether those mentioned are reached, and the constraints
+ * that tie them to others, until nothing is added. */
 static void joint_close(Joint *joint, Arena *arena) {
     const Space *space = joint->space;
     int choices = space->choices.count;
@@ -116,8 +117,8 @@ static bool violates(const Joint *joint, const Check *check) {
     Rational value;
     if (!expr_true(joint->space, check->guard, joint->gene))
         return false;
-    return !check->condition || !expr_value(joint->space, check->condition, joint->gene, &value) ||
-           value.n == 0;
+    return !check->condition ||
+           !expr_value(joint->space, check->condition, joint->gene, &value) || value.n == 0;
 }
 
 typedef enum { HOLDS, VIOLATED, UNDECIDED } Verdict;
@@ -144,7 +145,7 @@ static Verdict decide(Elab *elab, const Check *check, Joint *joint) {
     return search(joint, check, deciding(elab, joint));
 }
 
-/* ---- reports -------------------------------------------------------------------------------------------- */
+/* ---- reports ----------------------------------------------------------------------------- */
 
 /* "8", and where it depends on decisions "8 (width)". */
 static void operand_print(Elab *elab, Text *text, const Joint *joint, ExprId id) {
@@ -184,9 +185,11 @@ static void note_decisions(Elab *elab, const Joint *joint, bool valued) {
         if (valued)
             note_at(elab->diagnostics, choice->span, "`%.*s` is %.*s (it may be %.*s)",
                     STR_ARG(choice->name),
-                    STR_ARG(choice_value(elab->arena, choice, joint->gene[c])), STR_ARG(values));
+                    STR_ARG(choice_value(elab->arena, choice, joint->gene[c])),
+                    STR_ARG(values));
         else
-            note_at(elab->diagnostics, choice->span, "it depends on `%.*s`", STR_ARG(choice->name));
+            note_at(elab->diagnostics, choice->span, "it depends on `%.*s`",
+                    STR_ARG(choice->name));
         notes++;
     }
 }
@@ -202,9 +205,10 @@ static void report(Elab *elab, const Check *check, Joint *joint, Verdict verdict
         error_at(elab->diagnostics, check->span, "%.*s",
                  STR_ARG(message_print(elab, check, joint)));
     else
-        error_at(elab->diagnostics, check->span,
-                 "whether this fits in every member depends on more than 2^20 joint values; tie "
-                 "some decisions with `let`");
+        error_at(
+            elab->diagnostics, check->span,
+            "whether this fits in every member depends on more than 2^20 joint values; tie "
+            "some decisions with `let`");
     note_decisions(elab, joint, verdict == VIOLATED);
     note_calls(elab, check->frame);
 }
@@ -215,11 +219,13 @@ static bool contains(const Space *space, ExprId id, ExprId part) {
            (e->b && contains(space, e->b, part)) || (e->c && contains(space, e->c, part));
 }
 
-/* Whether a number that failed a check of its own takes part: what follows from it is no news. */
+/* Whether a number that failed a check of its own takes part: what follows from it is no
+ * news. */
 static bool is_consequence(Elab *elab, const Check *check, const ExprId *failed, int count) {
     for (int i = 0; i < count; i++)
         if (contains(elab->space, check->condition, failed[i]) ||
-            contains(elab->space, check->a, failed[i]) || contains(elab->space, check->b, failed[i]))
+            contains(elab->space, check->a, failed[i]) ||
+            contains(elab->space, check->b, failed[i]))
             return true;
     return false;
 }
@@ -245,7 +251,7 @@ void checks_run(Elab *elab) {
     }
 }
 
-/* ---- values of expressions ----------------------------------------------------------------------------------- */
+/* ---- values of expressions --------------------------------------------------------------- */
 
 Rational expr_largest(Elab *elab, ExprId guard, ExprId id) {
     enum { ENUMERATED = 1 << 14 };
@@ -260,7 +266,8 @@ Rational expr_largest(Elab *elab, ExprId guard, ExprId id) {
         return facts->bounded ? facts->high : best;
     do {
         if (expr_true(elab->space, guard, joint.gene) &&
-            expr_value(elab->space, id, joint.gene, &value) && rational_compare(value, best) > 0)
+            expr_value(elab->space, id, joint.gene, &value) &&
+            rational_compare(value, best) > 0)
             best = value;
     } while (joint_next(&joint));
     return best;

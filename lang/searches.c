@@ -3,7 +3,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
 
-/* ---- objectives --------------------------------------------------------------------------------------------- */
+/* ---- objectives -------------------------------------------------------------------------- */
 
 static bool metric_given(const SpecEntry *entry, Str name, int before) {
     for (int i = 0; i < entry->count && i < before; i++)
@@ -28,7 +28,8 @@ static void check_direction(Spec *spec, const SpecEntry *entry, bool maximize) {
 
 static void check_objectives(Spec *spec, const Decl *search) {
     enum { MAX_GIVEN_OBJECTIVES = 8, MAX_GIVEN_LIMITS = 16 };
-    const SpecEntry *more = decl_entry(search, "maximize"), *less = decl_entry(search, "minimize");
+    const SpecEntry *more = decl_entry(search, "maximize"),
+                    *less = decl_entry(search, "minimize");
     const SpecEntry *limits = decl_entry(search, "require");
     check_direction(spec, more, true);
     check_direction(spec, less, false);
@@ -55,13 +56,14 @@ static void check_training(Spec *spec, const Decl *search) {
             error_at(spec->diagnostics, train->values[i].span, "`%.*s` stands here twice",
                      STR_ARG(train->values[i].text));
         else if (supernet && tunings)
-            error_at(spec->diagnostics, train->values[i].span, "`supernet` comes before `tune`");
+            error_at(spec->diagnostics, train->values[i].span,
+                     "`supernet` comes before `tune`");
     }
     if (train->count && !supernets)
         error_at(spec->diagnostics, train->span, "a search trains a `supernet(...)` first");
 }
 
-/* ---- network against device and task --------------------------------------------------------------------------- */
+/* ---- network against device and task ----------------------------------------------------- */
 
 static unsigned format_bits_of(const SpecEntry *entry) {
     unsigned bits = 0;
@@ -90,9 +92,9 @@ static bool check_formats(Spec *spec, const Space *space, ExprId id, unsigned ha
         int64_t format = choice ? choice->values[v].n : e->value.n;
         if (has >> format & 1)
             continue;
-        error_at(spec->diagnostics, choice ? choice->span : span, "`%.*s` has no %s in %s; it has %.*s",
-                 STR_ARG(device), what, format_name((Format)format),
-                 STR_ARG(format_list(spec->arena, has)));
+        error_at(spec->diagnostics, choice ? choice->span : span,
+                 "`%.*s` has no %s in %s; it has %.*s", STR_ARG(device), what,
+                 format_name((Format)format), STR_ARG(format_list(spec->arena, has)));
         return false;
     }
     return true;
@@ -113,7 +115,8 @@ static void check_device(Spec *spec, const Space *space, const Decl *device) {
 }
 
 /* One value for each class comes out: the symbolic extent was proven to be the declared one. */
-static void check_classes(Spec *spec, const Space *space, const Decl *search, const Decl *task) {
+static void check_classes(Spec *spec, const Space *space, const Decl *search,
+                          const Decl *task) {
     const SpaceOp *output = &space->ops.at[space->output];
     const SpecEntry *labels = decl_entry(task, "labels");
     const Expr *e = &space->exprs.at[output->shape[0]];
@@ -142,7 +145,8 @@ static void search_check(Spec *spec, const Item *item, const Decl *search) {
     const Decl *device = named_decl(spec, item, DECL_DEVICE, decl_value(search, "device"));
     if (!network)
         return;
-    const Space *space = spec_space(spec, network->text, precision ? precision->text : (Str){"", 0});
+    const Space *space =
+        spec_space(spec, network->text, precision ? precision->text : (Str){"", 0});
     if (!space && precision && !error_count(spec->diagnostics))
         error_at(spec->diagnostics, precision->span, "`%.*s` is not a precision of `%.*s`",
                  STR_ARG(precision->text), STR_ARG(network->text));
@@ -176,7 +180,8 @@ static void emit_check(Spec *spec, const Decl *emit) {
                 (i > 0 && c >= '0' && c <= '9');
     }
     if (prefix && !right)
-        error_at(spec->diagnostics, prefix->span, "the prefix begins names in C: letters, digits, _");
+        error_at(spec->diagnostics, prefix->span,
+                 "the prefix begins names in C: letters, digits, _");
 }
 
 void searches_check(Spec *spec) {

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* ---- spaces ------------------------------------------------------------------------------------------------- */
+/* ---- spaces ------------------------------------------------------------------------------ */
 
 static const Item *precision_find(const Source *source, Str network, Str name) {
     for (int v = 0; v < source->seen; v++)
@@ -54,7 +54,7 @@ static void networks_check(Spec *spec) {
                      precision_find(root, root->items.at[i]->name, (Str){0}));
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static void check_lets(Spec *spec) {
     const Source *root = spec->sources.at[0];
@@ -72,8 +72,8 @@ static Spec *spec_new(Arena *arena, Diagnostics *diagnostics, LangOptions option
     return spec;
 }
 
-/* Names are looked at only where the grammar of all files is right: what a mistake hides would be
- * reported as missing. */
+/* Names are looked at only where the grammar of all files is right: what a mistake hides
+ * would be reported as missing. */
 static void spec_check(Spec *spec, Source *root) {
     modules_read(spec, root);
     sources_link(spec);
@@ -111,7 +111,7 @@ Spec *spec_read_text(Arena *arena, Diagnostics *diagnostics, Str name, Str text,
     return spec;
 }
 
-/* ---- asking -------------------------------------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------------ */
 
 const Decl *spec_decl(const Spec *spec, DeclKind kind, Str name) {
     const Item *item =
@@ -177,7 +177,8 @@ Span spec_network_span(const Spec *spec, Str network) {
 
 const Str *spec_names(const Spec *spec, DeclKind kind, int *count) {
     const Str *names;
-    item_names(spec->arena, spec->sources.at[0], ITEM_DECL, str_of(decl_words[kind]), &names, count);
+    item_names(spec->arena, spec->sources.at[0], ITEM_DECL, str_of(decl_words[kind]), &names,
+               count);
     return names;
 }
 

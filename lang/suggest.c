@@ -16,7 +16,10 @@ Str suggestion(Arena *arena, Str name, const Str *known, int count) {
     } else if (count > 0 && count <= MAX_LISTED) {
         text_add(&text, count == 1 ? "; there is only " : "; there are ");
         for (int i = 0; i < count; i++)
-            text_add(&text, "%s`%.*s`", i == 0 ? "" : i < count - 1 ? ", " : " and ",
+            text_add(&text, "%s`%.*s`",
+                     i == 0          ? ""
+                     : i < count - 1 ? ", "
+                                     : " and ",
                      STR_ARG(known[i]));
     }
     return text_str(&text);
@@ -60,11 +63,11 @@ void report_unknown_name(Elab *elab, const Node *name, bool called) {
     const char *what = called ? "no block or operator is called" : "nothing is called";
     Str module = library_module(elab->arena, "block", name->text);
     if (module.length)
-        elab_error(elab, name->span, "%s `%.*s`; `use %.*s` brings one", what, STR_ARG(name->text),
-                   STR_ARG(module));
+        elab_error(elab, name->span, "%s `%.*s`; `use %.*s` brings one", what,
+                   STR_ARG(name->text), STR_ARG(module));
     else if (nearest.length)
-        elab_error(elab, name->span, "%s `%.*s`; did you mean `%.*s`?", what, STR_ARG(name->text),
-                   STR_ARG(nearest));
+        elab_error(elab, name->span, "%s `%.*s`; did you mean `%.*s`?", what,
+                   STR_ARG(name->text), STR_ARG(nearest));
     else
         elab_error(elab, name->span, "%s `%.*s`", what, STR_ARG(name->text));
 }

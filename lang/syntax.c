@@ -58,12 +58,14 @@ Node *node_string(Parse *parse, Token string) {
         bool escape = raw.at[i] == '\\' && i + 1 < raw.length;
         text[length++] = escape ? escaped(raw.at[++i]) : raw.at[i];
     }
-    return node_make(parse, (Node){.kind = NODE_STRING, .span = string.span,
-                                   .text = {text, length}});
+    return node_make(parse,
+                     (Node){.kind = NODE_STRING, .span = string.span, .text = {text, length}});
 }
 
 Node *node_truth(Parse *parse, Token word) {
-    return node_make(parse, (Node){.kind = NODE_TRUTH, .span = word.span, .text = word.text,
+    return node_make(parse, (Node){.kind = NODE_TRUTH,
+                                   .span = word.span,
+                                   .text = word.text,
                                    .number = RATIONAL(word.kind == TOKEN_TRUE)});
 }
 
@@ -78,8 +80,9 @@ Node *node_list(Parse *parse, Token open, Arguments items, Token close) {
                      "the items of a list have no names; a record `{a: 1}` has");
             parse->failed = true;
         }
-    return node_make(parse, (Node){.kind = NODE_LIST, .span = span_join(open.span, close.span),
-                                   .args = items});
+    return node_make(
+        parse,
+        (Node){.kind = NODE_LIST, .span = span_join(open.span, close.span), .args = items});
 }
 
 Node *node_record(Parse *parse, Token open, Arguments items, Token close) {
@@ -89,14 +92,15 @@ Node *node_record(Parse *parse, Token open, Arguments items, Token close) {
                      "the items of a record have names: `{a: 1}`");
             parse->failed = true;
         }
-    return node_make(parse, (Node){.kind = NODE_RECORD, .span = span_join(open.span, close.span),
-                                   .args = items});
+    return node_make(
+        parse,
+        (Node){.kind = NODE_RECORD, .span = span_join(open.span, close.span), .args = items});
 }
 
 Node *node_range(Parse *parse, Node *first, Node *last, Node *step) {
     Span span = span_join(first->span, step ? step->span : last->span);
-    return node_make(parse, (Node){.kind = NODE_RANGE, .span = span, .a = first, .b = last,
-                                   .c = step});
+    return node_make(
+        parse, (Node){.kind = NODE_RANGE, .span = span, .a = first, .b = last, .c = step});
 }
 
 Node *node_unary(Parse *parse, NodeKind kind, Token sign, Node *a) {
@@ -105,18 +109,25 @@ Node *node_unary(Parse *parse, NodeKind kind, Token sign, Node *a) {
 }
 
 Node *node_binary(Parse *parse, Node *a, Token op, Node *b) {
-    return node_make(parse, (Node){.kind = NODE_BINARY, .op = op.kind, .text = op.text,
-                                   .span = span_join(a->span, b->span), .a = a, .b = b});
+    return node_make(parse, (Node){.kind = NODE_BINARY,
+                                   .op = op.kind,
+                                   .text = op.text,
+                                   .span = span_join(a->span, b->span),
+                                   .a = a,
+                                   .b = b});
 }
 
 Node *node_if(Parse *parse, Token word, Node *a, Node *b, Node *c) {
-    return node_make(parse, (Node){.kind = NODE_IF, .span = span_join(word.span, c->span),
-                                   .a = a, .b = b, .c = c});
+    return node_make(
+        parse,
+        (Node){.kind = NODE_IF, .span = span_join(word.span, c->span), .a = a, .b = b, .c = c});
 }
 
 Node *node_call(Parse *parse, Node *callee, Arguments args, Token close) {
-    return node_make(parse, (Node){.kind = NODE_CALL, .span = span_join(callee->span, close.span),
-                                   .a = callee, .args = args});
+    return node_make(parse, (Node){.kind = NODE_CALL,
+                                   .span = span_join(callee->span, close.span),
+                                   .a = callee,
+                                   .args = args});
 }
 
 /* x |> f(a) is f(x, a); x |> f is f(x). */
@@ -128,7 +139,8 @@ Node *node_pipe(Parse *parse, Node *first, Node *call) {
     } else if (call->kind == NODE_ERROR || first->kind == NODE_ERROR) {
         return node_error(parse, call->span);
     } else if (call->kind != NODE_CALL) {
-        error_at(parse->diagnostics, call->span, "what stands after `|>` is a call: `x |> f(...)`");
+        error_at(parse->diagnostics, call->span,
+                 "what stands after `|>` is a call: `x |> f(...)`");
         parse->failed = true;
         return node_error(parse, call->span);
     }
@@ -141,23 +153,28 @@ Node *node_pipe(Parse *parse, Node *first, Node *call) {
 }
 
 Node *node_index(Parse *parse, Node *a, Node *b, Token close) {
-    return node_make(parse, (Node){.kind = NODE_INDEX, .span = span_join(a->span, close.span),
-                                   .a = a, .b = b});
+    return node_make(
+        parse,
+        (Node){.kind = NODE_INDEX, .span = span_join(a->span, close.span), .a = a, .b = b});
 }
 
 Node *node_field(Parse *parse, Node *a, Token name) {
-    return node_make(parse, (Node){.kind = NODE_FIELD, .span = span_join(a->span, name.span),
-                                   .text = name.text, .a = a});
+    return node_make(parse, (Node){.kind = NODE_FIELD,
+                                   .span = span_join(a->span, name.span),
+                                   .text = name.text,
+                                   .a = a});
 }
 
 Node *node_label(Parse *parse, Node *a, Token name) {
-    return node_make(parse, (Node){.kind = NODE_LABEL, .span = span_join(a->span, name.span),
-                                   .text = name.text, .a = a});
+    return node_make(parse, (Node){.kind = NODE_LABEL,
+                                   .span = span_join(a->span, name.span),
+                                   .text = name.text,
+                                   .a = a});
 }
 
 Node *node_share(Parse *parse, Node *a, Node *b) {
-    return node_make(parse, (Node){.kind = NODE_SHARE, .span = span_join(a->span, b->span),
-                                   .a = a, .b = b});
+    return node_make(
+        parse, (Node){.kind = NODE_SHARE, .span = span_join(a->span, b->span), .a = a, .b = b});
 }
 
 Argument argument_of(Token name, Node *value) {
@@ -166,8 +183,12 @@ Argument argument_of(Token name, Node *value) {
 }
 
 Statement statement_of(StatementKind kind, Token word, Token name, Node *a, Node *b) {
-    return (Statement){.kind = kind, .span = span_join(word.span, a->span), .name = name.text,
-                       .name_span = name.span, .a = a, .b = b};
+    return (Statement){.kind = kind,
+                       .span = span_join(word.span, a->span),
+                       .name = name.text,
+                       .name_span = name.span,
+                       .a = a,
+                       .b = b};
 }
 
 Statement statement_with(Statement statement, Body body) {
@@ -181,7 +202,8 @@ Selector selector_with(Parse *parse, Selector selector, Token name, Token index)
     Rational number;
     if (index.kind == TOKEN_STAR)
         segment.index = -2;
-    else if (index.kind == TOKEN_NUMBER && rational_parse(index.text, &number) && number.n < 1000000)
+    else if (index.kind == TOKEN_NUMBER && rational_parse(index.text, &number) &&
+             number.n < 1000000)
         segment.index = (int)rational_floor(number);
     if (index.kind != TOKEN_EOF)
         end = (Span){index.span.start, index.span.length + 1};

@@ -1,4 +1,5 @@
-/* syntax.h: tokens and the syntax tree, what the lexer, the parser and everything after them share.
+/* syntax.h: tokens and the syntax tree, what the lexer, the parser and everything after them
+ * share.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef SYNTAX_H
@@ -6,7 +7,7 @@
 
 #include "lang/lang.h"
 
-/* ---- lexer.re ------------------------------------------------------------------------------- */
+/* ---- lexer.re ---------------------------------------------------------------------------- */
 
 typedef enum {
     TOKEN_EOF,
@@ -40,49 +41,49 @@ typedef struct Lexer {
 } Lexer;
 Token lexer_next(Lexer *lexer); /* never fails; bytes of no token are reported and skipped */
 
-/* ---- layout.c: where entries end --------------------------------------------------------------- */
+/* ---- layout.c: where entries end --------------------------------------------------------- */
 
 typedef struct Layout {
     Arena *arena;
     Lexer lexer;
-    Token ahead;      /* the next token of the lexer */
-    bool broken;      /* a newline stands before `ahead` */
-    Token last;       /* the last token that was handed out */
-    VEC(Token) open;  /* brackets not closed yet */
-    bool quiet;       /* an error was reported: no more about brackets */
+    Token ahead;     /* the next token of the lexer */
+    bool broken;     /* a newline stands before `ahead` */
+    Token last;      /* the last token that was handed out */
+    VEC(Token) open; /* brackets not closed yet */
+    bool quiet;      /* an error was reported: no more about brackets */
 } Layout;
 void layout_begin(Layout *layout, Arena *arena, Lexer lexer);
 Token layout_next(Layout *layout);
-int layout_depth(const Layout *layout);    /* braces now open */
-void layout_forgive(Layout *layout);       /* forgets round and square brackets */
+int layout_depth(const Layout *layout); /* braces now open */
+void layout_forgive(Layout *layout);    /* forgets round and square brackets */
 
-/* ---- units.c ------------------------------------------------------------------------------------- */
+/* ---- units.c ----------------------------------------------------------------------------- */
 
 const char *dimension_name(Dimension dimension); /* "a size in bytes" */
 /* Scales the number to its base unit; reports an unknown unit. */
 bool unit_apply(Diagnostics *diagnostics, Token unit, Rational *number, Dimension *dimension);
 Str quantity_print(Arena *arena, Rational number, Dimension dimension); /* "16 KiB" */
 
-/* ---- syntax.c: the tree -------------------------------------------------------------------------- */
+/* ---- syntax.c: the tree ------------------------------------------------------------------ */
 
 typedef enum {
-    NODE_ERROR,   /* reported already */
-    NODE_NUMBER,  /* number, dimension */
-    NODE_STRING,  /* text, escapes resolved */
-    NODE_TRUTH,   /* number 0 or 1 */
-    NODE_NAME,    /* text */
-    NODE_LIST,    /* args without names: [a, b] and (a, b) */
-    NODE_RECORD,  /* args with names */
-    NODE_RANGE,   /* a .. b step c (may be NULL) */
-    NODE_NEGATE,  /* -a */
-    NODE_NOT,     /* not a */
-    NODE_BINARY,  /* a op b; op is a TokenKind */
-    NODE_IF,      /* if a then b else c */
-    NODE_CALL,    /* a(args) */
-    NODE_INDEX,   /* a[b] */
-    NODE_FIELD,   /* a.text */
-    NODE_LABEL,   /* a named text */
-    NODE_SHARE    /* a of b */
+    NODE_ERROR,  /* reported already */
+    NODE_NUMBER, /* number, dimension */
+    NODE_STRING, /* text, escapes resolved */
+    NODE_TRUTH,  /* number 0 or 1 */
+    NODE_NAME,   /* text */
+    NODE_LIST,   /* args without names: [a, b] and (a, b) */
+    NODE_RECORD, /* args with names */
+    NODE_RANGE,  /* a .. b step c (may be NULL) */
+    NODE_NEGATE, /* -a */
+    NODE_NOT,    /* not a */
+    NODE_BINARY, /* a op b; op is a TokenKind */
+    NODE_IF,     /* if a then b else c */
+    NODE_CALL,   /* a(args) */
+    NODE_INDEX,  /* a[b] */
+    NODE_FIELD,  /* a.text */
+    NODE_LABEL,  /* a named text */
+    NODE_SHARE   /* a of b */
 } NodeKind;
 
 typedef struct Node Node;
@@ -161,11 +162,18 @@ typedef struct Entry {
 } Entry;
 typedef VEC(Entry) Entries;
 
-typedef enum { ITEM_LET, ITEM_BLOCK, ITEM_NETWORK, ITEM_PRECISION, ITEM_DECL, ITEM_KINDS } ItemKind;
+typedef enum {
+    ITEM_LET,
+    ITEM_BLOCK,
+    ITEM_NETWORK,
+    ITEM_PRECISION,
+    ITEM_DECL,
+    ITEM_KINDS
+} ItemKind;
 typedef struct Source Source;
 typedef struct Item {
     ItemKind kind;
-    Str name; /* empty: an unnamed precision */
+    Str name;  /* empty: an unnamed precision */
     Span span; /* of the name */
     const Source *source;
     Node *value;           /* let */
@@ -174,12 +182,12 @@ typedef struct Item {
     Body body;             /* block, network */
     Str of;                /* precision: the network */
     Span of_span;
-    Rules rules;           /* precision */
-    Str word;              /* decl: "search" */
+    Rules rules; /* precision */
+    Str word;    /* decl: "search" */
     Span word_span;
-    Str base;              /* decl: what it inherits from, or empty */
+    Str base; /* decl: what it inherits from, or empty */
     Span base_span;
-    Entries entries;       /* decl */
+    Entries entries; /* decl */
 } Item;
 
 typedef struct Import {
@@ -193,8 +201,8 @@ struct Source {
     Str name, text;
     VEC(Item *) items;
     VEC(Import) imports;
-    bool right;                 /* parsed without a mistake */
-    const Source *const *sees;  /* itself and all that it uses, nearest first */
+    bool right;                /* parsed without a mistake */
+    const Source *const *sees; /* itself and all that it uses, nearest first */
     int seen;
 };
 
@@ -204,10 +212,10 @@ typedef struct Parse {
     Diagnostics *diagnostics;
     Source *source;
     Layout layout;
-    bool failed;      /* a syntax error was reported */
-    int skip;         /* > 0: tokens are dropped up to the END at brace depth skip - 1 */
-    int depth;        /* brace depth at which the statement now parsed began */
-    uint32_t begin;   /* where that statement began */
+    bool failed;    /* a syntax error was reported */
+    int skip;       /* > 0: tokens are dropped up to the END at brace depth skip - 1 */
+    int depth;      /* brace depth at which the statement now parsed began */
+    uint32_t begin; /* where that statement began */
 } Parse;
 
 Node *node_error(Parse *parse, Span span);
@@ -235,7 +243,7 @@ void item_add(Parse *parse, Item item);
 void import_add(Parse *parse, Token word, Token last, bool quoted);
 void edition_check(Parse *parse, Token word, Token number);
 
-/* ---- parse.c ---------------------------------------------------------------------------------------- */
+/* ---- parse.c ----------------------------------------------------------------------------- */
 
 /* Parses a whole source; false where it has mistakes (then its tree is not to be used). */
 bool source_parse(Arena *arena, Diagnostics *diagnostics, Source *source);

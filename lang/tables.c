@@ -42,16 +42,22 @@ const int metric_count = COUNT(metric_facts);
 const char *const decl_words[DECL_KINDS] = {"task", "device", "search", "emit"};
 
 const char *type_name(FactType type) {
-    static const char *const names[] = {
-        [TYPE_STRING] = "a string",       [TYPE_NUMBER] = "a number",
-        [TYPE_COUNT] = "a whole number, from 1",  [TYPE_NATURAL] = "a whole number, from 0",
-        [TYPE_TRUTH] = "true or false",   [TYPE_FORMAT] = "a format",
-        [TYPE_WORD] = "a word",           [TYPE_CALL] = "a call",
-        [TYPE_SHARE] = "a share such as 10 % of train",
-        [TYPE_RESULT] = "a search's result, or a network",
-        [TYPE_METRIC] = "a metric",       [TYPE_LIMIT] = "a limit such as ram <= 16 KiB",
-        [TYPE_NETWORK] = "the name of a network", [TYPE_PRECISION] = "the name of a precision",
-        [TYPE_TASK] = "the name of a task", [TYPE_DEVICE] = "the name of a device"};
+    static const char *const names[] = {[TYPE_STRING] = "a string",
+                                        [TYPE_NUMBER] = "a number",
+                                        [TYPE_COUNT] = "a whole number, from 1",
+                                        [TYPE_NATURAL] = "a whole number, from 0",
+                                        [TYPE_TRUTH] = "true or false",
+                                        [TYPE_FORMAT] = "a format",
+                                        [TYPE_WORD] = "a word",
+                                        [TYPE_CALL] = "a call",
+                                        [TYPE_SHARE] = "a share such as 10 % of train",
+                                        [TYPE_RESULT] = "a search's result, or a network",
+                                        [TYPE_METRIC] = "a metric",
+                                        [TYPE_LIMIT] = "a limit such as ram <= 16 KiB",
+                                        [TYPE_NETWORK] = "the name of a network",
+                                        [TYPE_PRECISION] = "the name of a precision",
+                                        [TYPE_TASK] = "the name of a task",
+                                        [TYPE_DEVICE] = "the name of a device"};
     return names[type];
 }
 

@@ -51,7 +51,8 @@ static void report_unknown(Diagnostics *diagnostics, Token unit) {
     for (int i = 0; i < COUNT(units); i++)
         names[i] = str_of(units[i].spelling);
     Arena *scratch = arena_new();
-    Str nearest = str_nearest(unit.text, names, COUNT(units)), near = alike_list(scratch, unit.text);
+    Str nearest = str_nearest(unit.text, names, COUNT(units)),
+        near = alike_list(scratch, unit.text);
     if (near.length)
         error_at(diagnostics, unit.span, "no unit is called `%.*s`; did you mean %.*s?",
                  STR_ARG(unit.text), STR_ARG(near));
@@ -60,7 +61,8 @@ static void report_unknown(Diagnostics *diagnostics, Token unit) {
                  STR_ARG(unit.text), STR_ARG(nearest));
     else
         error_at(diagnostics, unit.span,
-                 "no unit is called `%.*s`; there are B KiB MiB kB MB, s ms us, Hz kHz MHz GHz, W mW, "
+                 "no unit is called `%.*s`; there are B KiB MiB kB MB, s ms us, Hz kHz MHz "
+                 "GHz, W mW, "
                  "J mJ, bit/s Mbit/s, m km and %%",
                  STR_ARG(unit.text));
     arena_free(scratch);

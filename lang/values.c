@@ -5,16 +5,18 @@
 
 const char *value_kind_name(ValueKind kind) {
     static const char *const names[] = {
-        [A_MISTAKE] = "a mistake", [A_NUMBER] = "a number", [A_TRUTH] = "true or false",
-        [A_FORMAT] = "a format",   [A_STRING] = "a string", [A_WORD] = "a word",
-        [A_LIST] = "a list",       [A_RECORD] = "a record", [A_RANGE] = "a range",
-        [A_GRAPH] = "a tensor",    [A_BLOCK] = "a block",   [A_OPERATOR] = "an operator",
+        [A_MISTAKE] = "a mistake",  [A_NUMBER] = "a number", [A_TRUTH] = "true or false",
+        [A_FORMAT] = "a format",    [A_STRING] = "a string", [A_WORD] = "a word",
+        [A_LIST] = "a list",        [A_RECORD] = "a record", [A_RANGE] = "a range",
+        [A_GRAPH] = "a tensor",     [A_BLOCK] = "a block",   [A_OPERATOR] = "an operator",
         [A_FUNCTION] = "a function"};
     return names[kind];
 }
 
 Value value_number(ExprId expr, Dimension dimension, Span span) {
-    return (Value){.kind = expr ? A_NUMBER : A_MISTAKE, .expr = expr, .dimension = dimension,
+    return (Value){.kind = expr ? A_NUMBER : A_MISTAKE,
+                   .expr = expr,
+                   .dimension = dimension,
                    .span = span};
 }
 
@@ -26,7 +28,7 @@ Value value_mistake(Span span) {
     return (Value){.kind = A_MISTAKE, .span = span};
 }
 
-/* ---- in messages ---------------------------------------------------------------------------------- */
+/* ---- in messages ------------------------------------------------------------------------- */
 
 Str choice_value(Arena *arena, const Choice *choice, int value) {
     if (choice->type == VALUE_FORMAT)
@@ -58,10 +60,11 @@ static Str short_name(Str name) {
 }
 
 static const char *const signs[] = {
-    [EXPR_ADD] = "+",     [EXPR_SUB] = "-",     [EXPR_MUL] = "*",      [EXPR_DIV] = "/",
-    [EXPR_EQUAL] = "==",  [EXPR_LESS] = "<",    [EXPR_LESS_EQUAL] = "<=",
-    [EXPR_AND] = "and",   [EXPR_OR] = "or",     [EXPR_MIN] = "min",    [EXPR_MAX] = "max",
-    [EXPR_FLOOR] = "floor", [EXPR_CEIL] = "ceil", [EXPR_ROUND] = "round"};
+    [EXPR_ADD] = "+",         [EXPR_SUB] = "-",      [EXPR_MUL] = "*",
+    [EXPR_DIV] = "/",         [EXPR_EQUAL] = "==",   [EXPR_LESS] = "<",
+    [EXPR_LESS_EQUAL] = "<=", [EXPR_AND] = "and",    [EXPR_OR] = "or",
+    [EXPR_MIN] = "min",       [EXPR_MAX] = "max",    [EXPR_FLOOR] = "floor",
+    [EXPR_CEIL] = "ceil",     [EXPR_ROUND] = "round"};
 
 static void expr_show(const Space *space, Text *text, ExprId id);
 
@@ -77,7 +80,8 @@ static void call_show(const Space *space, Text *text, const Expr *e) {
 
 static bool is_leaf(const Space *space, ExprId id) {
     ExprKind kind = space->exprs.at[id].kind;
-    return kind == EXPR_CONSTANT || kind == EXPR_CHOICE || (kind >= EXPR_MIN && kind <= EXPR_ROUND);
+    return kind == EXPR_CONSTANT || kind == EXPR_CHOICE ||
+           (kind >= EXPR_MIN && kind <= EXPR_ROUND);
 }
 
 static void operand_show(const Space *space, Text *text, ExprId id) {

@@ -1,4 +1,5 @@
-// The same network, precision and limits as fashion.nas, searched with a small budget: what `make demo` shows.
+// The same network, precision and limits as fashion.nas, searched with a small budget: what
+// `make demo` shows.
 // Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0
 use "fashion.nas"
 

@@ -12,11 +12,10 @@ device host {
 
 device cortex_m4 {
     documentation: "An Arm Cortex-M4 microcontroller without use of its floating-point unit."
-    source:        "clock and memories: the class of STM32L4R5xx (ST data sheet DS12023: 120 MHz;",
-                   "640 KiB of RAM in three banks, of which 320 KiB are counted, and up to 2 MiB of",
-                   "flash, of which 1 MiB is). Instructions: counted by qemu-system-arm -icount on",
-                   "emitted kernels. Cycles per instruction: declared, not measured; about what",
-                   "integer loops with loads take on this core."
+    source:        "clock and memories: declared for the class of STM32L4R5 parts, which run at",
+                   "120 MHz with up to 640 KiB of RAM and 2 MiB of flash; half of each is counted.",
+                   "Instructions: counted by qemu-system-arm -icount on emitted kernels. Cycles",
+                   "per instruction: declared, not measured."
     isa:           "armv7e-m"
     clock:         120 MHz
     flash:         1 MiB

@@ -4,9 +4,11 @@
 // Fashion-MNIST (Xiao et al., arXiv 1708.07747): 28 x 28 grey images of clothes in ten classes,
 // 60,000 to train with, 10,000 to test with. Of the former a tenth is held back to validate.
 task fashion {
-    train:     idx("fashion-mnist/train-images-idx3-ubyte.gz", "fashion-mnist/train-labels-idx1-ubyte.gz")
+    train:     idx("fashion-mnist/train-images-idx3-ubyte.gz",
+                   "fashion-mnist/train-labels-idx1-ubyte.gz")
     validate:  10 % of train
-    test:      idx("fashion-mnist/t10k-images-idx3-ubyte.gz", "fashion-mnist/t10k-labels-idx1-ubyte.gz")
+    test:      idx("fashion-mnist/t10k-images-idx3-ubyte.gz",
+                   "fashion-mnist/t10k-labels-idx1-ubyte.gz")
     normalise: mean(0.2860), deviation(0.3530)
     augment:   flip(horizontal), shift(2)
     labels:    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
@@ -15,8 +17,9 @@ task fashion {
     metric:    accuracy
     fetch:     "Fashion-MNIST is in Debian's package dataset-fashion-mnist (31 MB):",
                "    apt-get install dataset-fashion-mnist",
-               "Elsewhere put these four files into a folder fashion-mnist/ and name its parent with",
-               "--data or NASC_DATA (github.com/zalandoresearch/fashion-mnist; bytes, SHA-256):",
+               "Elsewhere put these four files into a folder fashion-mnist/ and name its",
+               "parent with --data or NASC_DATA (github.com/zalandoresearch/fashion-mnist;",
+               "bytes, SHA-256):",
                "    train-images-idx3-ubyte.gz  26421856",
                "        b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7",
                "    train-labels-idx1-ubyte.gz     29491",

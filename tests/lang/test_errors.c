@@ -1,5 +1,5 @@
-/* Broken files and what is said about them: each errors/NAME.nas has one mistake (several_*: more),
- * and NAME.err is what a person sees. UPDATE=1 writes the golden files anew.
+/* Broken files and what is said about them: each errors/NAME.nas has one mistake (several_*:
+ * more), and NAME.err is what a person sees. UPDATE=1 writes the golden files anew.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit.h"

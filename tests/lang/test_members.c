@@ -1,5 +1,5 @@
-/* Members of elaborated spaces, against net's own rules and brute force: shapes, sites, the printed
- * form, and what the checker accepts.
+/* Members of elaborated spaces, against net's own rules and brute force: shapes, sites, the
+ * printed form, and what the checker accepts.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit.h"
@@ -58,7 +58,7 @@ static void widen(Extents *extents, const Net *net, int i) {
     const Op *op = &net->ops[i];
     Shape in = net->ops[op->input[0]].shape;
     bool windowed = operator_has(op->kind, ATTRIBUTE_KERNEL_H);
-    int inputs = op->kind == OP_CONV ? shape_channels(in) / op->attribute[ATTRIBUTE_GROUPS]
+    int inputs = op->kind == OP_CONV    ? shape_channels(in) / op->attribute[ATTRIBUTE_GROUPS]
                  : op->kind == OP_DENSE ? (int)shape_elements(in)
                                         : 1;
     int h = windowed ? op->attribute[ATTRIBUTE_KERNEL_H] : 1;
@@ -78,7 +78,8 @@ static bool next_gene(const Space *space, Gene *gene) {
     return false;
 }
 
-/* Every member of a small space is sound, and the sites are exactly as large as the largest needs. */
+/* Every member of a small space is sound, and the sites are exactly as large as the largest
+ * needs. */
 static void require_all_members(const char *path, Str network) {
     Arena *arena = arena_new();
     const Space *space = space_of_file(arena, path, network);
@@ -101,7 +102,8 @@ static void require_all_members(const char *path, Str network) {
         const Site *site = &space->sites.at[s];
         if (extents[s].out == 0)
             continue;
-        assert_true(site->kernel_h == extents[s].kernel_h && site->kernel_w == extents[s].kernel_w);
+        assert_true(site->kernel_h == extents[s].kernel_h &&
+                    site->kernel_w == extents[s].kernel_w);
         assert_true(site->in == extents[s].in && site->out == extents[s].out);
     }
     assert_true(members > 0);
@@ -116,7 +118,7 @@ static void small_spaces_are_sound(void **state) {
     require_all_members("tests/lang/spaces/frozen.nas", STR("tiny"));
 }
 
-/* ---- the quick start ------------------------------------------------------------------------------- */
+/* ---- the quick start --------------------------------------------------------------------- */
 
 /* The printed member reads back as the same network. */
 static void require_reads_back(Arena *arena, const Net *net) {
@@ -154,7 +156,7 @@ static void members_of_the_quick_start(void **state) {
     arena_free(arena);
 }
 
-/* ---- the checker against brute force ------------------------------------------------------------------ */
+/* ---- the checker against brute force ----------------------------------------------------- */
 
 enum { DECISIONS = 3, MOST_VALUES = 3 };
 typedef struct Trial {
@@ -165,10 +167,10 @@ typedef struct Trial {
 /* A network whose decisions stand as given: `choice(...)`, or one of their values. */
 static Str trial_text(Arena *arena, const Trial *trial, const int *fixed) {
     static const char *const left[] = {"a", "a + b", "a * 2", "max(a, b)", "a / 2", "b - a"};
-    static const char *const right[] = {"b - b + a", "b + a", "a + a",
-                                        "if a < b then b else a", "a * 0.5", "8"};
-    static const char *const kernels[] = {"c", "c + 0", "if c < 9 then c else 1", "min(c, 3)",
-                                          "3", "c"};
+    static const char *const right[] = {"b - b + a", "b + a", "a + a", "if a < b then b else a",
+                                        "a * 0.5",   "8"};
+    static const char *const kernels[] = {"c",         "c + 0", "if c < 9 then c else 1",
+                                          "min(c, 3)", "3",     "c"};
     static const char *const groups[] = {"1", "2", "c", "a / 2", "if c > 2 then 2 else 1", "1"};
     Text text = text_new(arena);
     text_add(&text, "network n(image: [9, 9, 4]) -> [3] {\n");
@@ -218,7 +220,8 @@ static Trial trial_draw(Random *random) {
     return trial;
 }
 
-/* Whether every legal combination is accepted where the values are written out; -1: none is legal. */
+/* Whether every legal combination is accepted where the values are written out; -1: none is
+ * legal. */
 static int brute_force(const Trial *trial) {
     int fixed[DECISIONS], legal = 0, right = 0;
     for (fixed[0] = 0; fixed[0] < trial->count[0]; fixed[0]++)

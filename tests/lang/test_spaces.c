@@ -128,7 +128,8 @@ static void library_gives_facts(void **state) {
     assert_true(task.mean == 0.2860 && task.deviation == 0.3530);
     assert_true(task.flip && task.shift == 2 && task.erase == 0);
     assert_true(str_ends(task.test.labels, STR("fashion-mnist/t10k-labels-idx1-ubyte.gz")));
-    assert_true(spec_target(spec, spec_decl(spec, DECL_DEVICE, STR("cortex_m4")), arena, &target));
+    assert_true(
+        spec_target(spec, spec_decl(spec, DECL_DEVICE, STR("cortex_m4")), arena, &target));
     assert_true(target.clock_hz == 120e6 && target.flash_bytes == 1 << 20);
     assert_int_equal(target.ram_bytes, 320 << 10);
     assert_int_equal(target.measure, MEASURE_INSTRUCTIONS);
@@ -161,8 +162,9 @@ static void library_can_be_replaced(void **state) {
 
 static void help_knows_every_key(void **state) {
     (void)state;
-    static const char *const topics[] = {"search", "device", "task", "emit", "conv", "choice",
-                                         "supernet", "accuracy", "strategy", "network"};
+    static const char *const topics[] = {"search",   "device", "task",     "emit",
+                                         "conv",     "choice", "supernet", "accuracy",
+                                         "strategy", "network"};
     Arena *arena = arena_new();
     Str nearest = {"", 0};
     for (int i = 0; i < COUNT(topics); i++) {

@@ -13,7 +13,8 @@ network tiny(image: [28, 28, 1]) -> [10] {
 
 block stage(x, channels, depth, stride) {
     repeat depth as i {
-        x = x |> mbconv(channels, expand: choice(2, 4), kernel: choice(3, 5), stride: if i == 0 then stride else 1)
+        x = x |> mbconv(channels, expand: choice(2, 4), kernel: choice(3, 5),
+                        stride: if i == 0 then stride else 1)
     }
     return x
 }
