@@ -87,7 +87,7 @@ static void freeze_declaration(Shipment *ship, Text *text, DeclKind kind, Str na
     if (!decl || !span_place(ship->session->diagnostics, decl->span, &place))
         return;
     if (str_starts(place.file, STR("std/")))
-        text_add(text, "use %.*s\n", STR_ARG(place.file));
+        text_add(text, "use std/%.*s\n", STR_ARG(path_stem(place.file)));
     else
         decl_print(decl, text);
 }

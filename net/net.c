@@ -261,6 +261,11 @@ static void op_print(Text *text, const Net *straight, const Net *net, int i) {
     text_add(text, "\n");
 }
 
+/* Its formats are those of the operator that absorbs it. */
+static bool is_folded_norm(const Net *net, int i) {
+    return net->ops[i].kind == OP_BATCH_NORM && net_folded_norm(net, net->ops[i].input[0]) == i;
+}
+
 void net_print(const Net *net, Text *text) {
     Net straight = net_straightened(text->arena, net);
     Shape in = net->ops[0].shape, out = net->ops[net->output].shape;
@@ -273,7 +278,7 @@ void net_print(const Net *net, Text *text) {
     text_add(text, "\n}\n\nprecision of %.*s {\n", STR_ARG(net->name));
     for (int i = 1; i < net->count; i++) {
         const Op *op = &straight.ops[i];
-        if (operator_facts[op->kind].output == INHERITS)
+        if (operator_facts[op->kind].output == INHERITS || is_folded_norm(net, i))
             continue;
         text_add(text, "    %.*s: ", STR_ARG(op->path));
         if (operator_facts[op->kind].weights == WEIGHTED)
