@@ -314,6 +314,27 @@ static void count_row(void *context, Str key, Str value) {
     ++*(int *)context;
 }
 
+typedef struct LastKey {
+    Arena *arena;
+    Str key;
+} LastKey;
+
+static void keep_key(void *context, Str key, Str value) {
+    LastKey *last = context;
+    (void)value;
+    last->key = str_copy(last->arena, key);
+}
+
+/* A row that somebody else wrote is not believed. */
+static void check_damaged_row(Arena *arena, Store *store, const char *kind) {
+    Str why = {0};
+    LastKey last = {arena, {0}};
+    store_each(store, kind, keep_key, &last);
+    store_put(store, kind, last.key, STR("step,1,minus four\n"));
+    assert_null(device_open(arena, &host, store, NULL, &why));
+    assert_non_null(strstr(why.at, "its measurements in the study are damaged: line "));
+}
+
 /* Medians are positive and kept: a second device on the same study knows them without measuring, and
  * one that knows some of the rows measures the others only. */
 static void test_host_profile(void **state) {
@@ -348,6 +369,7 @@ static void test_host_profile(void **state) {
     int rows = 0;
     store_each(store, device->kind, count_row, &rows);
     assert_true(rows > built->program.kernel_count);
+    check_damaged_row(arena, store, device->kind);
     store_close(store);
     directory_remove(folder);
     arena_free(arena);
