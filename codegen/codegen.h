@@ -111,9 +111,21 @@ void unpack_rows(const uint8_t *bytes, int rows, int row, Format format, int16_t
 Str pack_layer(Arena *arena, const Layer *layer);
 int64_t packed_bytes(const Layer *layer);
 
-/* ---- kernels.c: the kernels as C, and what each needs ------------------------------------------- */
+/* ---- helpers.c: what the texts of kernels stand on ------------------------------------------------ */
 
-/* One member of a step's descriptor: a name of the kernel's struct and its value. */
+bool format_is_packed(Format format); /* several codes to a byte */
+/* The elements of a tensor and of a weight array in C: "int8_t". */
+const char *format_c_type(Format format);
+Str capitals(Arena *arena, Str s);
+/* Adds a text, its placeholders replaced; those that tell of a kernel need one. */
+void text_expand(Text *text, Str prefix, const Kernel *kernel, const char *from);
+void macros_print(Text *text, Str prefix);
+/* The helpers that these kernels mention, and those that they mention in turn. */
+void helpers_print(Text *text, Str prefix, Str kernels);
+
+/* ---- descriptors.c: what a kernel is told of a step ------------------------------------------------- */
+
+/* A name of the kernel's struct and its value. */
 typedef struct Member {
     const char *name;
     int bytes;
@@ -129,15 +141,16 @@ typedef struct Descriptor {
 } Descriptor;
 void descriptor_of(const Step *step, Descriptor *descriptor);
 int64_t descriptor_bytes(const Descriptor *descriptor); /* on a 32-bit target */
-/* The scratch that the kernel's loops use, beside the loops. */
-int64_t kernel_scratch_bytes(const Step *step);
 bool kernel_has_scratch(Kernel kernel);
+int64_t kernel_scratch_bytes(const Step *step);
+void structs_print(Text *text, Str prefix, const Kernel *kernels, int count);
+
+/* ---- kernels.c: the kernels as C99 ------------------------------------------------------------------- */
+
 Str kernel_function(Arena *arena, Str prefix, Kernel kernel); /* its C name */
-/* Everything that the kernels stand on (types, helpers), then the kernels; text is C99. */
+const char *kernel_type(Kernel kernel); /* of its descriptor: "conv" */
+/* Macros, structs and helpers, then the kernels. */
 void kernels_print(Text *text, Str prefix, const Kernel *kernels, int count);
-/* The elements of a tensor and of a weight array in C: "int8_t". */
-const char *format_c_type(Format format);
-Str capitals(Arena *arena, Str s);
 
 /* ---- emit_c.c: Program -> C99 ------------------------------------------------------------------------ */
 

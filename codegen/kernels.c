@@ -1,157 +1,8 @@
 /* The kernels as C99. One function for each Kernel; shapes and constants come through a const
- * descriptor, so that a further call costs a few bytes. Beside the text of each kernel stand the
- * members of its descriptor and the scratch that its loops use.
- *
- * In the texts below @P stands for the prefix, @M for the prefix in capitals, @N for the kernel's name,
- * @S for its struct, @I, @J and @O for the formats of the operands and of the result, @E for the
- * type of the operand's elements, @X for those that sums read (once gathered or unpacked), @F for the
- * format of the weights, @W for their type once unpacked, @A for the type of sums, @C for the clamp of
- * sums, @U for unsigned sums, @Y for what a plane is filled by, @L for the least code of the operand.
+ * descriptor, so that a further call costs a few bytes. helpers.c says what the placeholders mean,
+ * descriptors.c what the members of `s` are.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
-
-#include <string.h>
-
-/* ---- helpers of the kernels ------------------------------------------------------------------------ */
-
-/* Text emitted once where some kernel mentions its name. */
-typedef struct Helper {
-    const char *name, *text;
-} Helper;
-
-#define GET(F, T)                                                                              \
-    {                                                                                          \
-        "get_" F, "@M_INLINE int32_t @P_get_" F "(const void *x, int32_t i)\n"                 \
-                  "{\n"                                                                        \
-                  "    return ((const " T " *)x)[i];\n"                                        \
-                  "}\n"                                                                        \
-    }
-#define PUT(F, T)                                                                              \
-    {                                                                                          \
-        "put_" F, "@M_INLINE void @P_put_" F "(void *y, int32_t i, int32_t code)\n"            \
-                  "{\n"                                                                        \
-                  "    ((" T " *)y)[i] = (" T ")code;\n"                                       \
-                  "}\n"                                                                        \
-    }
-
-/* A stream of codes of fewer than 8 bits, little-endian. */
-#define NEXT(F, BITS, MASK, SIGN)                                                              \
-    {                                                                                          \
-        "next_" F, "/* The next weight of " BITS " bits from a little-endian stream. */\n"     \
-                   "@M_INLINE int8_t @P_next_" F "(struct @P_stream *s)\n"                     \
-                   "{\n"                                                                       \
-                   "    uint32_t code;\n"                                                      \
-                   "    if (s->have < " BITS ") {\n"                                           \
-                   "        s->bits |= (uint32_t)*s->at++ << s->have;\n"                       \
-                   "        s->have += 8;\n"                                                   \
-                   "    }\n"                                                                   \
-                   "    code = s->bits & " MASK "u;\n"                                         \
-                   "    s->bits >>= " BITS ";\n"                                               \
-                   "    s->have -= " BITS ";\n"                                                \
-                   "    return (int8_t)((int32_t)(code ^ " SIGN "u) - " SIGN ");\n"            \
-                   "}\n"                                                                       \
-    }
-#define UNPACK(F, WHOLE_BYTES)                                                                 \
-    {                                                                                          \
-        "unpack_" F,                                                                           \
-            "/* Rows of weights from row `first`, one after the other. */\n"                   \
-            "@M_INLINE void @P_unpack_" F                                                      \
-            "(const void *weight, int32_t first, int32_t rows,\n"                              \
-            "    int32_t row, int32_t row_bytes, int8_t *to)\n"                                \
-            "{\n"                                                                              \
-            "    const uint8_t *at = (const uint8_t *)weight + first * row_bytes;\n"           \
-            "    for (; rows > 0; rows--, at += row_bytes) {\n"                                \
-            "        struct @P_stream stream = {at, 0, 0};\n"                                  \
-            "        const int8_t *end = to + row;\n" WHOLE_BYTES "        while (to < end)\n" \
-            "            *to++ = @P_next_" F "(&stream);\n"                                    \
-            "    }\n"                                                                          \
-            "}\n"                                                                              \
-    }
-
-/* Codes that divide a byte, a byte at a time. */
-#define CODE_2(SHIFT) "(int8_t)((int32_t)((b >> " SHIFT " & 3u) ^ 2u) - 2)"
-#define BYTES_2                                                                                \
-    "        while (end - to >= 4) {\n"                                                        \
-    "            const uint32_t b = *stream.at++;\n"                                           \
-    "            to[0] = " CODE_2("0") ";\n"                                                   \
-                                       "            to[1] = " CODE_2(                          \
-                                           "2") ";\n"                                          \
-                                                "            to[2] = " CODE_2(                 \
-                                                    "4") ";\n"                                 \
-                                                         "            to[3] = " CODE_2(        \
-                                                             "6") ";\n"                        \
-                                                                  "            to += 4;\n"     \
-                                                                  "        }\n"
-#define BYTES_4                                                                                \
-    "        while (end - to >= 2) {\n"                                                        \
-    "            const uint32_t b = *stream.at++;\n"                                           \
-    "            to[0] = (int8_t)((int32_t)((b & 15u) ^ 8u) - 8);\n"                           \
-    "            to[1] = (int8_t)((int32_t)((b >> 4) ^ 8u) - 8);\n"                            \
-    "            to += 2;\n"                                                                   \
-    "        }\n"
-
-/* In an order in which each stands after what it uses; found by "@P_" and the name. */
-static const Helper helpers[] = {
-    {"clamped", "@M_INLINE int32_t @P_clamped(int32_t code, int32_t low, int32_t high)\n"
-                "{\n"
-                "    return code < low ? low : code > high ? high : code;\n"
-                "}\n"},
-    {"clamped_wide",
-     "@M_INLINE int32_t @P_clamped_wide(int64_t code, int32_t low, int32_t high)\n"
-     "{\n"
-     "    return code < low ? low : code > high ? high : (int32_t)code;\n"
-     "}\n"},
-    {"requantised",
-     "/* Single rounding, half up, whatever the shift: (sum m + 2^(t-1)) >> t, t = shift + 32. "
-     "*/\n"
-     "@M_INLINE int32_t @P_requantised(int64_t sum, int32_t m, const struct @P_output *to)\n"
-     "{\n"
-     "    const int32_t t = to->shift + 32;\n"
-     "    const int64_t code = ((sum * m + ((int64_t)1 << (t - 1))) >> t) + to->zero;\n"
-     "    return code < to->low ? to->low : code > to->high ? to->high : (int32_t)code;\n"
-     "}\n"},
-    GET("i8", "int8_t"),
-    GET("u8", "uint8_t"),
-    GET("i16", "int16_t"),
-    {"get_i4", "@M_INLINE int32_t @P_get_i4(const void *x, int32_t i)\n"
-               "{\n"
-               "    const uint32_t pair = ((const uint8_t *)x)[i >> 1];\n"
-               "    return (int32_t)((pair >> (i & 1) * 4 & 15u) ^ 8u) - 8;\n"
-               "}\n"},
-    PUT("i8", "int8_t"),
-    PUT("u8", "uint8_t"),
-    PUT("i16", "int16_t"),
-    {"put_i4", "/* Leaves the other code of the byte alone: it may not have been read yet. */\n"
-               "@M_INLINE void @P_put_i4(void *y, int32_t i, int32_t code)\n"
-               "{\n"
-               "    uint8_t *pair = (uint8_t *)y + (i >> 1);\n"
-               "    const int32_t at = (i & 1) * 4;\n"
-               "    *pair = (uint8_t)((*pair & 240u >> at) | ((uint32_t)code & 15u) << at);\n"
-               "}\n"},
-    {"stream", "struct @P_stream {\n"
-               "    const uint8_t *at;\n"
-               "    uint32_t bits;\n"
-               "    int32_t have;\n"
-               "};\n"},
-    NEXT("i2", "2", "3", "2"),
-    NEXT("i3", "3", "7", "4"),
-    NEXT("i4", "4", "15", "8"),
-    NEXT("i5", "5", "31", "16"),
-    NEXT("i6", "6", "63", "32"),
-    NEXT("i7", "7", "127", "64"),
-    UNPACK("i2", BYTES_2),
-    UNPACK("i3", ""),
-    UNPACK("i4", BYTES_4),
-    UNPACK("i5", ""),
-    UNPACK("i6", ""),
-    UNPACK("i7", ""),
-    {"fill", "@M_INLINE int16_t *@P_fill(int16_t *at, int32_t count, int16_t code)\n"
-             "{\n"
-             "    while (count-- > 0)\n"
-             "        *at++ = code;\n"
-             "    return at;\n"
-             "}\n"},
-};
 
 /* ---- parts common to all that sum products ---- */
 
@@ -439,7 +290,7 @@ static const char depthwise_packed_text[] =
                    "        for (x = 0; x < s->taps; x++)\n"
                    "            taps[x] = @P_next_@F(&stream);\n");
 
-/* ---- pooling ------------------------------------------------------------------------------------------------------ */
+/* ---- pooling ---- */
 
 #define POOL_TEXT(WHAT, DECLARE, BEGIN, TAP, RESULT)                                           \
     WHAT "@M_KERNEL @N(const struct @P_pool *s, const void *in, void *out)\n"                  \
@@ -481,7 +332,7 @@ static const char average_pool_text[] =
               "                        sum += (@U)(@P_get_@I((const void *)tap, c) - (@L));\n",
               "@P_clamped((int32_t)((2 * sum + taps) / (2 * taps)) + (@L), s->low, s->high)");
 
-/* ---- elementwise ---------------------------------------------------------------------------------------------------- */
+/* ---- elementwise ---- */
 
 static const char add_text[] =
     "/* The sum of two tensors, each rescaled; one rounding. */\n"
@@ -513,296 +364,43 @@ static const char clamp_text[] =
     "                @P_clamped(@P_get_@I((const void *)from, c), s->low, s->high));\n"
     "}\n";
 
-/* ---- descriptors ------------------------------------------------------------------------------------------------------ */
+/* ---- the table of kernels ---- */
 
-static void member(Descriptor *d, const char *name, int bytes, int64_t value) {
-    d->member[d->count++] = (Member){name, bytes, value};
-}
-
-static int64_t row_bytes(Shape shape, Format format) {
-    return format_row_bytes(format, shape_channels(shape));
-}
-
-/* What requantisation needs: the shift beyond 32, and the rounding with the zero point in it. */
-static void output_members(Descriptor *d, const Step *step) {
-    int shift = step->shift - 32;
-    bool high_word = shift > 0 && step->kernel.accumulator_bits == 32;
-    int64_t zero = step->out_zero;
-    d->requantises = true;
-    member(d, "to.round", 4, high_word ? ((int64_t)1 << (shift - 1)) + zero * (1 << shift) : 0);
-    member(d, "to.shift", 2, shift);
-    member(d, "to.zero", 2, zero);
-    member(d, "to.low", 2, step->low);
-    member(d, "to.high", 2, step->high);
-}
-
-static void window_members(Descriptor *d, const Step *step) {
-    Extent in = extent_of(step->in_shape), out = extent_of(step->out_shape);
-    member(d, "in_row", 4, row_bytes(step->in_shape, step->kernel.in));
-    member(d, "out_row", 4, row_bytes(step->out_shape, step->kernel.out));
-    member(d, "in_h", 2, in.h);
-    member(d, "in_w", 2, in.w);
-    member(d, "out_h", 2, out.h);
-    member(d, "out_w", 2, out.w);
-    member(d, "kernel_h", 2, step->kernel_h);
-    member(d, "kernel_w", 2, step->kernel_w);
-    member(d, "stride_h", 2, step->stride_h);
-    member(d, "stride_w", 2, step->stride_w);
-    member(d, "pad_h", 2, step->pad_h);
-    member(d, "pad_w", 2, step->pad_w);
-}
-
-static bool is_packed(Format format) {
-    return format_bits(format) < 8;
-}
-
-/* Output channels that are summed at a time: four, or one where a group has fewer than four. */
-static int channels_at_once(const Step *step) {
-    return step->from->out_channels / step->groups < 4 ? 1 : 4;
-}
-
-static void row_members(Descriptor *d, const Step *step) {
-    const Layer *layer = step->from;
-    int advance = channels_at_once(step);
-    member(d, "row", 4, layer->row);
-    member(d, "row_bytes", 4, format_row_bytes(layer->weights, layer->row));
-    member(d, "advance", 4, advance);
-    member(d, "reach", 4, advance == 4 ? layer->row : 0);
-}
-
-/* Rows unpacked at a time: a column is gathered anew for each time, while each row takes scratch. */
-static int rows_at_once(const Step *step) {
-    int advance = channels_at_once(step), rows = advance;
-    int64_t budget = 768 / step->from->row;
-    while (rows + advance <= min_i64(budget, step->from->out_channels / step->groups))
-        rows += advance;
-    return rows;
-}
-
-static void conv_members(Descriptor *d, const Step *step) {
-    const Layer *layer = step->from;
-    int in = shape_channels(step->in_shape);
-    d->type = "conv";
-    d->weighted = true;
-    output_members(d, step);
-    row_members(d, step);
-    window_members(d, step);
-    member(d, "batch", 4, rows_at_once(step));
-    member(d, "groups", 2, step->groups);
-    member(d, "group_in", 2, in / step->groups);
-    member(d, "group_out", 2, layer->out_channels / step->groups);
-    member(d, "in_zero", 2, step->in_zero);
-    member(d, "joined", 2, step->groups == 1 && !is_packed(step->kernel.in));
-}
-
-static void pointwise_members(Descriptor *d, const Step *step) {
-    const Layer *layer = step->from;
-    d->type = "pointwise";
-    d->weighted = true;
-    output_members(d, step);
-    row_members(d, step);
-    member(d, "out_row", 4, row_bytes(step->out_shape, step->kernel.out));
-    member(d, "pixels", 4, shape_pixels(step->in_shape));
-    member(d, "channels", 4, layer->out_channels);
-}
-
-static void dense_members(Descriptor *d, const Step *step) {
-    const Layer *layer = step->from;
-    bool joined = !is_packed(step->kernel.in);
-    d->type = "dense";
-    d->weighted = true;
-    output_members(d, step);
-    member(d, "row", 4, layer->row);
-    member(d, "row_bytes", 4, format_row_bytes(layer->weights, layer->row));
-    member(d, "in_row", 4, row_bytes(step->in_shape, step->kernel.in));
-    member(d, "outputs", 4, layer->out_channels);
-    member(d, "pixels", 4, joined ? 1 : shape_pixels(step->in_shape));
-    member(d, "channels", 4, joined ? layer->row : shape_channels(step->in_shape));
-}
-
-/* The padded plane of a depthwise: wide enough for the fourth output of the last step of each row. */
-typedef struct Plane {
-    int h, pitch, copy_h, copy_w;
-    int element_bytes;
-    int64_t bytes; /* a multiple of 4 */
-} Plane;
-
-static Plane plane_of(const Step *step) {
-    Extent in = extent_of(step->in_shape), out = extent_of(step->out_shape);
-    int columns = (out.w + 3) / 4 * 4;
-    Plane plane = {.h = (out.h - 1) * step->stride_h + step->kernel_h,
-                   .pitch = (columns - 1) * step->stride_w + step->kernel_w,
-                   .element_bytes = step->kernel.in == FORMAT_I16 ? 2 : 1};
-    plane.copy_h = (int)min_i64(in.h, plane.h - step->pad_h);
-    plane.copy_w = (int)min_i64(in.w, plane.pitch - step->pad_w);
-    plane.bytes = ((int64_t)plane.h * plane.pitch * plane.element_bytes + 3) / 4 * 4;
-    return plane;
-}
-
-static int64_t plane_fill(const Step *step, const Plane *plane) {
-    uint32_t zero = (uint32_t)step->in_zero & 255;
-    return plane->element_bytes == 2 ? step->in_zero : (int64_t)(zero * 0x01010101u);
-}
-
-static void depthwise_members(Descriptor *d, const Step *step) {
-    Plane plane = plane_of(step);
-    Extent in = extent_of(step->in_shape), out = extent_of(step->out_shape);
-    d->type = "depthwise";
-    d->weighted = true;
-    output_members(d, step);
-    member(d, "fill", 4, (int32_t)plane_fill(step, &plane));
-    member(d, "fill_count", 4, plane.bytes / (plane.element_bytes == 2 ? 2 : 4));
-    member(d, "plane_bytes", 4, plane.bytes);
-    member(d, "inset", 4, step->pad_h * plane.pitch + step->pad_w);
-    member(d, "pitch", 4, plane.pitch);
-    member(d, "drop", 4, step->stride_h * plane.pitch);
-    member(d, "in_row", 4, row_bytes(step->in_shape, step->kernel.in));
-    member(d, "out_row", 4, row_bytes(step->out_shape, step->kernel.out));
-    member(d, "in_w", 2, in.w);
-    member(d, "copy_h", 2, plane.copy_h);
-    member(d, "copy_w", 2, plane.copy_w);
-    member(d, "out_h", 2, out.h);
-    member(d, "out_w", 2, out.w);
-    member(d, "kernel_w", 2, step->kernel_w);
-    member(d, "stride_w", 2, step->stride_w);
-    member(d, "channels", 2, out.c);
-    member(d, "taps", 4, step->kernel_h * step->kernel_w);
-}
-
-static void pool_members(Descriptor *d, const Step *step) {
-    d->type = "pool";
-    window_members(d, step);
-    member(d, "channels", 2, shape_channels(step->out_shape));
-    member(d, "low", 2, step->low);
-    member(d, "high", 2, step->high);
-}
-
-/* Tensors of whole bytes are one long pixel. */
-static void elementwise_members(Descriptor *d, const Step *step, bool joined) {
-    member(d, "pixels", 4, joined ? 1 : shape_pixels(step->out_shape));
-    member(d, "channels", 4,
-           joined ? shape_elements(step->out_shape) : shape_channels(step->out_shape));
-}
-
-static void add_members(Descriptor *d, const Step *step) {
-    const int32_t *m = step->from->multiplier;
-    Kernel kernel = step->kernel;
-    d->type = "add";
-    elementwise_members(
-        d, step, !is_packed(kernel.in) && !is_packed(kernel.in2) && !is_packed(kernel.out));
-    member(d, "in_row", 4, row_bytes(step->in_shape, kernel.in));
-    member(d, "in2_row", 4, row_bytes(step->in_shape, kernel.in2));
-    member(d, "out_row", 4, row_bytes(step->out_shape, kernel.out));
-    member(d, "multiplier", 4, m ? m[0] : 1 << 21);
-    member(d, "multiplier2", 4, m ? m[1] : 1 << 21);
-    member(d, "round", 4, (int64_t)1 << (step->shift - 1));
-    member(d, "shift", 2, step->shift);
-    member(d, "zero", 2, step->in_zero);
-    member(d, "zero2", 2, step->in_zero2);
-    member(d, "out_zero", 2, step->out_zero);
-    member(d, "low", 2, step->low);
-    member(d, "high", 2, step->high);
-}
-
-static void clamp_members(Descriptor *d, const Step *step) {
-    d->type = "clamp";
-    elementwise_members(d, step, !is_packed(step->kernel.in));
-    member(d, "row", 4, row_bytes(step->in_shape, step->kernel.in));
-    member(d, "low", 2, step->low);
-    member(d, "high", 2, step->high);
-}
-
-/* ---- scratch ------------------------------------------------------------------------------------------------------------ */
-
-static int64_t column_scratch(const Step *step) {
-    return 2 * (int64_t)step->from->row;
-}
-
-static int64_t rows_scratch(const Step *step) {
-    return (int64_t)channels_at_once(step) * step->from->row;
-}
-
-static int64_t column_and_rows_scratch(const Step *step) {
-    return column_scratch(step) + (int64_t)rows_at_once(step) * step->from->row;
-}
-
-static int64_t plane_scratch(const Step *step) {
-    return plane_of(step).bytes;
-}
-
-static int64_t plane_and_taps_scratch(const Step *step) {
-    return plane_of(step).bytes + (int64_t)step->kernel_h * step->kernel_w;
-}
-
-/* ---- the table of kernels --------------------------------------------------------------------------------------------------- */
-
+/* Parts in the order of printing, the kernel itself last. `type` names the struct of its descriptor,
+ * as `name` does where it is missing. */
 typedef struct KernelText {
     OpKind kind;
     bool pointwise, packed;
-    const char *name;
-    const char *parts[4]; /* texts, the kernel itself last */
-    void (*members)(Descriptor *d, const Step *step);
-    int64_t (*scratch)(const Step *step); /* NULL: takes none */
+    const char *name, *type;
+    const char *parts[4];
 } KernelText;
 
+/* clang-format off */
 static const KernelText texts[] = {
-    {OP_CONV,
-     false,
-     false,
-     "conv",
-     {finish_text, gather_text, rows_text, conv_text},
-     conv_members,
-     column_scratch},
-    {OP_CONV,
-     false,
-     true,
-     "conv",
-     {finish_text, gather_text, rows_text, conv_packed_text},
-     conv_members,
-     column_and_rows_scratch},
-    {OP_CONV,
-     true,
-     false,
-     "pointwise",
-     {finish_text, rows_text, pointwise_text},
-     pointwise_members,
-     NULL},
-    {OP_CONV,
-     true,
-     true,
-     "pointwise",
-     {finish_text, rows_text, pointwise_packed_text},
-     pointwise_members,
-     rows_scratch},
-    {OP_DENSE, false, false, "dense", {finish_text, dense_text}, dense_members, NULL},
-    {OP_DENSE, false, true, "dense", {finish_text, dense_packed_text}, dense_members, NULL},
-    {OP_DEPTHWISE,
-     false,
-     false,
-     "depthwise",
-     {finish_text, plane_text, taps_text, depthwise_text},
-     depthwise_members,
-     plane_scratch},
-    {OP_DEPTHWISE,
-     false,
-     true,
-     "depthwise",
-     {finish_text, plane_text, taps_text, depthwise_packed_text},
-     depthwise_members,
-     plane_and_taps_scratch},
-    {OP_MAX_POOL, false, false, "max_pool", {max_pool_text}, pool_members, NULL},
-    {OP_AVERAGE_POOL, false, false, "average_pool", {average_pool_text}, pool_members, NULL},
-    {OP_ADD, false, false, "add", {add_text}, add_members, NULL},
-    {OP_RELU, false, false, "clamp", {clamp_text}, clamp_members, NULL},
+    {OP_CONV, false, false, "conv", NULL, {finish_text, gather_text, rows_text, conv_text}},
+    {OP_CONV, false, true, "conv", NULL, {finish_text, gather_text, rows_text, conv_packed_text}},
+    {OP_CONV, true, false, "pointwise", NULL, {finish_text, rows_text, pointwise_text}},
+    {OP_CONV, true, true, "pointwise", NULL, {finish_text, rows_text, pointwise_packed_text}},
+    {OP_DENSE, false, false, "dense", NULL, {finish_text, dense_text}},
+    {OP_DENSE, false, true, "dense", NULL, {finish_text, dense_packed_text}},
+    {OP_DEPTHWISE, false, false, "depthwise", NULL,
+     {finish_text, plane_text, taps_text, depthwise_text}},
+    {OP_DEPTHWISE, false, true, "depthwise", NULL,
+     {finish_text, plane_text, taps_text, depthwise_packed_text}},
+    {OP_MAX_POOL, false, false, "max_pool", "pool", {max_pool_text}},
+    {OP_AVERAGE_POOL, false, false, "average_pool", "pool", {average_pool_text}},
+    {OP_ADD, false, false, "add", NULL, {add_text}},
+    {OP_RELU, false, false, "clamp", NULL, {clamp_text}},
 };
+/* clang-format on */
 
 /* Parts that have another text for wide sums or for packed inputs. */
 static const char *part_text(const char *part, Kernel kernel) {
     if (part == finish_text && kernel.accumulator_bits == 64)
         return finish_wide_text;
-    if (part == gather_text && is_packed(kernel.in))
+    if (part == gather_text && format_is_packed(kernel.in))
         return gather_packed_text;
-    if (part == plane_text && is_packed(kernel.in))
+    if (part == plane_text && format_is_packed(kernel.in))
         return plane_packed_text;
     return part;
 }
@@ -810,30 +408,14 @@ static const char *part_text(const char *part, Kernel kernel) {
 static const KernelText *text_of(Kernel kernel) {
     for (int i = 0; i < COUNT(texts); i++)
         if (texts[i].kind == kernel.kind && texts[i].pointwise == kernel.pointwise &&
-            texts[i].packed == is_packed(kernel.weights))
+            texts[i].packed == format_is_packed(kernel.weights))
             return &texts[i];
     return NULL;
 }
 
-void descriptor_of(const Step *step, Descriptor *descriptor) {
-    *descriptor = (Descriptor){0};
-    text_of(step->kernel)->members(descriptor, step);
-}
-
-int64_t descriptor_bytes(const Descriptor *descriptor) {
-    int64_t bytes = descriptor->weighted ? 3 * 4 : 0;
-    for (int i = 0; i < descriptor->count; i++)
-        bytes += descriptor->member[i].bytes;
-    return (bytes + 3) / 4 * 4;
-}
-
-int64_t kernel_scratch_bytes(const Step *step) {
-    const KernelText *text = text_of(step->kernel);
-    return text->scratch ? text->scratch(step) : 0;
-}
-
-bool kernel_has_scratch(Kernel kernel) {
-    return text_of(kernel)->scratch != NULL;
+const char *kernel_type(Kernel kernel) {
+    const KernelText *text = text_of(kernel);
+    return text->type ? text->type : text->name;
 }
 
 Str kernel_print(Arena *arena, Kernel kernel) {
@@ -859,183 +441,22 @@ Str kernel_function(Arena *arena, Str prefix, Kernel kernel) {
     return function;
 }
 
-/* ---- printing ----------------------------------------------------------------------------------------------------------------- */
-
-const char *format_c_type(Format format) {
-    return format == FORMAT_I16 ? "int16_t" : format == FORMAT_I8 ? "int8_t" : "uint8_t";
-}
-
-Str capitals(Arena *arena, Str s) {
-    char *at = arena_copy(arena, s.at, (size_t)s.length + 1);
-    for (int i = 0; i < s.length; i++)
-        if (at[i] >= 'a' && at[i] <= 'z')
-            at[i] = (char)(at[i] - 'a' + 'A');
-    return (Str){at, s.length};
-}
-
-/* What the placeholders stand for; by letter. */
-typedef struct Meaning {
-    Str of[128];
-} Meaning;
-
-static Meaning meaning_of(Arena *arena, Str prefix, const Kernel *kernel) {
-    Meaning meaning = {0};
-    meaning.of['P'] = prefix;
-    meaning.of['M'] = capitals(arena, str_format(arena, "%.*s", STR_ARG(prefix)));
-    if (!kernel)
-        return meaning;
-    const KernelText *text = text_of(*kernel);
-    bool wide = kernel->accumulator_bits == 64;
-    /* Columns are 16 bits wide whatever they were gathered from; pixels are as they are. */
-    bool gathers = kernel->kind == OP_CONV && !kernel->pointwise;
-    Format element = gathers ? FORMAT_I16 : kernel->in == FORMAT_I4 ? FORMAT_I8 : kernel->in;
-    Format weight = kernel->weights == FORMAT_I16 ? FORMAT_I16 : FORMAT_I8;
-    meaning.of['N'] = kernel_function(arena, prefix, *kernel);
-    meaning.of['S'] = str_of(text->name);
-    meaning.of['I'] = str_of(format_name(kernel->in));
-    meaning.of['J'] = str_of(format_name(kernel->in2));
-    meaning.of['O'] = str_of(format_name(kernel->out));
-    meaning.of['F'] = str_of(format_name(kernel->weights));
-    meaning.of['E'] = str_of(format_c_type(kernel->in));
-    meaning.of['C'] = str_format(arena, "%.*s_clamped%s", STR_ARG(prefix), wide ? "_wide" : "");
-    meaning.of['X'] = str_of(format_c_type(element));
-    meaning.of['Y'] = str_of(element == FORMAT_I16 ? "int16_t" : "uint32_t");
-    meaning.of['W'] = str_of(format_c_type(weight));
-    meaning.of['A'] = str_of(wide ? "int64_t" : "int32_t");
-    meaning.of['U'] = str_of(wide ? "uint64_t" : "uint32_t");
-    meaning.of['a'] = str_of(wide ? "64" : "32");
-    meaning.of['L'] = str_format(arena, "%d", format_low(kernel->in));
-    return meaning;
-}
-
-static void print_meant(Text *text, const Meaning *meaning, const char *from) {
-    while (*from) {
-        const char *at = strchr(from, '@');
-        int plain = at ? (int)(at - from) : (int)strlen(from);
-        text_add_str(text, (Str){from, plain});
-        if (!at)
-            return;
-        text_add_str(text, meaning->of[(int)at[1]]);
-        from = at + 2;
-    }
-}
+/* ---- printing ---- */
 
 static void print_kernel(Text *text, Str prefix, const Kernel *kernel) {
-    Meaning meaning = meaning_of(text->arena, prefix, kernel);
     const KernelText *of = text_of(*kernel);
     for (int i = 0; i < COUNT(of->parts) && of->parts[i]; i++) {
-        print_meant(text, &meaning, part_text(of->parts[i], *kernel));
+        text_expand(text, prefix, kernel, part_text(of->parts[i], *kernel));
         text_add(text, "\n");
     }
 }
 
-/* A struct for the descriptors of one type of kernel. */
-static void print_struct(Text *text, Str prefix, const Descriptor *descriptor) {
-    text_add(text, "struct %.*s_%s {\n", STR_ARG(prefix), descriptor->type);
-    if (descriptor->weighted)
-        text_add(text, "    const void *weight;\n    const void *bias;\n"
-                       "    const int32_t *multiplier;\n");
-    if (descriptor->requantises)
-        text_add(text, "    struct %.*s_output to;\n", STR_ARG(prefix));
-    for (int i = 0; i < descriptor->count; i++) {
-        const Member *m = &descriptor->member[i];
-        if (strncmp(m->name, "to.", 3))
-            text_add(text, "    int%d_t %s;\n", 8 * m->bytes, m->name);
-    }
-    text_add(text, "};\n\n");
-}
-
-/* The structs take their members from the functions that fill them, here for a step of size 1. */
-static void print_structs(Text *text, Str prefix, const Kernel *kernels, int count) {
-    const char *done[COUNT(texts)];
-    int done_count = 0;
-    Layer layer = {.row = 1, .out_channels = 1, .weights = FORMAT_I8};
-    Step step = {.in_shape = {1, {1}},
-                 .out_shape = {1, {1}},
-                 .kernel_h = 1,
-                 .kernel_w = 1,
-                 .stride_h = 1,
-                 .stride_w = 1,
-                 .groups = 1,
-                 .shift = 40,
-                 .from = &layer};
-    for (int i = 0; i < count; i++) {
-        Descriptor descriptor;
-        step.kernel = kernels[i];
-        descriptor_of(&step, &descriptor);
-        bool seen = false;
-        for (int k = 0; k < done_count; k++)
-            seen |= done[k] == descriptor.type;
-        if (seen)
-            continue;
-        done[done_count++] = descriptor.type;
-        print_struct(text, prefix, &descriptor);
-    }
-}
-
-/* Those helpers that the kernels mention, and those that they mention in turn. */
-static void print_helpers(Text *text, Str prefix, Str kernels) {
-    Meaning meaning = meaning_of(text->arena, prefix, NULL);
-    Text printed[COUNT(helpers)];
-    bool needed[COUNT(helpers)] = {false};
-    for (int i = COUNT(helpers) - 1; i >= 0; i--) {
-        printed[i] = text_new(text->arena);
-        print_meant(&printed[i], &meaning, helpers[i].text);
-        Str name = str_format(text->arena, "%.*s_%s", STR_ARG(prefix), helpers[i].name);
-        needed[i] = strstr(kernels.at, name.at) != NULL;
-        for (int k = i + 1; k < COUNT(helpers); k++)
-            needed[i] |= needed[k] && strstr(printed[k].at, name.at);
-    }
-    for (int i = 0; i < COUNT(helpers); i++)
-        if (needed[i])
-            text_add(text, "%s\n", printed[i].at);
-}
-
-static const char macros_text[] =
-    "/* Kernels stay functions of their own, so that what was measured is what runs; their "
-    "parts are\n"
-    "   always inlined. Define @M_KERNEL and @M_INLINE for other compilers. */\n"
-    "#ifndef @M_KERNEL\n"
-    "#if defined(__clang__)\n"
-    "#define @M_KERNEL static __attribute__((noinline)) void\n"
-    "#elif defined(__GNUC__) && __GNUC__ >= 8\n"
-    "#define @M_KERNEL static __attribute__((noipa)) void\n"
-    "#else\n"
-    "#define @M_KERNEL static void\n"
-    "#endif\n"
-    "#endif\n"
-    "#ifndef @M_INLINE\n"
-    "#if defined(__GNUC__)\n"
-    "#define @M_INLINE static inline __attribute__((always_inline))\n"
-    "#else\n"
-    "#define @M_INLINE static inline\n"
-    "#endif\n"
-    "#endif\n"
-    "\n"
-    "/* Requantisation shifts negative numbers to the right and needs the sign to follow. */\n"
-    "typedef char @P_shift_is_arithmetic[(int32_t)-3 >> 1 == -2 ? 1 : -1];\n"
-    "typedef char @P_wide_shift_is_arithmetic[(int64_t)-3 >> 1 == -2 ? 1 : -1];\n"
-    "\n";
-
-static const char output_text[] = "/* How sums become codes. */\n"
-                                  "struct @P_output {\n"
-                                  "    int32_t round;\n"
-                                  "    int16_t shift, zero, low, high;\n"
-                                  "};\n"
-                                  "\n";
-
 void kernels_print(Text *text, Str prefix, const Kernel *kernels, int count) {
-    Meaning meaning = meaning_of(text->arena, prefix, NULL);
     Text body = text_new(text->arena);
-    bool requantises = false;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         print_kernel(&body, prefix, &kernels[i]);
-        requantises |= operator_facts[kernels[i].kind].weights == WEIGHTED;
-    }
-    print_meant(text, &meaning, macros_text);
-    if (requantises)
-        print_meant(text, &meaning, output_text);
-    print_structs(text, prefix, kernels, count);
-    print_helpers(text, prefix, text_str(&body));
+    macros_print(text, prefix);
+    structs_print(text, prefix, kernels, count);
+    helpers_print(text, prefix, text_str(&body));
     text_add_str(text, text_str(&body));
 }
