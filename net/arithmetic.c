@@ -11,22 +11,21 @@ int32_t requantise(int64_t acc, int32_t m, int t, int z, int32_t low, int32_t hi
 
 /* The largest shifts that keep every later step exact; doc/numerics.md derives them. */
 static int shift_limit(int bits) {
-    return bits == MULTIPLIER_BITS ? 45 : bits == MULTIPLIER_BITS_ADD ? 24 : 62;
+    return bits == MULTIPLIER_BITS_ADD ? SHIFT_LIMIT_ADD : SHIFT_LIMIT;
 }
 
 int requantise_constants(const double *scale, int count, int bits, int32_t *multiplier) {
     double largest = 0;
     for (int i = 0; i < count; i++)
         largest = scale[i] > largest ? scale[i] : largest;
-    if (!(largest <
-          ldexp(1, bits))) /* infinite ones too, where a product of scales overflowed */
-        return 0;
+    if (!(largest < ldexp(1, bits)))
+        return 0; /* infinite ones too, where a product of scales overflowed */
     int exponent;
     frexp(largest, &exponent); /* largest = f * 2^exponent, f in [0.5, 1) */
     int t = bits - exponent;
     if (rint(ldexp(largest, t)) >= ldexp(1, bits))
         t--;
-    if (t > shift_limit(bits) || largest == 0) /* 0: where one underflowed */
+    if (t > shift_limit(bits) || largest == 0)
         t = shift_limit(bits);
     for (int i = 0; i < count && t >= 1; i++) {
         double m = rint(ldexp(scale[i], t));

@@ -98,7 +98,7 @@ static const char *weights_fault(const Layer *layer) {
     for (int c = 0; c < layer->out_channels; c++)
         if (layer->multiplier[c] < 1 || layer->multiplier[c] > largest)
             return "a multiplier outside its range";
-    if (layer->shift < 1 || layer->shift > (wide ? 62 : 45))
+    if (layer->shift < 1 || layer->shift > SHIFT_LIMIT)
         return "a shift outside its range";
     return NULL;
 }
@@ -107,7 +107,7 @@ static const char *add_fault(const Layer *layer) {
     for (int k = 0; k < 2; k++)
         if (layer->multiplier[k] < 1 || layer->multiplier[k] >= 1 << MULTIPLIER_BITS_ADD)
             return "a multiplier of an add outside its range";
-    return layer->shift < 1 || layer->shift > 24 ? "a shift of an add outside its range" : NULL;
+    return layer->shift < 1 || layer->shift > SHIFT_LIMIT_ADD ? "a shift of an add outside its range" : NULL;
 }
 
 static bool tensor_inherited(const Tensor *out, const Tensor *in) {

@@ -325,9 +325,11 @@ bool model_read(Arena *arena, Str bytes, const Net *net, Model *model, Str *why)
 /* clamp(z + ((acc * m + 2^(t-1)) >> t), low, high); |acc| < 2^46 or |acc| < 2^31 with m < 2^31. */
 int32_t requantise(int64_t acc, int32_t m, int t, int z, int32_t low, int32_t high);
 enum { MULTIPLIER_BITS = 31, MULTIPLIER_BITS_WIDE = 16, MULTIPLIER_BITS_ADD = 22 };
+enum { SHIFT_LIMIT = 45, SHIFT_LIMIT_ADD = 24 };
 /* One shift t for a layer, the largest scale's multiplier having `bits` bits: MULTIPLIER_BITS for
- * 32-bit accumulators (t <= 45), _WIDE for 64-bit ones (t <= 62), _ADD for add (t <= 24). Scales > 0.
- * Each multiplier is at least 1. Returns t; below 1 the scale is too large to represent. */
+ * 32-bit accumulators, _WIDE for 64-bit ones, _ADD for add; t at most SHIFT_LIMIT or _ADD. A scale of
+ * 0 has no say in t. Each multiplier is at least 1. Returns t; below 1 the largest scale is too large
+ * to represent. */
 int requantise_constants(const double *scale, int count, int bits, int32_t *multiplier);
 /* round half up of sum / n, exact: floor((2 sum + n) / (2 n)). */
 int32_t average_round(int64_t sum, int64_t n);

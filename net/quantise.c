@@ -87,10 +87,13 @@ static bool quantise_weighted(Arena *arena, const OpWeights *op, const OpWeights
     layer->weight = arena_array(arena, int16_t, (int64_t)channels * layer->row);
     layer->bias = arena_array(arena, int64_t, channels);
     layer->multiplier = arena_array(arena, int32_t, channels);
-    for (int c = 0; c < channels; c++)
+    for (int c = 0; c < channels; c++) {
         scale[c] =
             quantise_channel(op, channel_of(op, norm, c), in->scale, bias_bits, c, layer) /
             layer->out.scale;
+        if (all_zero(layer, c))
+            scale[c] = 0; /* a constant, set below, has no say in the shift */
+    }
     layer->shift = requantise_constants(scale, channels, bits, layer->multiplier);
     for (int c = 0; c < channels && layer->shift >= 1; c++)
         if (all_zero(layer, c))

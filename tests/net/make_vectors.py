@@ -12,7 +12,7 @@ import struct
 from fractions import Fraction
 
 SIGNED = {"i2": 2, "i3": 3, "i4": 4, "i5": 5, "i6": 6, "i7": 7, "i8": 8, "i16": 16}
-SHIFT_LIMIT = {31: 45, 16: 62, 22: 24}
+SHIFT_LIMIT = {31: 45, 16: 45, 22: 24}
 ACCUMULATORS = {32: (31, 29, 2**31), 64: (16, 44, 2**46)}  # multiplier bits, B, limit of |acc|
 HALF = Fraction(1, 2)
 
@@ -187,7 +187,7 @@ def fold_width(layer, width):
     channels = [fold_channel(layer, c, width) for c in range(layer.channels)]
     scale_y, zero_y = layer.y[1:]
     low, high = activation_range(layer.y[0])
-    t, multipliers = constants([ch[2] / scale_y for ch in channels], bits)
+    t, multipliers = constants([ch[2] / scale_y if any(ch[0]) else 0.0 for ch in channels], bits)
     if t < 1:
         return None
     codes, biases = [ch[0] for ch in channels], [ch[1] for ch in channels]
