@@ -118,9 +118,9 @@ static bool shipped_read(Device *device, const char *std_path, Str *why) {
 
 /* ---- rows in the store ----
  *
- * A row is kept as its line of CSV under "KERNEL TEXT-KEY" or "KERNEL TEXT-KEY\nSTEP", in a kind
- * that names the target, compiler version and arithmetic. In order of key they are a table, of which
- * the kernels whose text is another now are left out. */
+ * A row is kept as its line of CSV under "KERNEL TEXT-KEY" or "KERNEL TEXT-KEY\nSTEP", in a
+ * kind that names the target, compiler version and arithmetic. In order of key they are a
+ * table, of which the kernels whose text is another now are left out. */
 
 typedef struct Gather {
     const Device *device;

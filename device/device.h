@@ -6,17 +6,18 @@
 
 #include "codegen/codegen.h"
 
-/* ---- library.c: files that ship within nasc --------------------------------------------------- */
+/* ---- library.c: files that ship within nasc ---------------------------------------------- */
 
-/* "tables/cortex_m4.csv" from `std_path` (a folder that goes before the embedded library; may be
- * NULL) or from the binary; "runtime/replay.c" from the binary. */
+/* "tables/cortex_m4.csv" from `std_path` (a folder that goes before the embedded library; may
+ * be NULL) or from the binary; "runtime/replay.c" from the binary. */
 bool library_file(Arena *arena, const char *std_path, Str name, Str *text, Str *why);
 
-/* ---- toolchain.c: compiling for a device and running there ------------------------------------ */
+/* ---- toolchain.c: compiling for a device and running there ------------------------------- */
 
-/* How C becomes a running program. Lines are split at blanks; the first word is looked up in PATH. */
+/* How C becomes a running program. Lines are split at blanks; the first word is looked up in
+ * PATH. */
 typedef struct Toolchain {
-    Str compiler; /* "arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -O2", "clang -O3 -fsanitize=address" */
+    Str compiler; /* "arm-none-eabi-gcc -mcpu=cortex-m4 -O2", "clang -fsanitize=address" */
     Str runner;   /* before the program: "qemu-ppc"; empty: it runs as it is */
     bool bare;    /* no operating system: runs under qemu-system-arm */
 } Toolchain;
@@ -25,7 +26,7 @@ Toolchain target_toolchain(Arena *arena, const Target *target);
 /* First line of `compiler --version`; false and *why where the compiler is missing. */
 bool toolchain_version(Arena *arena, const Toolchain *toolchain, Str *version, Str *why);
 
-/* A folder for the files of one compilation, in TMPDIR; workshop_end removes it with all in it. */
+/* A folder for the files of one compilation, in TMPDIR; workshop_end removes it. */
 typedef struct Workshop {
     Arena *arena;
     Str path;
@@ -52,7 +53,7 @@ bool toolchain_size(const Toolchain *toolchain, const Workshop *workshop, Str so
 bool toolchain_function_sizes(const Toolchain *toolchain, const Workshop *workshop, Str source,
                               Str prefix, int *bytes, int count, Str *why);
 
-/* ---- table.c: what was measured ----------------------------------------------------------------- */
+/* ---- table.c: what was measured ---------------------------------------------------------- */
 
 typedef struct StepRow {
     Str key;                       /* step_key */
@@ -77,7 +78,8 @@ typedef struct KernelRow {
 } KernelRow;
 
 typedef struct Table {
-    Str device, compiler, version; /* compiler: the whole line; version: the first that it prints */
+    Str device;
+    Str compiler, version; /* the whole line; the first line of its --version */
     int arithmetic;
     MeasureKind unit;
     VEC(KernelRow) kernels;
@@ -90,35 +92,35 @@ KernelRow *table_kernel(const Table *table, Str name); /* NULL: has none */
 KernelRow *table_put_kernel(Arena *arena, Table *table, Str name, int64_t code_bytes, Key text);
 const StepRow *kernel_step(const KernelRow *kernel, Str key);
 void kernel_put_step(Arena *arena, KernelRow *kernel, StepRow row);
-/* CSV: a head of "# key: value" lines, "kernel" rows, each followed by its "step" rows, sorted, and
- * a last line that counts them. */
+/* CSV: a head of "# key: value" lines, "kernel" rows, each followed by its "step" rows, sorted,
+ * and a last line that counts them. */
 Str table_write(Arena *arena, const Table *table);
 void step_row_write(Text *text, Str kernel, const StepRow *row);
 /* Hostile until checked; *why begins with "line N: ". */
 bool table_read(Arena *arena, Str text, Table *table, Str *why);
 
-/* ---- fit.c: a step without a row of its own ------------------------------------------------------ */
+/* ---- fit.c: a step without a row of its own ---------------------------------------------- */
 
 /* Non-negative least squares of relative errors over the rows. */
 Fit fit_steps(const StepRow *rows, int count);
 double fit_value(const Fit *fit, const double feature[STEP_FEATURES]);
 
-/* ---- device.c: a target and what is known of it -------------------------------------------------- */
+/* ---- device.c: a target and what is known of it ------------------------------------------ */
 
 typedef struct Device {
     Arena *arena;
     Target target;
     Store *store; /* or NULL */
     Toolchain toolchain;
-    const char *kind;  /* of this device's rows in the store; NULL where its compiler is missing */
+    const char *kind; /* of its rows in the store; NULL where its compiler is missing */
     Table table;
     VEC(Kernel) kernels; /* all that there can be */
     Map *kernel_index;   /* kernel_print -> kernels */
 } Device;
 
 /* Opens a device for a target: loads its shipped table (from the standard library) and the rows
- * measured earlier and kept in `store` (may be NULL). NULL and *why on a damaged or foreign table, or
- * one measured with kernels that codegen no longer emits. */
+ * measured earlier and kept in `store` (may be NULL). NULL and *why on a damaged or foreign
+ * table, or one measured with kernels that codegen no longer emits. */
 Device *device_open(Arena *arena, const Target *target, Store *store, const char *std_path,
                     Str *why);
 const Target *device_target(const Device *device);
@@ -132,7 +134,7 @@ void device_keep_step(Device *device, Str kernel, StepRow row);
 /* Fits every kernel to the rows that it now has. */
 void device_fit(Device *device);
 
-/* ---- cost.c: what steps and programs cost ---------------------------------------------------------- */
+/* ---- cost.c: what steps and programs cost ------------------------------------------------ */
 
 typedef struct StepCost {
     double value;   /* instructions, or nanoseconds */
@@ -144,18 +146,19 @@ bool device_step(const Device *device, const Step *step, StepCost *cost);
 
 /* What a program costs. */
 typedef struct Cost {
-    int64_t flash_bytes;  /* weights, constants, code of its kernels and of its run function */
+    int64_t flash_bytes; /* weights, constants, code of its kernels and of its run function */
     int64_t code_bytes;
-    int64_t ram_bytes;    /* arena */
-    double instructions;  /* 0 where time is measured */
-    double latency_s;     /* measured, or instructions x declared cycles / clock */
-    int steps_fitted;     /* how many steps had no row of their own */
+    int64_t ram_bytes;   /* arena */
+    double instructions; /* 0 where time is measured */
+    double latency_s;    /* measured, or instructions x declared cycles / clock */
+    int steps_fitted;    /* how many steps had no row of their own */
 } Cost;
 /* False and *why (in the arena) where nothing is known of a kernel that the program needs: then
  * profile first. Any number of threads may ask at a time. */
-bool device_cost(const Device *device, Arena *arena, const Program *program, Cost *cost, Str *why);
+bool device_cost(const Device *device, Arena *arena, const Program *program, Cost *cost,
+                 Str *why);
 
-/* ---- run.c: an emitted network, executed ---------------------------------------------------------- */
+/* ---- run.c: an emitted network, executed ------------------------------------------------- */
 
 /* What a run is about. */
 typedef struct Replay {
@@ -166,22 +169,23 @@ typedef struct Replay {
     int count, in_bytes, out_bytes;
     int64_t arena_bytes;
 } Replay;
-/* Compiles the emitted files and runs them over the inputs; outputs is (count, out_bytes). Codes of
- * two bytes are in the byte order of the device. */
-bool device_run(const Toolchain *toolchain, Arena *arena, const Replay *replay, uint8_t *outputs,
-                Str *why);
+/* Compiles the emitted files and runs them over the inputs; outputs is (count, out_bytes).
+ * Codes of two bytes are in the byte order of the device. */
+bool device_run(const Toolchain *toolchain, Arena *arena, const Replay *replay,
+                uint8_t *outputs, Str *why);
 
-/* ---- profile.c: measuring ------------------------------------------------------------------------- */
+/* ---- profile.c: measuring ---------------------------------------------------------------- */
 
-/* Measures the steps that the table lacks: compiles them with the target's compiler line and runs
- * them (host: in a child process, repeated, median; Cortex-M: qemu-system-arm with -icount, exact).
- * Rows go to the store, committed as they come. False if interrupted or *why. */
+/* Measures the steps that the table lacks: compiles them with the target's compiler line and
+ * runs them (host: in a child process, repeated, median; Cortex-M: qemu-system-arm with
+ * -icount, exact). Rows go to the store, committed as they come. False and *why, also where
+ * interrupted. */
 bool device_profile(Device *device, Arena *arena, const Step *steps, int count, Str *why);
 /* What one run of an emitted network costs as a whole: instructions, or nanoseconds. */
-bool device_measured_run(const Device *device, Arena *arena, const Replay *replay, double *value,
-                         Str *why);
-/* Compiles the emitted files of a program with the target's compiler, and returns text + rodata +
- * data bytes as its `size` tool counts them. The self-test is left out. */
+bool device_measured_run(const Device *device, Arena *arena, const Replay *replay,
+                         double *value, Str *why);
+/* Compiles the emitted files of a program with the target's compiler, and returns text + rodata
+ * + data bytes as its `size` tool counts them. The self-test is left out. */
 bool device_measured_flash(const Device *device, Arena *arena, const EmitFile *files, int count,
                            int64_t *bytes, Str *why);
 

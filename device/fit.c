@@ -6,10 +6,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Non-negative least squares. The optimum is the plain least-squares solution over the columns that
- * it does not set to zero, and with so few columns every set of them can be tried. A row is divided
- * by its cost, so that the errors are relative; a column by its length, so that one threshold tells
- * whether columns depend on each other. */
+/* Non-negative least squares. The optimum is the plain least-squares solution over the columns
+ * that it does not set to zero, and with so few columns every set of them can be tried. A row
+ * is divided by its cost, so that the errors are relative; a column by its length, so that one
+ * threshold tells whether columns depend on each other. */
 enum { SETS = 1 << STEP_FEATURES };
 #define DEPENDENT 1e-9
 
@@ -39,8 +39,9 @@ static void normal_scale(Normal *normal) {
     }
 }
 
-/* Solves for the columns of a set in place by elimination; the matrix is positive definite, so the
- * pivots need no search. False where the columns depend on each other, or a weight is negative. */
+/* Solves for the columns of a set in place by elimination; the matrix is positive definite, so
+ * the pivots need no search. False where the columns depend on each other, or a weight is
+ * negative. */
 static bool set_solve(const Normal *normal, int set, double weight[STEP_FEATURES]) {
     double m[STEP_FEATURES][STEP_FEATURES];
     memcpy(m, normal->matrix, sizeof m);

@@ -1,5 +1,5 @@
-/* Measuring: what the table lacks is emitted, compiled with the device's compiler line, run on the
- * device or its emulator, and kept row by row.
+/* Measuring: what the table lacks is emitted, compiled with the device's compiler line, run on
+ * the device or its emulator, and kept row by row.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "device/device.h"

@@ -1,5 +1,5 @@
-/* How C becomes a program that runs on a device: compiler, linker, runner, and the tools that tell
- * sizes.
+/* How C becomes a program that runs on a device: compiler, linker, runner, and the tools that
+ * tell sizes.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "device/device.h"

@@ -1,5 +1,5 @@
-/* A bare Cortex-M under qemu-system-arm (mps2-an386): vectors, reset, semihosting, an instruction
- * counter, and the memory functions that a compiler may call.
+/* A bare Cortex-M under qemu-system-arm (mps2-an386): vectors, reset, semihosting, an
+ * instruction counter, and the memory functions that a compiler may call.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: 0BSD */
 #include "harness.h"
@@ -96,8 +96,8 @@ int harness_close(int file) {
 /* ---- counting instructions ---- */
 
 /* CMSDK APB timer 0 counts down at 25 MHz. With `-icount shift=6` an instruction takes 64 ns of
- * emulated time, so five calls of n instructions take 8 n ticks, and a division by 8 is exact: the
- * one tick that a start between two ticks may add or hide rounds away. */
+ * emulated time, so five calls of n instructions take 8 n ticks, and a division by 8 is exact:
+ * the one tick that a start between two ticks may add or hide rounds away. */
 typedef struct Timer {
     volatile uint32_t control, value, reload;
 } Timer;

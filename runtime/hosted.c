@@ -61,8 +61,9 @@ static int by_value(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-/* The median of several samples of at least 2 ms each; finding out how many calls that needs warms
- * the caches up. Other work on the machine only ever adds time, which a median of few bears. */
+/* The median of several samples of at least 2 ms each; finding out how many calls that needs
+ * warms the caches up. Other work on the machine only ever adds time, which a median of few
+ * bears. */
 uint64_t harness_cost(void (*step)(uint8_t *arena), uint8_t *arena) {
     enum { SAMPLES = 7, SAMPLE_NS = 2000000 };
     uint64_t calls = 1, took, sample[SAMPLES];

@@ -1,6 +1,6 @@
-/* Measures the standard cost table of a device and prints it as CSV: every step that the spaces of
- * the given .nas files can need, and for each kernel some steps of diverse shapes, which the fitted
- * model is made from.
+/* Measures the standard cost table of a device and prints it as CSV: every step that the spaces
+ * of the given .nas files can need, and for each kernel some steps of diverse shapes, which the
+ * fitted model is made from.
  *
  *     enumerate DEVICE STUDY SPEC.nas... > table.csv
  *
@@ -83,8 +83,8 @@ typedef struct Example {
     int height, width, channels, out, kernel, stride;
 } Example;
 
-/* Enough of each to tell the trip counts apart: sums of more and of fewer than 128 products too,
- * where wide formats change the accumulator. */
+/* Enough of each to tell the trip counts apart: sums of more and of fewer than 128 products
+ * too, where wide formats change the accumulator. */
 static const Example weighted_examples[] = {
     {OP_CONV, 14, 14, 3, 8, 3, 1},     {OP_CONV, 15, 15, 8, 12, 3, 2},
     {OP_CONV, 6, 6, 16, 24, 5, 1},     {OP_CONV, 7, 7, 32, 16, 3, 1},
@@ -105,7 +105,7 @@ static const Example weighted_examples[] = {
     {OP_DENSE, 1, 1, 64, 100, 1, 1},
 };
 
-/* Sums so long that 16-bit inputs or weights make them 64-bit sums, whatever the other format. */
+/* Sums so long that 16-bit inputs or weights make them 64-bit sums with any other format. */
 static const Example long_examples[] = {
     {OP_CONV, 3, 3, 110, 8, 5, 1},   {OP_CONV, 4, 4, 300, 6, 3, 1},
     {OP_CONV, 2, 2, 120, 12, 5, 1},  {OP_CONV, 6, 6, 264, 5, 3, 2},
@@ -156,8 +156,8 @@ static void weighted_collect(Collection *all, Format weights, const Format *pair
         example_collect(all, &long_examples[i], weights, pair);
 }
 
-/* The sum of two results of depthwise convolutions, whose formats are the pair; their own steps come
- * along. */
+/* The sum of two results of depthwise convolutions, whose formats are the pair; their own steps
+ * come along. */
 static void add_collect(Collection *all, Format a, Format b, Format out) {
     static const int sizes[][2] = {{14, 16}, {7, 24}, {4, 40}, {1, 10}};
     for (int i = 0; i < COUNT(sizes); i++) {

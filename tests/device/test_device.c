@@ -1,5 +1,6 @@
-/* Devices: emulated counts are exact and add up to those of the whole network, flash is predicted
- * within 2 %, emitted networks compute the interpreter's bytes wherever they run, profiles resume.
+/* Devices: emulated counts are exact and add up to those of the whole network, flash is
+ * predicted within 2 %, emitted networks compute the interpreter's bytes wherever they run,
+ * profiles resume.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit.h"
@@ -335,8 +336,8 @@ static void check_damaged_row(Arena *arena, Store *store, const char *kind) {
     assert_non_null(strstr(why.at, "its measurements in the study are damaged: line "));
 }
 
-/* Medians are positive and kept: a second device on the same study knows them without measuring, and
- * one that knows some of the rows measures the others only. */
+/* Medians are positive and kept: a second device on the same study knows them without
+ * measuring, and one that knows some of the rows measures the others only. */
 static void test_host_profile(void **state) {
     (void)state;
     need("gcc");

@@ -70,8 +70,8 @@ static Program member(Arena *arena, const Space *space, const Target *target, in
     return program;
 }
 
-/* The trip counts of a row are those that codegen states today: a model fitted to others would not
- * serve today's steps. */
+/* The trip counts of a row are those that codegen states today: a model fitted to others would
+ * not serve today's steps. */
 static void check_features(const Device *device, const Step *step) {
     Arena *arena = arena_new();
     double feature[STEP_FEATURES];
@@ -103,7 +103,7 @@ static void test_knows_the_example(void **state) {
     arena_free(arena);
 }
 
-/* With the compiler that the table names, counts and code bytes are the same to the last one. */
+/* With the compiler that the table names, counts and bytes are the same to the last one. */
 static void test_says_what_is_counted(void **state) {
     (void)state;
     need_emulator();

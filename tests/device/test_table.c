@@ -1,5 +1,5 @@
-/* Cost tables: what is written reads back the same, every damage is named with its line, and the
- * fitted model finds the costs that made its rows.
+/* Cost tables: what is written reads back the same, every damage is named with its line, and
+ * the fitted model finds the costs that made its rows.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit.h"
@@ -144,8 +144,8 @@ static double cost_of(const double *feature) {
     return 40 + 3 * feature[1] + 7.5 * feature[3];
 }
 
-/* Rows made by a known rule give the rule back, and so the cost of a step that has no row; columns
- * that did not matter, or were never there, weigh nothing. */
+/* Rows made by a known rule give the rule back, and so the cost of a step that has no row;
+ * columns that did not matter, or were never there, weigh nothing. */
 static void test_fit(void **state) {
     (void)state;
     enum { ROWS = 30 };
