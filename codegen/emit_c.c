@@ -15,13 +15,14 @@ typedef struct Emission {
 
 /* ---- common parts ------------------------------------------------------------------------------------ */
 
-/* The options' comment cannot end the comment that it stands in. */
+/* The options' comment neither ends the comment that it stands in nor begins another. */
 static void print_comment_text(Text *text, Str comment) {
     for (int i = 0; i < comment.length; i++) {
         if (i == 0 || comment.at[i - 1] == '\n')
             text_add(text, i ? " * " : "\n * ");
-        bool ends = comment.at[i] == '/' && i && comment.at[i - 1] == '*';
-        text_add(text, ends ? " %c" : "%c", comment.at[i]);
+        char before = i ? comment.at[i - 1] : ' ', c = comment.at[i];
+        bool bracket = (before == '*' && c == '/') || (before == '/' && c == '*');
+        text_add(text, bracket ? " %c" : "%c", c);
     }
 }
 

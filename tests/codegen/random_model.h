@@ -67,8 +67,9 @@ static void random_biases(RandomModel *r, Layer *layer, const Tensor *in) {
         room = min_i64(room, layer->bound / 4 + 1);
     for (int c = 0; c < layer->out_channels; c++) {
         double share = 2 * random_next_unit(&r->random) - 1;
-        layer->bias[c] = random_below(&r->random, 4) ? (int64_t)(share * (double)room)
-                         : random_below(&r->random, 2) ? room : -room;
+        layer->bias[c] = random_below(&r->random, 4)   ? (int64_t)(share * (double)room)
+                         : random_below(&r->random, 2) ? room
+                                                       : -room;
     }
     layer->bound = layer_bound(layer, in);
 }
@@ -115,8 +116,10 @@ static int greatest_divisor_of_both(int a, int b) {
 static void random_window(Random *random, Shape in, int *attribute) {
     bool same = random_below(random, 2);
     attribute[ATTRIBUTE_SAME] = same;
-    attribute[ATTRIBUTE_KERNEL_H] = random_between(random, 1, same ? 5 : (int)min_i64(in.dim[0], 5));
-    attribute[ATTRIBUTE_KERNEL_W] = random_between(random, 1, same ? 5 : (int)min_i64(in.dim[1], 5));
+    attribute[ATTRIBUTE_KERNEL_H] =
+        random_between(random, 1, same ? 5 : (int)min_i64(in.dim[0], 5));
+    attribute[ATTRIBUTE_KERNEL_W] =
+        random_between(random, 1, same ? 5 : (int)min_i64(in.dim[1], 5));
     attribute[ATTRIBUTE_STRIDE_H] = random_between(random, 1, 3);
     attribute[ATTRIBUTE_STRIDE_W] = random_between(random, 1, 3);
     if (random_below(random, 3) == 0)
@@ -146,9 +149,9 @@ static void finish_add(RandomModel *r, Layer *layer) {
 static void finish_clamp(RandomModel *r, Layer *layer, const Tensor *in) {
     layer->out = *in;
     layer->low = (int32_t)max_i64(in->zero, format_low(in->format));
-    layer->high = layer->kind == OP_RELU ? format_high(in->format)
-                                         : random_between(&r->random, layer->low,
-                                                          format_high(in->format));
+    layer->high = layer->kind == OP_RELU
+                      ? format_high(in->format)
+                      : random_between(&r->random, layer->low, format_high(in->format));
 }
 
 /* What is drawn before the output's shape is known. */
@@ -170,11 +173,11 @@ static bool draw_attributes(RandomModel *r, Layer *layer, Shape in) {
 static void finish_layer(RandomModel *r, Layer *layer, const Tensor *in) {
     const int *a = layer->attribute;
     int taps = a[ATTRIBUTE_KERNEL_H] * a[ATTRIBUTE_KERNEL_W];
-    Format out = operator_facts[layer->kind].output == OWN ? random_activation(&r->random)
-                                                           : in->format;
+    Format out =
+        operator_facts[layer->kind].output == OWN ? random_activation(&r->random) : in->format;
     Shape shape = layer->out.shape;
-    layer->out = operator_facts[layer->kind].output == OWN ? random_tensor(&r->random, shape, out)
-                                                           : *in;
+    layer->out =
+        operator_facts[layer->kind].output == OWN ? random_tensor(&r->random, shape, out) : *in;
     layer->out.shape = shape;
     layer->low = format_low(out);
     layer->high = format_high(out);
@@ -191,16 +194,16 @@ static void finish_layer(RandomModel *r, Layer *layer, const Tensor *in) {
 }
 
 static void add_layer(RandomModel *r) {
-    static const OpKind kinds[] = {OP_CONV, OP_CONV, OP_CONV, OP_DEPTHWISE, OP_DEPTHWISE, OP_ADD,
-                                   OP_ADD, OP_RELU, OP_RELU6, OP_MAX_POOL, OP_AVERAGE_POOL,
-                                   OP_GLOBAL_AVERAGE, OP_DENSE};
+    static const OpKind kinds[] = {
+        OP_CONV, OP_CONV,  OP_CONV,     OP_DEPTHWISE,    OP_DEPTHWISE,      OP_ADD,  OP_ADD,
+        OP_RELU, OP_RELU6, OP_MAX_POOL, OP_AVERAGE_POOL, OP_GLOBAL_AVERAGE, OP_DENSE};
     Model *model = &r->model;
     Layer *layer = &model->layers[model->count];
     *layer = (Layer){.kind = kinds[random_below(&r->random, COUNT(kinds))], .inputs = 1};
     layer->path = str_format(r->arena, "layer%d", model->count);
     layer->accumulator_bits = 32;
-    layer->input[0] = random_below(&r->random, 4) ? model->count - 1
-                                                  : random_below(&r->random, model->count);
+    layer->input[0] =
+        random_below(&r->random, 4) ? model->count - 1 : random_below(&r->random, model->count);
     const Tensor *in = &model->layers[layer->input[0]].out;
     const char *why;
     Shape shapes[2] = {in->shape, in->shape};
@@ -213,17 +216,21 @@ static void add_layer(RandomModel *r) {
 }
 
 /* A model of up to `layers` layers. The same for the same seed. */
-static Model random_model(Arena *arena, uint64_t seed, int layers) {
+static inline Model random_model(Arena *arena, uint64_t seed, int layers) {
     static const Format inputs[] = {FORMAT_U8, FORMAT_U8, FORMAT_I8, FORMAT_I4, FORMAT_I16};
     RandomModel r = {.random = {seed, 1, 0}, .arena = arena};
     r.model.name = str_format(arena, "m%llu", (unsigned long long)seed);
     r.model.layers = arena_array(arena, Layer, layers + 2);
-    Shape shape = {3, {random_between(&r.random, 1, 11), random_between(&r.random, 1, 11),
-                       random_between(&r.random, 1, 9)}};
+    Shape shape = {3,
+                   {random_between(&r.random, 1, 11), random_between(&r.random, 1, 11),
+                    random_between(&r.random, 1, 9)}};
     Format format = inputs[random_below(&r.random, COUNT(inputs))];
-    r.model.layers[0] = (Layer){.kind = OP_INPUT, .path = STR("input"), .accumulator_bits = 32,
+    r.model.layers[0] = (Layer){.kind = OP_INPUT,
+                                .path = STR("input"),
+                                .accumulator_bits = 32,
                                 .out = random_tensor(&r.random, shape, format),
-                                .low = format_low(format), .high = format_high(format)};
+                                .low = format_low(format),
+                                .high = format_high(format)};
     r.model.count = 1;
     int target = random_between(&r.random, 2, layers + 1);
     while (r.model.count < target)
@@ -235,12 +242,14 @@ static Model random_model(Arena *arena, uint64_t seed, int layers) {
 /* ---- inputs ---------------------------------------------------------------------------------------------- */
 
 /* Codes of a tensor: all lowest, all highest, or random, by `which`. */
-static void random_input(const Tensor *tensor, uint64_t seed, int which, int16_t *codes) {
+static inline void random_input(const Tensor *tensor, uint64_t seed, int which,
+                                int16_t *codes) {
     Random random = {seed, 2, (uint64_t)which << 32};
     int low = format_low(tensor->format), high = format_high(tensor->format);
     for (int64_t i = 0; i < shape_elements(tensor->shape); i++)
-        codes[i] = (int16_t)(which == 0 ? low : which == 1 ? high
-                                                           : random_between(&random, low, high));
+        codes[i] = (int16_t)(which == 0   ? low
+                             : which == 1 ? high
+                                          : random_between(&random, low, high));
 }
 
 #endif

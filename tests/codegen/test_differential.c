@@ -6,7 +6,14 @@
 #include "tests/codegen/random_model.h"
 #include "tests/unit.h"
 
-enum { MODELS = 40, LAYERS = 9, VECTORS = 4 };
+enum { MODELS = 32, LAYERS = 9, VECTORS = 4 };
+
+/* For longer runs: MODELS=200 SEED=1000 tests this many networks from that seed on; KEEP=1 leaves the
+ * emitted files where they are. */
+static int setting(const char *name, int usual) {
+    const char *value = getenv(name);
+    return value ? atoi(value) : usual;
+}
 
 #define WARNINGS                                                                               \
     "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion",         \
@@ -66,8 +73,11 @@ static void emit_model(Arena *arena, uint64_t seed, const char *directory, Text 
     Text in = text_new(arena), out = text_new(arena);
     for (int v = 0; v < VECTORS; v++)
         golden_vector(arena, &model, seed, v, &in, &out);
-    EmitOptions options = {.prefix = model.name, .comment = STR("random"), .vectors = VECTORS,
-                           .vector_in = (uint8_t *)in.at, .vector_out = (uint8_t *)out.at,
+    EmitOptions options = {.prefix = model.name,
+                           .comment = STR("random"),
+                           .vectors = VECTORS,
+                           .vector_in = (uint8_t *)in.at,
+                           .vector_out = (uint8_t *)out.at,
                            .input_scale = 1};
     int count;
     EmitFile *files = emit_c(arena, &program, &options, &count);
@@ -99,7 +109,8 @@ static const char driver[] =
     "    free(exact);\n"
     "    for (i = 0; i < ROOM; i++) {\n"
     "        int inside = i >= GUARD && i < GUARD + bytes;\n"
-    "        if (touched[i] && !inside) { printf(\"%s: touches %ld\\n\", name, i - GUARD); faults++; }\n"
+    "        if (touched[i] && !inside) { printf(\"%s: touches %ld\\n\", name, i - GUARD); "
+    "faults++; }\n"
     "        if (touched[i]) top = i - GUARD + 1;\n"
     "    }\n"
     "    if (bytes > 4 && top + 3 < bytes) {\n"
@@ -121,7 +132,8 @@ static int64_t arena_room(Arena *arena, uint64_t seed) {
 static void write_program(Arena *arena, const char *directory) {
     Text all = text_new(arena), calls = text_new(arena);
     int64_t room = 0;
-    for (uint64_t seed = 1; seed <= MODELS; seed++) {
+    uint64_t first = (uint64_t)setting("SEED", 1), count = (uint64_t)setting("MODELS", MODELS);
+    for (uint64_t seed = first; seed < first + count; seed++) {
         emit_model(arena, seed, directory, &all);
         room = max_i64(room, arena_room(arena, seed));
         text_add(&calls, "    faults += try(\"m%d\", m%d_self_test, M%d_ARENA_BYTES);\n",
@@ -130,8 +142,10 @@ static void write_program(Arena *arena, const char *directory) {
     text_add(&all, "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n");
     text_add(&all, "#define GUARD 64\n#define ROOM (%lld + 2 * GUARD + 8)\n%s", (long long)room,
              driver);
-    text_add(&all, "int main(void)\n{\n    int faults = 0;\n    guarded = malloc(ROOM);\n%s"
-                   "    return faults != 0;\n}\n", calls.at);
+    text_add(&all,
+             "int main(void)\n{\n    int faults = 0;\n    guarded = malloc(ROOM);\n%s"
+             "    return faults != 0;\n}\n",
+             calls.at);
     const char *fault;
     Str path = path_join(arena, str_of(directory), STR("all.c"));
     assert_true(file_write(path.at, text_str(&all), &fault));

@@ -53,7 +53,10 @@ static void depthwise_weights_are_one_row(void **state) {
     int16_t codes[7 * 9];
     for (int i = 0; i < COUNT(codes); i++)
         codes[i] = (int16_t)(i % 3 - 1);
-    Layer layer = {.kind = OP_DEPTHWISE, .weights = FORMAT_I2, .out_channels = 7, .row = 9,
+    Layer layer = {.kind = OP_DEPTHWISE,
+                   .weights = FORMAT_I2,
+                   .out_channels = 7,
+                   .row = 9,
                    .weight = codes};
     assert_int_equal(packed_bytes(&layer), 16); /* 63 codes: 126 bits */
     Str packed = pack_layer(arena, &layer);

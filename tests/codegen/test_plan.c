@@ -66,7 +66,8 @@ static void random_buffers(Random *random, Buffer *buffers, int count, int steps
         int first = random_below(random, steps);
         buffers[i] = (Buffer){4 * (1 + random_below(random, largest)), first,
                               first + random_below(random, steps - first), -1, -1};
-        bool chain = in_place && i && buffers[i - 1].last < steps - 1 && random_below(random, 2);
+        bool chain =
+            in_place && i && buffers[i - 1].last < steps - 1 && random_below(random, 2);
         if (!chain)
             continue;
         buffers[i].same_as = i - 1;
