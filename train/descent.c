@@ -15,10 +15,13 @@ static float zero_bounded(float before, float after) {
     return fminf(fmaxf(after, before - 0.5f), before + 0.5f);
 }
 
+/* The rate rises over the first twentieth of the steps, while batch norms and momenta settle. */
 double rate_at(const TrainPlan *plan, int64_t step, int64_t steps) {
+    double rise = fmin(1, 20.0 * ((double)step + 1) / ((double)steps + 20));
     if (plan->rate_kind == RATE_CONSTANT)
-        return plan->rate;
-    return plan->rate * 0.5 * (1 + cos(3.14159265358979323846 * (double)step / (double)steps));
+        return plan->rate * rise;
+    return plan->rate * rise * 0.5 *
+           (1 + cos(3.14159265358979323846 * (double)step / (double)steps));
 }
 
 static void update(Supernet *supernet, const float *gradient, size_t first, size_t last,

@@ -130,13 +130,20 @@ static Outcome piece_loss(Trainer *t, Run *run, int piece, const float *target) 
     return outcome;
 }
 
+/* Soft targets. In a sandwich they are all that the others learn from; a member that is tuned alone
+ * learns as much from the labels, since its teacher may be no better than itself. */
 static void piece_teach(Trainer *t, Run *run, int piece) {
     const Node *node = &run->graph->nodes[run->graph->output];
     int classes = t->supernet->task->classes;
+    float share = t->gene ? 0.5f : 1;
     const float *logit = run_result(run);
-    for (int i = 0; i < run->images; i++)
-        softmax(logit + (size_t)(i * node->lanes), classes,
-                t->soft + (size_t)((piece * PIECE + i) * classes));
+    for (int i = 0; i < run->images; i++, logit += node->lanes) {
+        size_t at = (size_t)((piece * PIECE + i) * classes);
+        softmax(logit, classes, t->soft + at);
+        for (int c = 0; c < classes; c++)
+            t->soft[at + (size_t)c] =
+                share * t->soft[at + (size_t)c] + (1 - share) * t->target[at + (size_t)c];
+    }
 }
 
 static void piece_train(Trainer *t, int member, int piece, int worker) {
@@ -251,12 +258,21 @@ static void gradients_reserve(Trainer *t) {
 
 /* ---- one step ---------------------------------------------------------------------------------------- */
 
+/* The largest member and all others together count alike: summed one by one, the small ones'
+ * gradients drown the largest's, from whom they learn. */
+static float member_weight(const Trainer *t, int member) {
+    return t->gene || member == 0 ? 1 : 1.0f / (float)(t->count - 1);
+}
+
 static void member_collect(Trainer *t, int member) {
     const Graph *graph = t->members[member].graph;
     float **pieces = t->gradients + (size_t)(member * t->batch_pieces);
+    float weight = member_weight(t, member);
     for (int p = 1; p < t->now_pieces; p++)
         for (size_t i = 0; i < graph->gradient_floats; i++)
             pieces[0][i] += pieces[p][i];
+    for (size_t i = 0; i < graph->gradient_floats; i++)
+        pieces[0][i] *= weight;
     member_gradient(t->supernet, &t->members[member], pieces[0], t->sum);
 }
 
@@ -438,7 +454,7 @@ TrainPlan train_plan_default(void) {
     return (TrainPlan){.epochs = 10,
                        .batch = 128,
                        .rate_kind = RATE_COSINE,
-                       .rate = 0.05,
+                       .rate = 0.2,
                        .momentum = 0.9,
                        .weight_decay = 3e-5,
                        .label_smoothing = 0.1,
