@@ -151,13 +151,16 @@ static Value block_call(Elab *elab, const Node *call, const Item *block) {
                    .source = block->source,
                    .depth = elab->frame->depth + 1};
     Scope *scope = elab->scope;
+    Known known = elab->known;
     elab->frame = arena_copy(elab->arena, &frame, sizeof frame);
     elab->scope = NULL;
+    elab->known = (Known){0};
     scope_push(elab);
     bind_parameters(elab, block, slots, values);
     Value result = body_result(elab, &block->body, block->span, block->name);
     elab->frame = frame.caller;
     elab->scope = scope;
+    elab->known = known;
     result.span = call->span;
     return result;
 }

@@ -34,6 +34,8 @@ bool range_expand(Elab *elab, Value range, Value **items, int *count) {
             return false;
         }
     }
+    if (!steps_take(elab, values.count, range.span))
+        return false;
     if (values.count == 0)
         elab_error(elab, range.span, "this range is empty: its first value is above its last");
     *items = values.at;

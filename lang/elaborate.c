@@ -109,6 +109,7 @@ static int carried_list(Elab *elab, Carried **list) {
     int count = 0;
     for (const Scope *scope = elab->scope; scope; scope = scope->parent)
         count += scope->bindings.count;
+    steps_take(elab, count, elab->frame->call);
     *list = arena_array(elab->arena, Carried, count);
     count = 0;
     for (const Scope *scope = elab->scope; scope; scope = scope->parent)
@@ -153,6 +154,8 @@ static void merge_carried(Elab *elab, ExprId guard, Carried *list, int count, Sp
 
 static void run_iteration(Elab *elab, const Statement *s, Value item) {
     Scope *outer = elab->scope;
+    if (!steps_take(elab, 1, s->span))
+        return;
     scope_push(elab);
     if (s->name.length)
         scope_bind(elab, s->name, s->name_span, item, true);
@@ -222,6 +225,7 @@ static void run_for(Elab *elab, const Statement *s) {
 
 /* The condition holds in every member that reaches it. */
 static void constrain(Elab *elab, ExprId condition, Span span) {
+    enum { MAX_CONSTRAINTS = 1000 };
     if (elab->guard)
         condition = fold(&elab->folder, EXPR_OR, fold_not(&elab->folder, elab->guard),
                          condition, EXPR_NONE);
@@ -229,6 +233,8 @@ static void constrain(Elab *elab, ExprId condition, Span span) {
         elab_error(elab, span, "%s", elab->folder.why);
     else if (is_false(&elab->folder, condition))
         elab_error(elab, span, "no member satisfies this condition");
+    else if (elab->space->constraints.count == MAX_CONSTRAINTS)
+        elab_error(elab, span, "a network has at most %d conditions", MAX_CONSTRAINTS);
     else if (!is_true(&elab->folder, condition))
         vec_push(elab->arena, &elab->space->constraints, ((Constraint){condition, span}));
 }

@@ -135,7 +135,8 @@ struct Elab {
     Map *names; /* decision names -> how often taken */
     Known known;
     int depth;
-    int64_t steps;
+    int64_t steps;       /* of elaboration so far */
+    int64_t tried;       /* joint values enumerated so far */
     bool constants_only; /* in declarations: neither choices nor operators */
     bool exhausted;      /* a limit was hit and reported */
     bool failed;         /* a mistake was found, even one reported before */
@@ -159,6 +160,8 @@ const Space *network_elaborate(Arena *arena, Diagnostics *diagnostics, const Spe
 
 /* ---- evaluate.c: expressions ------------------------------------------------------------- */
 
+/* Counts work, so that elaboration ends whatever the file says; false: enough was done. */
+bool steps_take(Elab *elab, int64_t steps, Span span);
 Value evaluate(Elab *elab, const Node *node);
 Value evaluate_as(Elab *elab, const Node *node,
                   Str hint);          /* decisions in it are called `hint` */
@@ -208,9 +211,32 @@ int select_make(Elab *elab, ExprId which, const Value *alternatives, int count, 
 int input_make(Elab *elab, Shape shape, Span span);
 void sites_make(Elab *elab);
 
-/* ---- prove.c: what must hold for every legal member -------------------------------------- */
+/* ---- joint.c: the joint values of some decisions, one after another ----------------------- */
 
 enum { JOINT_LIMIT = 1 << 20 };
+typedef struct Joint {
+    Arena *arena;
+    const Space *space;
+    bool *
+        mentioned; /* (choices) those that are enumerated; the others stay at their first value */
+    Gene *gene;    /* (choices) */
+    int *which;    /* (count) the enumerated ones */
+    int count;
+    ExprId *constraint; /* (constraints) those that mention enumerated decisions only */
+    int constraints;
+} Joint;
+Joint joint_new(Arena *arena, const Space *space);
+void joint_mention(Joint *joint, ExprId id);
+int64_t joint_count(const Joint *joint); /* above JOINT_LIMIT: more than that */
+/* Adds the decisions that decide whether those mentioned are reached, and those that constraints
+ * tie to them, until nothing is added. False: more than JOINT_LIMIT values. */
+bool joint_close(Joint *joint);
+void joint_first(Joint *joint);
+bool joint_next(Joint *joint);
+bool joint_legal(const Joint *joint); /* canonical, and satisfies the constraints */
+
+/* ---- prove.c: what must hold for every legal member -------------------------------------- */
+
 void check_add(Elab *elab, ExprId condition, Span span, ExprId a, ExprId b, const char *format,
                ...) PRINTF(6, 7);
 void checks_run(Elab *elab);

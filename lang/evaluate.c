@@ -7,15 +7,24 @@
 #include <string.h>
 
 /* Elaboration ends whatever the file says. */
-enum { MAX_STEPS = 2000000, MAX_NESTING = 600 };
+enum { MAX_STEPS = 1000000, MAX_NESTING = 600, MAX_REPORTED = 100 };
+
+bool steps_take(Elab *elab, int64_t steps, Span span) {
+    elab->steps += steps;
+    if (elab->steps > MAX_STEPS && !elab->exhausted) {
+        elab_error(elab, span, "the file takes more than %d steps to elaborate", MAX_STEPS);
+        elab->exhausted = true;
+    }
+    if (error_count(elab->diagnostics) > MAX_REPORTED)
+        elab->exhausted = elab->failed = true;
+    return !elab->exhausted;
+}
 
 static bool within_limits(Elab *elab, const Node *node) {
-    if (elab->exhausted)
-        return false;
     const char *what = NULL;
-    if (++elab->steps > MAX_STEPS)
-        what = "this takes more than 2,000,000 steps to elaborate";
-    else if (elab->depth >= MAX_NESTING)
+    if (!steps_take(elab, 1, node->span))
+        return false;
+    if (elab->depth >= MAX_NESTING)
         what = "calls nest too deeply; a block that calls itself needs an end that it reaches";
     if (!what)
         return true;
@@ -313,7 +322,7 @@ static Value merge_lists(Elab *elab, ExprId condition, Value yes, Value no, Span
 }
 
 Value value_merge(Elab *elab, ExprId condition, Value yes, Value no, Span span) {
-    if (yes.kind == A_MISTAKE || no.kind == A_MISTAKE)
+    if (!steps_take(elab, 1, span) || yes.kind == A_MISTAKE || no.kind == A_MISTAKE)
         return value_mistake(span);
     Value merged = yes;
     merged.span = span;

@@ -26,6 +26,8 @@ static const struct {
     {"nas", TOKEN_NAS},         {"use", TOKEN_USE},         {"block", TOKEN_BLOCK},
     {"network", TOKEN_NETWORK}, {"precision", TOKEN_PRECISION}};
 
+enum { MAX_NAME = 100 };
+
 static TokenKind word_kind(Str text) {
     for (int i = 0; i < COUNT(words); i++)
         if (str_equal(text, str_of(words[i].spelling)))
@@ -94,7 +96,13 @@ Token lexer_next(Lexer *lexer) {
         "//" [^\n\x00]* { continue; }
         "/*" { skip_comment(lexer, from); continue; }
         digits ("." digits)? ([eE] [+-]? digits)? { IS(NUMBER); }
-        name { return token(lexer, word_kind((Str){from, (int)(lexer->at - from)}), from); }
+        name {
+            if (lexer->at - from > MAX_NAME) {
+                complain(lexer, from, "a name has at most 100 characters");
+                continue;
+            }
+            return token(lexer, word_kind((Str){from, (int)(lexer->at - from)}), from);
+        }
         ["] ([^"\\\n\x00] | "\\" [^\n\x00])* ["] { IS(STRING); }
         ["] ([^"\\\n\x00] | "\\" [^\n\x00])* {
             complain(lexer, from, "this string has no end: `\"` is missing");

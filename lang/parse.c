@@ -92,6 +92,8 @@ static bool skips(Parse *parse, Token token) {
     return parse->skip > 0;
 }
 
+enum { MAX_REPORTED = 100 };
+
 static void feed_all(Parse *parse, void *lemon) {
     Token token;
     do {
@@ -104,6 +106,8 @@ static void feed_all(Parse *parse, void *lemon) {
             syntax_error(parse, lemon, token);
         parser(lemon, (int)token.kind, token);
         note_depth(parse, token);
+        if (error_count(parse->diagnostics) > MAX_REPORTED)
+            parse->skip = -1;
     } while (token.kind != TOKEN_EOF && parse->skip >= 0);
 }
 

@@ -68,24 +68,34 @@ static bool segment_matches(Segment segment, Str name, int index) {
            (segment.index < 0 || segment.index == index);
 }
 
-/* A segment with a number (or `*`) follows directly where the one before ended; a bare name
- * may stand anywhere below. What is left of the path belongs to what was selected. */
-static bool path_matches(const Segment *segments, int count, Str path) {
-    if (count == 0)
-        return true;
-    while (path.length) {
+/* Which numbers of leading segments may have been matched before a part of the path, as bits: after
+ * a part that is passed over, only those whose next segment may stand anywhere remain. */
+static uint64_t matches_after(const Selector *selector, uint64_t before, Str name, int index) {
+    uint64_t after = 0;
+    for (int s = 0; s < selector->segments.count; s++) {
+        const Segment *segment = &selector->segments.at[s];
+        bool anywhere = segment->index == -1 && !str_equal(segment->name, STR("*"));
+        if (!(before >> s & 1))
+            continue;
+        if (segment_matches(*segment, name, index))
+            after |= 2ull << s;
+        if (anywhere)
+            after |= 1ull << s;
+    }
+    return after;
+}
+
+/* A segment with a number (or `*`) follows directly where the one before ended; a bare name may
+ * stand anywhere below. What is left of the path belongs to what was selected. */
+static bool path_matches(const Selector *selector, Str path) {
+    uint64_t matched = 1, all = 1ull << selector->segments.count;
+    while (path.length && !(matched & all)) {
         Str name;
         int index;
-        Str rest = path_part(path, &name, &index);
-        if (segment_matches(segments[0], name, index) &&
-            path_matches(segments + 1, count - 1, rest))
-            return true;
-        bool anywhere = segments[0].index == -1 && !str_equal(segments[0].name, STR("*"));
-        if (!anywhere)
-            return false;
-        path = rest;
+        path = path_part(path, &name, &index);
+        matched = matches_after(selector, matched, name, index);
     }
-    return false;
+    return matched & all;
 }
 
 static bool selector_matches(const Precise *p, const Selector *selector, int op) {
@@ -96,8 +106,7 @@ static bool selector_matches(const Precise *p, const Selector *selector, int op)
         if (str_equal(only->name, STR("last")))
             return p->last[op];
     }
-    return path_matches(selector->segments.at, selector->segments.count,
-                        p->elab->space->ops.at[op].path);
+    return path_matches(selector, p->elab->space->ops.at[op].path);
 }
 
 static bool rule_matches(const Precise *p, const Rule *rule, int op) {
@@ -275,6 +284,19 @@ static void check_properties(Precise *p, const Rule *rule) {
     }
 }
 
+/* Each rule is held against each operator. */
+static bool within_work(Elab *elab, const Item *network, const Item *precision) {
+    enum { MAX_WORK = 20000000 };
+    int64_t selectors = 1;
+    for (int i = 0; precision && i < precision->rules.count; i++)
+        selectors += 1 + precision->rules.at[i].selectors.count;
+    if (selectors * elab->space->ops.count <= MAX_WORK)
+        return true;
+    elab_error(elab, precision->span, "there are too many rules for the %d operators of `%.*s`",
+               elab->space->ops.count, STR_ARG(network->name));
+    return false;
+}
+
 void precision_apply(Elab *elab, const Item *network, const Item *precision) {
     int count = elab->space->ops.count;
     Precise p = {.elab = elab,
@@ -284,9 +306,11 @@ void precision_apply(Elab *elab, const Item *network, const Item *precision) {
     Frame frame = {.path = {"", 0},
                    .ordinals = map_new(elab->arena),
                    .source = precision ? precision->source : network->source};
-    elab->frame = &frame;
+    elab->frame = arena_copy(elab->arena, &frame, sizeof frame);
     elab->scope = NULL;
     scope_push(elab);
+    if (!within_work(elab, network, precision))
+        return;
     mark_ends(&p);
     for (int i = 0; precision && i < precision->rules.count; i++) {
         const Rule *rule = &precision->rules.at[i];

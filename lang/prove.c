@@ -21,97 +21,9 @@ void check_add(Elab *elab, ExprId condition, Span span, ExprId a, ExprId b, cons
     vec_push(elab->arena, &elab->checks, check);
 }
 
-/* ---- enumeration ------------------------------------------------------------------------- */
+/* ---- verdicts ---------------------------------------------------------------------------- */
 
-/* Joint values of some decisions; the others stay at their first. */
-typedef struct Joint {
-    const Space *space;
-    bool *mentioned; /* (choices) */
-    Gene *gene;      /* (choices) */
-} Joint;
-
-static Joint joint_new(Elab *elab) {
-    int count = elab->space->choices.count + 1;
-    return (Joint){elab->space, arena_array(elab->arena, bool, count),
-                   arena_array(elab->arena, Gene, count)};
-}
-
-static bool joint_small(const Joint *joint, int64_t limit) {
-    int64_t count = 1;
-    for (int c = 0; c < joint->space->choices.count; c++)
-        if (joint->mentioned[c] && (count *= joint->space->choices.at[c].count) > limit)
-            return false;
-    return true;
-}
-
-static bool joint_next(Joint *joint) {
-    for (int c = joint->space->choices.count - 1; c >= 0; c--) {
-        if (!joint->mentioned[c])
-            continue;
-        if (++joint->gene[c] < joint->space->choices.at[c].count)
-            return true;
-        joint->gene[c] = 0;
-    }
-    return false;
-}
-
-/* Adds the decisions that decide whether those mentioned are reached, and the constraints
- * that tie them to others, until nothing is added. */
-static void joint_close(Joint *joint, Arena *arena) {
-    const Space *space = joint->space;
-    int choices = space->choices.count;
-    bool *tied = arena_array(arena, bool, choices + 1), changed = true;
-    while (changed) {
-        changed = false;
-        for (int c = choices - 1; c >= 0; c--)
-            if (joint->mentioned[c])
-                expr_mentions(space, space->choices.at[c].active, joint->mentioned);
-        for (int i = 0; i < space->constraints.count; i++) {
-            memset(tied, 0, sizeof(bool) * (size_t)choices);
-            expr_mentions(space, space->constraints.at[i].condition, tied);
-            bool touches = false, adds = false;
-            for (int c = 0; c < choices; c++) {
-                touches |= tied[c] && joint->mentioned[c];
-                adds |= tied[c] && !joint->mentioned[c];
-            }
-            for (int c = 0; touches && adds && c < choices; c++)
-                joint->mentioned[c] |= tied[c];
-            changed |= touches && adds;
-        }
-    }
-}
-
-static bool canonical(const Joint *joint) {
-    const Space *space = joint->space;
-    for (int c = 0; c < space->choices.count; c++)
-        if (joint->mentioned[c] && joint->gene[c] &&
-            !expr_true(space, space->choices.at[c].active, joint->gene))
-            return false;
-    return true;
-}
-
-/* Whether the constraints that only mention enumerated decisions are satisfied. */
-static bool legal(const Joint *joint, const bool *decides) {
-    for (int i = 0; i < joint->space->constraints.count; i++)
-        if (decides[i] &&
-            !expr_true(joint->space, joint->space->constraints.at[i].condition, joint->gene))
-            return false;
-    return true;
-}
-
-static bool *deciding(Elab *elab, const Joint *joint) {
-    const Space *space = joint->space;
-    bool *decides = arena_array(elab->arena, bool, space->constraints.count + 1);
-    bool *tied = arena_array(elab->arena, bool, space->choices.count + 1);
-    for (int i = 0; i < space->constraints.count; i++) {
-        memset(tied, 0, sizeof(bool) * (size_t)space->choices.count);
-        expr_mentions(space, space->constraints.at[i].condition, tied);
-        decides[i] = true;
-        for (int c = 0; c < space->choices.count; c++)
-            decides[i] &= !tied[c] || joint->mentioned[c];
-    }
-    return decides;
-}
+typedef enum { HOLDS, VIOLATED, UNDECIDED } Verdict;
 
 static bool violates(const Joint *joint, const Check *check) {
     Rational value;
@@ -121,11 +33,20 @@ static bool violates(const Joint *joint, const Check *check) {
            !expr_value(joint->space, check->condition, joint->gene, &value) || value.n == 0;
 }
 
-typedef enum { HOLDS, VIOLATED, UNDECIDED } Verdict;
+/* Files that ask for more than this in all are told to tie decisions, rather than kept waiting. */
+static bool affordable(Elab *elab, const Joint *joint) {
+    enum { TOTAL_LIMIT = 1 << 24 };
+    int64_t count = joint_count(joint);
+    if (count > JOINT_LIMIT || elab->tried + count > TOTAL_LIMIT)
+        return false;
+    elab->tried += count;
+    return true;
+}
 
-static Verdict search(Joint *joint, const Check *check, const bool *decides) {
+static Verdict search(Joint *joint, const Check *check, bool among_legal) {
+    joint_first(joint);
     do {
-        if (violates(joint, check) && (!decides || (canonical(joint) && legal(joint, decides))))
+        if (violates(joint, check) && (!among_legal || joint_legal(joint)))
             return VIOLATED;
     } while (joint_next(joint));
     return HOLDS;
@@ -133,16 +54,13 @@ static Verdict search(Joint *joint, const Check *check, const bool *decides) {
 
 /* First without constraints: what then holds, holds. Else again with all that bears on it. */
 static Verdict decide(Elab *elab, const Check *check, Joint *joint) {
-    *joint = joint_new(elab);
-    expr_mentions(elab->space, check->condition, joint->mentioned);
-    expr_mentions(elab->space, check->guard, joint->mentioned);
-    if (joint_small(joint, JOINT_LIMIT) && search(joint, check, NULL) == HOLDS)
+    joint_mention(joint, check->condition);
+    joint_mention(joint, check->guard);
+    if (affordable(elab, joint) && search(joint, check, false) == HOLDS)
         return HOLDS;
-    memset(joint->gene, 0, (size_t)elab->space->choices.count);
-    joint_close(joint, elab->arena);
-    if (!joint_small(joint, JOINT_LIMIT))
+    if (!joint_close(joint) || !affordable(elab, joint))
         return UNDECIDED;
-    return search(joint, check, deciding(elab, joint));
+    return search(joint, check, true);
 }
 
 /* ---- reports ----------------------------------------------------------------------------- */
@@ -196,10 +114,9 @@ static void note_decisions(Elab *elab, const Joint *joint, bool valued) {
 
 static void report(Elab *elab, const Check *check, Joint *joint, Verdict verdict) {
     /* Only what the failing condition itself mentions belongs in the chain. */
-    bool *mentioned = arena_array(elab->arena, bool, elab->space->choices.count + 1);
-    expr_mentions(elab->space, check->condition, mentioned);
-    expr_mentions(elab->space, check->guard, mentioned);
-    joint->mentioned = mentioned;
+    memset(joint->mentioned, 0, sizeof(bool) * (size_t)elab->space->choices.count);
+    joint_mention(joint, check->condition);
+    joint_mention(joint, check->guard);
     elab->failed = true;
     if (verdict == VIOLATED)
         error_at(elab->diagnostics, check->span, "%.*s",
@@ -230,45 +147,86 @@ static bool is_consequence(Elab *elab, const Check *check, const ExprId *failed,
     return false;
 }
 
+static bool is_repeated(const Elab *elab, int number) {
+    enum { BACK = 8 };
+    const Check *checks = elab->checks.at, *check = &checks[number];
+    for (int k = number - 1; k >= 0 && k >= number - BACK; k--)
+        if (check->span.start == checks[k].span.start &&
+            check->condition == checks[k].condition && check->guard == checks[k].guard)
+            return true;
+    return false;
+}
+
+/* Where the constraints leave nothing, every check would hold, and a search would find nothing. */
+static void check_satisfiable(Elab *elab, Arena *scratch) {
+    ExprId never = fold_integer(&elab->folder, 0);
+    for (int i = 0; i < elab->space->constraints.count; i++) {
+        const Constraint *constraint = &elab->space->constraints.at[i];
+        Check check = {.condition = never};
+        Joint joint = joint_new(scratch, elab->space);
+        joint_mention(&joint, constraint->condition);
+        if (joint_close(&joint) && affordable(elab, &joint) &&
+            search(&joint, &check, true) == HOLDS) {
+            error_at(elab->diagnostics, constraint->span,
+                     "no member satisfies this together with the other conditions");
+            elab->failed = true;
+            return;
+        }
+        arena_reset(scratch);
+    }
+}
+
 void checks_run(Elab *elab) {
-    Joint joint;
+    enum { MAX_REPORTS = 30 };
     VEC(ExprId) failed = {0};
-    for (int i = 0; i < elab->checks.count; i++) {
+    Arena *scratch = arena_new();
+    int reports = 0;
+    check_satisfiable(elab, scratch);
+    for (int i = 0; i < elab->checks.count && reports < MAX_REPORTS;
+         i++, arena_reset(scratch)) {
         const Check *check = &elab->checks.at[i];
-        bool repeated = false;
-        for (int k = i - 1; k >= 0 && k >= i - 8 && !repeated; k--)
-            repeated = check->span.start == elab->checks.at[k].span.start &&
-                       check->condition == elab->checks.at[k].condition &&
-                       check->guard == elab->checks.at[k].guard;
-        if (repeated || is_consequence(elab, check, failed.at, failed.count))
+        if (is_repeated(elab, i) || is_consequence(elab, check, failed.at, failed.count))
             continue;
+        Joint joint = joint_new(scratch, elab->space);
         Verdict verdict = decide(elab, check, &joint);
         if (verdict == HOLDS)
             continue;
         report(elab, check, &joint, verdict);
+        reports++;
         if (check->b == EXPR_NONE)
             vec_push(elab->arena, &failed, check->a);
     }
+    arena_free(scratch);
 }
 
-/* ---- values of expressions --------------------------------------------------------------- */
+/* ---- values of expressions ---------------------------------------------------------------- */
 
-Rational expr_largest(Elab *elab, ExprId guard, ExprId id) {
+static bool largest_tried(Elab *elab, Joint *joint, ExprId guard, ExprId id, Rational *best) {
     enum { ENUMERATED = 1 << 14 };
-    Rational value, best = RATIONAL(1);
-    const ExprFacts *facts = facts_of(&elab->folder, id);
-    if (is_constant(&elab->folder, id, &value))
-        return value;
-    Joint joint = joint_new(elab);
-    expr_mentions(elab->space, id, joint.mentioned);
-    expr_mentions(elab->space, guard, joint.mentioned);
-    if (!joint_small(&joint, ENUMERATED))
-        return facts->bounded ? facts->high : best;
+    Rational value;
+    joint_mention(joint, id);
+    joint_mention(joint, guard);
+    if (joint_count(joint) > ENUMERATED || !affordable(elab, joint))
+        return false;
+    joint_first(joint);
     do {
-        if (expr_true(elab->space, guard, joint.gene) &&
-            expr_value(elab->space, id, joint.gene, &value) &&
-            rational_compare(value, best) > 0)
-            best = value;
-    } while (joint_next(&joint));
+        if (expr_true(elab->space, guard, joint->gene) &&
+            expr_value(elab->space, id, joint->gene, &value) &&
+            rational_compare(value, *best) > 0)
+            *best = value;
+    } while (joint_next(joint));
+    return true;
+}
+
+/* Exact where few decisions take part, else the upper bound that is known. */
+Rational expr_largest(Elab *elab, ExprId guard, ExprId id) {
+    Rational best = RATIONAL(1);
+    if (is_constant(&elab->folder, id, &best))
+        return best;
+    Arena *scratch = arena_new();
+    Joint joint = joint_new(scratch, elab->space);
+    if (!largest_tried(elab, &joint, guard, id, &best))
+        best = facts_of(&elab->folder, id)->high;
+    arena_free(scratch);
     return best;
 }

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { MAX_DEPTH = 250 };
+enum { MAX_DEPTH = 250, MAX_SEGMENTS = 40, MAX_ITEMS = 10000 };
 
 static int deeper(int depth, const Node *child) {
     return child && child->depth > depth ? child->depth : depth;
@@ -205,6 +205,12 @@ Selector selector_with(Parse *parse, Selector selector, Token name, Token index)
     else if (index.kind == TOKEN_NUMBER && rational_parse(index.text, &number) &&
              number.n < 1000000)
         segment.index = (int)rational_floor(number);
+    if (selector.segments.count == MAX_SEGMENTS) {
+        error_at(parse->diagnostics, name.span, "a selector has at most %d parts",
+                 MAX_SEGMENTS);
+        parse->failed = true;
+        return selector;
+    }
     if (index.kind != TOKEN_EOF)
         end = (Span){index.span.start, index.span.length + 1};
     selector.span = span_join(selector.span, span_join(name.span, end));
@@ -213,6 +219,11 @@ Selector selector_with(Parse *parse, Selector selector, Token name, Token index)
 }
 
 void item_add(Parse *parse, Item item) {
+    if (parse->source->items.count == MAX_ITEMS) {
+        error_at(parse->diagnostics, item.span, "a file has at most %d declarations",
+                 MAX_ITEMS);
+        parse->skip = -1;
+    }
     item.source = parse->source;
     Item *kept = arena_copy(parse->arena, &item, sizeof item);
     vec_push(parse->arena, &parse->source->items, kept);

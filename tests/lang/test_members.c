@@ -115,6 +115,7 @@ static void small_spaces_are_sound(void **state) {
     require_all_members("tests/lang/spaces/choices.nas", STR("n"));
     require_all_members("tests/lang/spaces/loops.nas", STR("n"));
     require_all_members("tests/lang/spaces/blocks.nas", STR("n"));
+    require_all_members("tests/lang/spaces/optional.nas", STR("n"));
     require_all_members("tests/lang/spaces/frozen.nas", STR("tiny"));
 }
 
