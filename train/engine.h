@@ -38,6 +38,7 @@ typedef struct Gemm {
     bool add; /* to what C holds */
 } Gemm;
 void gemm(const Gemm *g);
+int gemm_lanes(void); /* LANES, for callers that may be compiled with other flags: tests */
 
 /* ---- correlate.c --------------------------------------------------------------------------- */
 

@@ -99,3 +99,7 @@ void gemm(const Gemm *g) {
     for (int j = 0; j < vecs; j += part)
         columns(g, vecs - j < part ? vecs - j : part, j * LANES);
 }
+
+int gemm_lanes(void) {
+    return LANES;
+}

@@ -171,7 +171,7 @@ static bool idx_parse(Arena *arena, const char *path, Str bytes, int ranks, Idx 
     if (!dims_check(arena, path, idx, why))
         return false;
     for (int i = 0; i < idx->rank; i++)
-        expected = min_i64(expected * idx->dim[i], INT64_C(1) << 40);
+        expected *= idx->dim[i]; /* at most 2^60 */
     int64_t found = bytes.length - header;
     if (found != expected)
         return refuse(arena, why, path,

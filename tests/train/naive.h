@@ -10,6 +10,7 @@
 #include "tests/train/fixture.h"
 
 #include <math.h>
+#include <sys/types.h>
 
 typedef struct Naive {
     Arena *arena;
