@@ -19,13 +19,23 @@ static const KernelRow *row_of(const Device *device, Arena *arena, const Step *s
 
 typedef VEC(Step) Steps;
 
+/* Is the step known? Then its row takes the trip counts as codegen states them today: those
+ * that were kept with it may have been another nasc's. */
+static bool step_refresh(const Device *device, Arena *arena, const Step *step, Str key) {
+    const KernelRow *kernel = row_of(device, arena, step);
+    int at;
+    if (kernel == NULL || !map_get(kernel->index, key, &at))
+        return false;
+    step_features(step, kernel->steps.at[at].feature);
+    return true;
+}
+
 static Steps steps_missing(const Device *device, Arena *arena, const Step *steps, int count) {
     Map *seen = map_new(arena);
     Steps missing = {0};
     for (int i = 0; i < count; i++) {
         Str key = step_key(arena, &steps[i]);
-        const KernelRow *kernel = row_of(device, arena, &steps[i]);
-        if ((kernel && kernel_step(kernel, key)) || map_get(seen, key, NULL))
+        if (step_refresh(device, arena, &steps[i], key) || map_get(seen, key, NULL))
             continue;
         map_put(seen, key, missing.count);
         vec_push(arena, &missing, steps[i]);
@@ -172,8 +182,10 @@ static bool steps_measure(Device *device, Workshop *workshop, const Steps *steps
 bool device_profile(Device *device, Arena *arena, const Step *steps, int count, Str *why) {
     Steps missing = steps_missing(device, arena, steps, count);
     Workshop workshop;
-    if (missing.count == 0)
+    if (missing.count == 0) {
+        device_fit(device);
         return true;
+    }
     if (!workshop_begin(arena, &workshop, why))
         return false;
     progress_begin("profile", missing.count, "steps");
