@@ -159,6 +159,13 @@ static Value plain_choice(Elab *elab, int number, const Value *values, Span span
 }
 
 static Value graph_choice(Elab *elab, ExprId which, const Value *values, int count, Span span) {
+    bool same = true;
+    for (int i = 1; i < count; i++)
+        same &= values[i].op == values[0].op;
+    if (same) {
+        elab_error(elab, span, "this decides nothing: each alternative is the same tensor");
+        return value_mistake(span);
+    }
     if (count <= MAX_INPUTS) {
         Value value = values[0];
         value.span = span;

@@ -273,6 +273,11 @@ const Item *item_find(const Source *source, ItemKind kind, Str word, Str name);
 void item_names(Arena *arena, const Source *source, ItemKind kind, Str word, const Str **names,
                 int *count);
 
+/* ---- spec.c ------------------------------------------------------------------------------- */
+
+/* An empty name: the unnamed precision of the network. */
+const Item *precision_find(const Source *source, Str network, Str name);
+
 /* ---- suggest.c --------------------------------------------------------------------------- */
 
 /* "; did you mean `x`?", or "; there are `a`, `b` and `c`", or "". */

@@ -15,15 +15,16 @@ static void initial_help(Text *text, const char *initial) {
 /* ---- declarations ------------------------------------------------------------------------ */
 
 static void key_help(Text *text, const KeyFacts *key) {
-    text_add(text, "  %s: %s", key->key, type_name(key->type));
+    text_add(text, "  %s: %s", key->key, key->type == TYPE_CALL ? "" : type_name(key->type));
+    int calls = 0;
     if (key->type == TYPE_NUMBER && dimension_of(key->of))
         text_add(text, " (%s)", dimension_name(dimension_of(key->of)));
     if (key->type == TYPE_WORD)
         text_add(text, ": %s", key->of);
     for (int i = 0; key->type == TYPE_CALL && i < call_count; i++)
         if (strcmp(call_facts[i].context, key->of) == 0)
-            text_add(text, " %s(...)", call_facts[i].name);
-    text_add(text, "%s", key->many ? ", or several" : "");
+            text_add(text, "%s%s(...)", calls++ ? " or " : "", call_facts[i].name);
+    text_add(text, "%s", key->many ? "; several are listed with commas" : "");
     initial_help(text, key->initial);
     text_add(text, "\n      %s\n", key->documentation);
 }

@@ -41,7 +41,9 @@ static void report_library(Spec *spec, const Import *import) {
 }
 
 static Str import_file(Spec *spec, const Source *from, const Import *import) {
-    return path_join(spec->arena, path_directory(from->name), import->path);
+    Str directory = path_directory(from->name);
+    return str_equal(directory, STR(".")) ? import->path
+                                          : path_join(spec->arena, directory, import->path);
 }
 
 static bool read_import(Spec *spec, const Source *from, const Import *import, Source *source) {

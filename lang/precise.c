@@ -13,6 +13,8 @@ typedef struct Precise {
     Elab *elab;
     const Item *rules;
     bool *first, *last; /* (ops) weighted operators at the ends of the network */
+    ExprId *passed;     /* (ops) the format that a batch norm takes from each select ... */
+    int *passed_for;    /* (ops) ... and for which norm that was found */
 } Precise;
 
 /* ---- ends of the network ----------------------------------------------------------------- */
@@ -180,16 +182,43 @@ static ExprId format_value(Precise *p, Property property, int op) {
     return fold_integer(&elab->folder, FORMAT_I8);
 }
 
-/* A batch norm after an operator with weights folds into it and has its format. */
+/* The format of a batch norm that reads operator `in`: it folds into an operator with weights and
+ * then has its format, in each member by itself where a decision selects what it reads. Otherwise
+ * it has one of its own. */
+static ExprId norm_format(Precise *p, int norm, int in, int depth, ExprId *own) {
+    enum { MAX_SELECTS = 1000 };
+    Folder *folder = &p->elab->folder;
+    const SpaceOp *op = &p->elab->space->ops.at[in];
+    if (is_weighted(op))
+        return op->output;
+    if (op->kind != OP_SELECT)
+        return *own ? *own : (*own = format_value(p, ACTIVATIONS, norm));
+    if (p->passed_for[in] == norm)
+        return p->passed[in];
+    folder->why = "a batch norm reads through too many decisions";
+    ExprId format = depth < MAX_SELECTS
+                        ? norm_format(p, norm, op->input[op->inputs - 1], depth + 1, own)
+                        : EXPR_NONE;
+    for (int k = op->inputs - 2; k >= 0 && format; k--) {
+        ExprId taken = fold(folder, EXPR_EQUAL, op->select, fold_integer(folder, k), EXPR_NONE);
+        ExprId other = norm_format(p, norm, op->input[k], depth + 1, own);
+        format = taken && other ? fold(folder, EXPR_IF, taken, other, format) : EXPR_NONE;
+    }
+    if (!format)
+        elab_error(p->elab, op->span, "%s", folder->why);
+    p->passed_for[in] = norm;
+    return p->passed[in] = format;
+}
+
 static void apply_to(Precise *p, int i) {
     SpaceOp *op = &p->elab->space->ops.at[i];
+    ExprId own = EXPR_NONE;
     if (op->kind == OP_SELECT || op->kind == OP_INPUT)
         return;
-    const SpaceOp *in = &p->elab->space->ops.at[op->input[0]];
     if (is_weighted(op))
         op->weights = format_value(p, WEIGHTS, i);
-    if (op->kind == OP_BATCH_NORM && is_weighted(in))
-        op->output = in->output;
+    if (op->kind == OP_BATCH_NORM)
+        op->output = norm_format(p, i, op->input[0], 0, &own);
     else if (operator_facts[op->kind].output == OWN)
         op->output = format_value(p, ACTIVATIONS, i);
 }
@@ -302,7 +331,9 @@ void precision_apply(Elab *elab, const Item *network, const Item *precision) {
     Precise p = {.elab = elab,
                  .rules = precision,
                  .first = arena_array(elab->arena, bool, count),
-                 .last = arena_array(elab->arena, bool, count)};
+                 .last = arena_array(elab->arena, bool, count),
+                 .passed = arena_array(elab->arena, ExprId, count),
+                 .passed_for = arena_array(elab->arena, int, count)};
     Frame frame = {.path = {"", 0},
                    .ordinals = map_new(elab->arena),
                    .source = precision ? precision->source : network->source};

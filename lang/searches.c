@@ -147,7 +147,7 @@ static void search_check(Spec *spec, const Item *item, const Decl *search) {
         return;
     const Space *space =
         spec_space(spec, network->text, precision ? precision->text : (Str){"", 0});
-    if (!space && precision && !error_count(spec->diagnostics))
+    if (precision && !precision_find(item->source, network->text, precision->text))
         error_at(spec->diagnostics, precision->span, "`%.*s` is not a precision of `%.*s`",
                  STR_ARG(precision->text), STR_ARG(network->text));
     if (space && task)

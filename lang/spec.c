@@ -7,7 +7,7 @@
 
 /* ---- spaces ------------------------------------------------------------------------------ */
 
-static const Item *precision_find(const Source *source, Str network, Str name) {
+const Item *precision_find(const Source *source, Str network, Str name) {
     for (int v = 0; v < source->seen; v++)
         for (int i = 0; i < source->sees[v]->items.count; i++) {
             const Item *item = source->sees[v]->items.at[i];

@@ -3,6 +3,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/syntax.h"
 
+#include <limits.h>
 #include <string.h>
 
 enum { MAX_DEPTH = 250, MAX_SEGMENTS = 40, MAX_ITEMS = 10000 };
@@ -202,9 +203,11 @@ Selector selector_with(Parse *parse, Selector selector, Token name, Token index)
     Rational number;
     if (index.kind == TOKEN_STAR)
         segment.index = -2;
-    else if (index.kind == TOKEN_NUMBER && rational_parse(index.text, &number) &&
-             number.n < 1000000)
-        segment.index = (int)rational_floor(number);
+    else if (index.kind == TOKEN_NUMBER)
+        segment.index =
+            rational_parse(index.text, &number) && number.d == 1 && number.n < INT_MAX
+                ? (int)number.n
+                : INT_MAX;
     if (selector.segments.count == MAX_SEGMENTS) {
         error_at(parse->diagnostics, name.span, "a selector has at most %d parts",
                  MAX_SEGMENTS);

@@ -50,6 +50,21 @@ static void require_shapes(const Space *space, const Gene *gene, const Net *net)
     }
 }
 
+/* The printed member reads back as the same network. */
+static void require_reads_back(Arena *arena, const Net *net) {
+    Text text = text_new(arena);
+    Diagnostics *diagnostics;
+    Gene none[1] = {0};
+    net_print(net, &text);
+    const Space *again = space_read(arena, text_str(&text), net->name, &diagnostics);
+    if (!again)
+        diagnostics_print(diagnostics, stdout, 0);
+    assert_non_null(again);
+    assert_int_equal(again->choices.count, 0);
+    Net back = member(arena, again, none), straight = net_straightened(arena, net);
+    assert_true(key_equal(net_key(&back), net_key(&straight)));
+}
+
 typedef struct Extents {
     int kernel_h, kernel_w, in, out;
 } Extents;
@@ -92,6 +107,7 @@ static void require_all_members(const char *path, Str network) {
         Arena *scratch = arena_new();
         Net net = member(scratch, space, gene);
         require_shapes(space, gene, &net);
+        require_reads_back(scratch, &net);
         for (int i = 1; i < net.count; i++)
             if (net.ops[i].site >= 0)
                 widen(&extents[net.ops[i].site], &net, i);
@@ -120,21 +136,6 @@ static void small_spaces_are_sound(void **state) {
 }
 
 /* ---- the quick start --------------------------------------------------------------------- */
-
-/* The printed member reads back as the same network. */
-static void require_reads_back(Arena *arena, const Net *net) {
-    Text text = text_new(arena);
-    Diagnostics *diagnostics;
-    Gene none[1] = {0};
-    net_print(net, &text);
-    const Space *again = space_read(arena, text_str(&text), net->name, &diagnostics);
-    if (!again)
-        diagnostics_print(diagnostics, stdout, 0);
-    assert_non_null(again);
-    assert_int_equal(again->choices.count, 0);
-    Net back = member(arena, again, none), straight = net_straightened(arena, net);
-    assert_true(key_equal(net_key(&back), net_key(&straight)));
-}
 
 static void members_of_the_quick_start(void **state) {
     (void)state;
