@@ -75,17 +75,28 @@ static double number(const SpecValue *value) {
     return rational_double(value->number);
 }
 
-/* A child declaration has its base's keys but for those that it gives. */
-static void demo_inherits(void **state) {
+/* A child declaration has its base's keys but for those that it gives, and those it adds to. */
+static void children_inherit(void **state) {
     (void)state;
     Arena *arena = arena_new();
-    Spec *spec = read_right(arena, "examples/fashion/demo.nas");
+    Diagnostics *diagnostics = diagnostics_new(arena);
+    Str text = STR("use \"examples/fashion/fashion.nas\"\n"
+                   "search small : frontier {\n"
+                   "    require: + latency <= 5 ms\n"
+                   "    train: supernet(epochs: 2, rate: cosine(0.05)), tune(epochs: 4)\n"
+                   "    judge: images(1000)\n"
+                   "}\n"
+                   "emit firmware { from: small.cheapest(within: 1 %) }\n");
+    Spec *spec = spec_read_text(arena, diagnostics, STR("small.nas"), text, (LangOptions){0});
+    assert_int_equal(error_count(diagnostics), 0);
     const Decl *search = spec_root_decl(spec, DECL_SEARCH, 0);
     assert_non_null(search);
     assert_null(spec_root_decl(spec, DECL_SEARCH, 1));
-    assert_true(str_equal(search->name, STR("demo")));
+    assert_true(str_equal(search->name, STR("small")));
     assert_true(str_equal(decl_value(search, "network")->text, STR("tiny")));
-    assert_int_equal(decl_entry(search, "require")->count, 3);
+    const SpecEntry *limits = decl_entry(search, "require");
+    assert_int_equal(limits->count, 4);
+    assert_true(str_equal(limits->values[3].items[0].value.text, STR("latency")));
     const SpecEntry *train = decl_entry(search, "train");
     assert_int_equal(train->count, 2);
     assert_int_equal(number(call_argument(&train->values[0], "epochs", 0)), 2);
@@ -94,8 +105,19 @@ static void demo_inherits(void **state) {
     assert_null(call_argument(&train->values[1], "batch", -1));
     assert_int_equal(number(call_argument(decl_value(search, "judge"), "count", 0)), 1000);
     assert_int_equal(number(decl_value(search, "seed")), 1);
-    const Decl *emit = spec_root_decl(spec, DECL_EMIT, 0);
-    assert_true(str_equal(decl_value(emit, "from")->text, STR("demo.most_accurate")));
+    const SpecValue *from = decl_value(spec_root_decl(spec, DECL_EMIT, 0), "from");
+    assert_true(from->type == SPEC_CALL && str_equal(from->text, STR("small.cheapest")));
+    assert_true(number(call_argument(from, "within", 0)) == 0.01);
+    arena_free(arena);
+}
+
+/* The demo reads, and asks for one search and one emission. */
+static void demo_is_right(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    Spec *spec = read_right(arena, "examples/fashion/demo.nas");
+    assert_non_null(spec_root_decl(spec, DECL_SEARCH, 0));
+    assert_non_null(spec_root_decl(spec, DECL_EMIT, 0));
     arena_free(arena);
 }
 
@@ -160,6 +182,39 @@ static void library_can_be_replaced(void **state) {
     directory_remove(folder);
 }
 
+static Str decls_shown(Arena *arena, const Spec *spec, bool defaults) {
+    static const char mark[] = "  // default\n";
+    Text text = text_new(arena), plain = text_new(arena);
+    for (int kind = 0; kind < DECL_EMIT; kind++) {
+        int count;
+        const Str *names = spec_names(spec, (DeclKind)kind, &count);
+        for (int i = 0; i < count && kind != DECL_SEARCH; i++)
+            decl_print(spec_decl(spec, (DeclKind)kind, names[i]), &text);
+    }
+    for (int i = 0; i < text.length; i++)
+        if (!defaults && strncmp(text.at + i, mark, strlen(mark)) == 0)
+            i += (int)strlen(mark) - 2;
+        else
+            text_add(&plain, "%c", text.at[i]);
+    return text_str(&plain);
+}
+
+/* A printed declaration is .nas that says the same. */
+static void printed_declarations_read_back(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    Diagnostics *diagnostics = diagnostics_new(arena);
+    Spec *spec = read_right(arena, "examples/fashion/fashion.nas");
+    Str once = decls_shown(arena, spec, true);
+    Spec *back = spec_read_text(arena, diagnostics, STR("back.nas"), once, (LangOptions){0});
+    if (error_count(diagnostics))
+        diagnostics_print(diagnostics, stdout, 0);
+    assert_int_equal(error_count(diagnostics), 0);
+    assert_true(once.length > 1000);
+    assert_true(str_equal(decls_shown(arena, back, true), decls_shown(arena, spec, false)));
+    arena_free(arena);
+}
+
 static void help_knows_every_key(void **state) {
     (void)state;
     static const char *const topics[] = {"search",   "device", "task",     "emit",
@@ -180,10 +235,15 @@ static void help_knows_every_key(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(goldens_agree),        cmocka_unit_test(example_is_the_wish),
-        cmocka_unit_test(demo_inherits),        cmocka_unit_test(limits_have_units),
-        cmocka_unit_test(library_gives_facts),  cmocka_unit_test(library_can_be_replaced),
+        cmocka_unit_test(goldens_agree),
+        cmocka_unit_test(example_is_the_wish),
+        cmocka_unit_test(children_inherit),
+        cmocka_unit_test(demo_is_right),
+        cmocka_unit_test(limits_have_units),
+        cmocka_unit_test(library_gives_facts),
+        cmocka_unit_test(library_can_be_replaced),
         cmocka_unit_test(help_knows_every_key),
+        cmocka_unit_test(printed_declarations_read_back),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
