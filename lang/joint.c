@@ -26,7 +26,8 @@ int64_t joint_count(const Joint *joint) {
     return count;
 }
 
-/* Adds the decisions of one constraint where it touches those mentioned; true where that is news. */
+/* Adds the decisions of one constraint where it touches those mentioned; true where that
+ * is news. */
 static bool tie(Joint *joint, ExprId condition, bool *tied) {
     int choices = joint->space->choices.count;
     bool touches = false, adds = false;
@@ -41,7 +42,8 @@ static bool tie(Joint *joint, ExprId condition, bool *tied) {
     return touches && adds;
 }
 
-/* A condition under which a decision is reached mentions only earlier ones: one pass downwards. */
+/* A condition under which a decision is reached mentions only earlier ones: one pass
+ * downwards. */
 static void mention_conditions(Joint *joint) {
     for (int c = joint->space->choices.count - 1; c >= 0; c--)
         if (joint->mentioned[c])

@@ -28,10 +28,18 @@ static TokenKind innermost(const Layout *layout) {
 }
 
 int layout_depth(const Layout *layout) {
-    int depth = 0;
-    for (int i = 0; i < layout->open.count; i++)
-        depth += layout->open.at[i].kind == TOKEN_LBRACE;
-    return depth;
+    return layout->braces;
+}
+
+static void bracket_open(Layout *layout, Token token) {
+    vec_push(layout->arena, &layout->open, token);
+    layout->braces += token.kind == TOKEN_LBRACE;
+}
+
+static Token bracket_close(Layout *layout) {
+    Token token = layout->open.at[--layout->open.count];
+    layout->braces -= token.kind == TOKEN_LBRACE;
+    return token;
 }
 
 /* Whether the text after the token ahead begins with `sign`, blanks aside. */
@@ -117,7 +125,7 @@ static Token made_up(Layout *layout, TokenKind kind) {
 
 static void drop_round(Layout *layout) {
     while (layout->open.count && innermost(layout) != TOKEN_LBRACE)
-        layout->open.count--;
+        bracket_close(layout);
 }
 
 /* Whether a `}` was forgotten before the token ahead. */
@@ -151,7 +159,7 @@ void layout_forgive(Layout *layout) {
 
 static Token close_forgotten(Layout *layout) {
     drop_round(layout);
-    Token brace = layout->open.at[--layout->open.count];
+    Token brace = bracket_close(layout);
     if (!layout->quiet)
         error_at(layout->lexer.diagnostics, brace.span, "this `{` is never closed");
     layout->quiet = true;
@@ -163,18 +171,17 @@ static void watch_brackets(Layout *layout, Token token) {
     case TOKEN_LPAREN:
     case TOKEN_LBRACKET:
     case TOKEN_LBRACE:
-        vec_push(layout->arena, &layout->open, token);
+        bracket_open(layout, token);
         break;
     case TOKEN_RBRACE:
-        while (layout->open.count && innermost(layout) != TOKEN_LBRACE)
-            layout->open.count--;
+        drop_round(layout);
         if (layout->open.count)
-            layout->open.count--;
+            bracket_close(layout);
         break;
     case TOKEN_RPAREN:
     case TOKEN_RBRACKET:
         if (innermost(layout) == (token.kind == TOKEN_RPAREN ? TOKEN_LPAREN : TOKEN_LBRACKET))
-            layout->open.count--;
+            bracket_close(layout);
         break;
     default:
         break;

@@ -17,7 +17,7 @@ typedef struct Precise {
     int *passed_for;    /* (ops) ... and for which norm that was found */
 } Precise;
 
-/* ---- ends of the network ----------------------------------------------------------------- */
+/* ---- ends of the network --------------------------------------------------------------- */
 
 static bool is_weighted(const SpaceOp *op) {
     return op->kind != OP_SELECT && operator_facts[op->kind].weights == WEIGHTED;
@@ -46,7 +46,7 @@ static void mark_ends(Precise *p) {
     }
 }
 
-/* ---- selectors --------------------------------------------------------------------------- */
+/* ---- selectors ------------------------------------------------------------------------- */
 
 /* The next part of a path: its name and ordinal; returns what follows it. */
 static Str path_part(Str path, Str *name, int *index) {
@@ -70,8 +70,9 @@ static bool segment_matches(Segment segment, Str name, int index) {
            (segment.index < 0 || segment.index == index);
 }
 
-/* Which numbers of leading segments may have been matched before a part of the path, as bits: after
- * a part that is passed over, only those whose next segment may stand anywhere remain. */
+/* Which numbers of leading segments may have been matched before a part of the path, as
+ * bits: after a part that is passed over, only those whose next segment may stand anywhere
+ * remain. */
 static uint64_t matches_after(const Selector *selector, uint64_t before, Str name, int index) {
     uint64_t after = 0;
     for (int s = 0; s < selector->segments.count; s++) {
@@ -118,7 +119,7 @@ static bool rule_matches(const Precise *p, const Rule *rule, int op) {
     return false;
 }
 
-/* ---- properties -------------------------------------------------------------------------- */
+/* ---- properties ------------------------------------------------------------------------ */
 
 static const Node *rule_property(const Rule *rule, Property property) {
     for (int i = 0; i < rule->properties.count; i++)
@@ -182,9 +183,9 @@ static ExprId format_value(Precise *p, Property property, int op) {
     return fold_integer(&elab->folder, FORMAT_I8);
 }
 
-/* The format of a batch norm that reads operator `in`: it folds into an operator with weights and
- * then has its format, in each member by itself where a decision selects what it reads. Otherwise
- * it has one of its own. */
+/* The format of a batch norm that reads operator `in`: it folds into an operator with
+ * weights and then has its format, in each member by itself where a decision selects what
+ * it reads. Otherwise it has one of its own. */
 static ExprId norm_format(Precise *p, int norm, int in, int depth, ExprId *own) {
     enum { MAX_SELECTS = 1000 };
     Folder *folder = &p->elab->folder;
@@ -223,7 +224,7 @@ static void apply_to(Precise *p, int i) {
         op->output = format_value(p, ACTIVATIONS, i);
 }
 
-/* ---- conditions -------------------------------------------------------------------------- */
+/* ---- conditions ------------------------------------------------------------------------ */
 
 /* `require weights <= activations` holds for each operator with weights. */
 static void condition_apply(Precise *p, const Statement *condition) {
@@ -245,7 +246,7 @@ static void condition_apply(Precise *p, const Statement *condition) {
     }
 }
 
-/* ---- unknown names ----------------------------------------------------------------------- */
+/* ---- unknown names --------------------------------------------------------------------- */
 
 static void add_path_names(Arena *arena, Str path, Map *seen, Str **names, int *count) {
     while (path.length) {

@@ -21,7 +21,7 @@ void check_add(Elab *elab, ExprId condition, Span span, ExprId a, ExprId b, cons
     vec_push(elab->arena, &elab->checks, check);
 }
 
-/* ---- verdicts ---------------------------------------------------------------------------- */
+/* ---- verdicts -------------------------------------------------------------------------- */
 
 typedef enum { HOLDS, VIOLATED, UNDECIDED } Verdict;
 
@@ -33,7 +33,8 @@ static bool violates(const Joint *joint, const Check *check) {
            !expr_value(joint->space, check->condition, joint->gene, &value) || value.n == 0;
 }
 
-/* Files that ask for more than this in all are told to tie decisions, rather than kept waiting. */
+/* Files that ask for more than this in all are told to tie decisions, rather than kept
+ * waiting. */
 static bool affordable(Elab *elab, const Joint *joint) {
     enum { TOTAL_LIMIT = 1 << 24 };
     int64_t count = joint_count(joint);
@@ -63,7 +64,7 @@ static Verdict decide(Elab *elab, const Check *check, Joint *joint) {
     return search(joint, check, true);
 }
 
-/* ---- reports ----------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------- */
 
 /* "8", and where it depends on decisions "8 (width)". */
 static void operand_print(Elab *elab, Text *text, const Joint *joint, ExprId id) {
@@ -157,7 +158,8 @@ static bool is_repeated(const Elab *elab, int number) {
     return false;
 }
 
-/* Where the constraints leave nothing, every check would hold, and a search would find nothing. */
+/* Where the constraints leave nothing, every check would hold, and a search would find
+ * nothing. */
 static void check_satisfiable(Elab *elab, Arena *scratch) {
     ExprId never = fold_integer(&elab->folder, 0);
     for (int i = 0; i < elab->space->constraints.count; i++) {
@@ -199,7 +201,7 @@ void checks_run(Elab *elab) {
     arena_free(scratch);
 }
 
-/* ---- values of expressions ---------------------------------------------------------------- */
+/* ---- values of expressions ------------------------------------------------------------- */
 
 static bool largest_tried(Elab *elab, Joint *joint, ExprId guard, ExprId id, Rational *best) {
     enum { ENUMERATED = 1 << 14 };

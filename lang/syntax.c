@@ -22,6 +22,7 @@ static Node *node_make(Parse *parse, Node node) {
         error_at(parse->diagnostics, node.span, "this expression nests more than %d deep",
                  MAX_DEPTH);
         parse->failed = true;
+        parse->skip = -1;
         return node_error(parse, node.span);
     }
     return arena_copy(parse->arena, &node, sizeof node);
@@ -212,6 +213,7 @@ Selector selector_with(Parse *parse, Selector selector, Token name, Token index)
         error_at(parse->diagnostics, name.span, "a selector has at most %d parts",
                  MAX_SEGMENTS);
         parse->failed = true;
+        parse->skip = -1;
         return selector;
     }
     if (index.kind != TOKEN_EOF)

@@ -12,10 +12,10 @@ device host {
 
 device cortex_m4 {
     documentation: "An Arm Cortex-M4 microcontroller without use of its floating-point unit."
-    source:        "clock and memories: declared for the class of STM32L4R5 parts, which run at",
-                   "120 MHz with up to 640 KiB of RAM and 2 MiB of flash; half of each is counted.",
-                   "Instructions: counted by qemu-system-arm -icount on emitted kernels. Cycles",
-                   "per instruction: declared, not measured."
+    source:        "clock and memories: declared for the class of STM32L4R5 parts, which run",
+                   "at 120 MHz with up to 640 KiB of RAM and 2 MiB of flash; half of each is",
+                   "counted. Instructions: counted by qemu-system-arm -icount on emitted",
+                   "kernels. Cycles per instruction: declared, not measured."
     isa:           "armv7e-m"
     clock:         120 MHz
     flash:         1 MiB

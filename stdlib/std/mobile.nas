@@ -19,9 +19,9 @@ block separable(x, channels, kernel: 3, stride: 1) {
 }
 
 // The inverted residual of MobileNetV2 (Sandler et al., arXiv 1801.04381): a pointwise
-// convolution widens the tensor `expand` times, a depthwise one works on it, and a pointwise one
-// without activation narrows it to `channels`. Where the block keeps its input's shape, the input
-// is added.
+// convolution widens the tensor `expand` times, a depthwise one works on it, and a pointwise
+// one without activation narrows it to `channels`. Where the block keeps its input's shape, the
+// input is added.
 //   expand   how many times wider the tensor is inside
 //   kernel   of the depthwise convolution
 //   stride   of the depthwise convolution; with 2 the output is half as high and wide
