@@ -107,8 +107,8 @@ static int open_device(Run *run) {
         SAY("nasc: device %.*s: %.*s\n", STR_ARG(run->plan.target.name), STR_ARG(why));
         return EXIT_ENVIRONMENT;
     }
-    if (run->plan.target.measure != MEASURE_TIME)
-        return EXIT_DONE;
+    if (run->plan.target.table.length)
+        return EXIT_DONE; /* its costs are shipped */
     int count;
     Step *steps = distinct_steps(run, &count);
     if (device_profile(run->device, run->arena, steps, count, &why))
@@ -294,8 +294,8 @@ int run_bounds(Run *run) {
 
 int run_survey(Run *run) {
     Str why;
-    if (run->plan.target.measure == MEASURE_TIME) {
-        SAY("%.*s: costs are measured on this machine when a build runs\n",
+    if (!run->plan.target.table.length) {
+        SAY("%.*s: its device's costs are measured when a build runs\n",
             STR_ARG(run->plan.name));
         return EXIT_DONE;
     }
