@@ -44,7 +44,8 @@ static DataSource source_of(const Decl *decl, const char *key, Str fetch) {
 
 bool spec_task(const Spec *spec, const Decl *decl, Arena *arena, Task *task) {
     const SpecEntry *labels = decl_entry(decl, "labels");
-    if (!decl_value(decl, "train") || !decl_value(decl, "test") || !labels->count)
+    if (!decl_value(decl, "train") || !decl_value(decl, "test") ||
+        !decl_value(decl, "validate") || !labels->count)
         return false;
     Str fetch = lines(arena, decl, "fetch");
     *task = (Task){.name = decl->name, .span = decl->span, .classes = labels->count};

@@ -26,7 +26,7 @@ static const struct {
     {"nas", TOKEN_NAS},         {"use", TOKEN_USE},         {"block", TOKEN_BLOCK},
     {"network", TOKEN_NETWORK}, {"precision", TOKEN_PRECISION}};
 
-enum { MAX_NAME = 100 };
+enum { MAX_NAME = 64 };
 
 static TokenKind word_kind(Str text) {
     for (int i = 0; i < COUNT(words); i++)
@@ -98,7 +98,7 @@ Token lexer_next(Lexer *lexer) {
         digits ("." digits)? ([eE] [+-]? digits)? { IS(NUMBER); }
         name {
             if (lexer->at - from > MAX_NAME) {
-                complain(lexer, from, "a name has at most 100 characters");
+                complain(lexer, from, "a name has at most 64 characters");
                 continue;
             }
             return token(lexer, word_kind((Str){from, (int)(lexer->at - from)}), from);
