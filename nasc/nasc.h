@@ -52,6 +52,8 @@ extern const Command commands[];
 extern const int command_count;
 void command_print(FILE *out, const Command *command);
 
+/* ---- session.c -------------------------------------------------------------------------- */
+
 /* Reads and checks the file; prints what is wrong. False: then the exit code is EXIT_FILE. */
 bool session_read(Session *session);
 void session_load(Session *session); /* the same without printing */
@@ -136,6 +138,7 @@ int run_open(Run *run);   /* study, data, device */
 int run_bounds(Run *run); /* can anything fit? */
 int run_survey(Run *run); /* open the device alone, then bounds: needs no data */
 int run_train(Run *run);
+void run_judge(Run *run); /* opens the judge, as run_search does */
 int run_search(Run *run);
 int run_end(Run *run, int code); /* closes; returns code */
 

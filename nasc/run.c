@@ -309,7 +309,7 @@ int run_survey(Run *run) {
 
 /* ---- searching ----------------------------------------------------------------------------------------- */
 
-static void open_judge(Run *run) {
+void run_judge(Run *run) {
     SearchBinding *plan = &run->plan;
     run->judge = judge_new(run->arena, plan->space, &plan->task, run->device, &run->train,
                            &run->validate, run->supernet, &plan->judge, run->session->pool,
@@ -339,7 +339,7 @@ static int collect_front(Run *run) {
 
 int run_search(Run *run) {
     SearchBinding *plan = &run->plan;
-    open_judge(run);
+    run_judge(run);
     Problem problem = judge_problem(run->judge, run->arena);
     run->archive = archive_new(run->arena, &problem);
     progress_begin("searching", plan_designs(&plan->search), "designs");
