@@ -1,5 +1,5 @@
-/* codegen: Model -> Program -> C. Fuse, pack, plan memory, lower to kernel calls, print. A Program is
- * complete before anything is printed: emitters decide nothing.
+/* codegen: Model -> Program -> C. Fuse, pack, plan memory, lower to kernel calls, print. A
+ * Program is complete before anything is printed: emitters decide nothing.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef CODEGEN_H
@@ -7,7 +7,7 @@
 
 #include "net/net.h"
 
-/* ---- fuse.c: which layers one kernel computes -------------------------------------------------- */
+/* ---- fuse.c: which layers one kernel computes -------------------------------------------- */
 
 /* A layer and the clamps (relu, relu6) that follow it as only readers. */
 typedef struct Fused {
@@ -17,7 +17,7 @@ typedef struct Fused {
 /* In order of execution, without layers that the output does not need. Returns their number. */
 int fuse_layers(Arena *arena, const Model *model, Fused **fused);
 
-/* ---- lower.c: Model -> steps ------------------------------------------------------------------- */
+/* ---- lower.c: Model -> steps ------------------------------------------------------------- */
 
 /* What a kernel function is compiled for: everything else is an argument. Two steps with equal
  * kernels share one function. */
@@ -35,24 +35,24 @@ bool kernel_equal(Kernel a, Kernel b);
 typedef struct Buffer {
     int64_t bytes;
     int first, last;
-    int64_t offset;  /* set by plan */
-    int same_as;     /* begins where this earlier buffer does, on its bytes (in-place), or -1 */
+    int64_t offset; /* set by plan */
+    int same_as;    /* begins where this earlier buffer does, on its bytes (in-place), or -1 */
 } Buffer;
 
 typedef struct Step {
     Kernel kernel;
-    int layer;               /* the last of the layers fused into it: the one whose output it writes */
-    int inputs, input[2];    /* buffers; -1: the caller's input */
-    int output;              /* buffer; -1: the caller's output */
-    int scratch;             /* buffer, or -1 */
-    int64_t scratch_bytes;   /* from the function that prints the kernel's loops */
+    int layer;             /* whose output it writes: the last of those fused into it */
+    int inputs, input[2];  /* buffers; -1: the caller's input */
+    int output;            /* buffer; -1: the caller's output */
+    int scratch;           /* buffer, or -1 */
+    int64_t scratch_bytes; /* from the function that prints the kernel's loops */
     Shape in_shape, out_shape;
     int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w; /* pad: before the first */
     int groups;
     int32_t in_zero, in_zero2, out_zero, low, high, shift; /* low, high: after fused clamps */
-    const Layer *from;       /* constants: weight, bias, multiplier */
-    Str packed;              /* weights as stored (codegen's layout); empty without constants */
-    int64_t *bias;           /* -z_x * sum(w) folded in; NULL without constants */
+    const Layer *from; /* constants: weight, bias, multiplier */
+    Str packed;        /* weights as stored (codegen's layout); empty without constants */
+    int64_t *bias;     /* -z_x * sum(w) folded in; NULL without constants */
     int64_t weight_bytes, constant_bytes; /* packed weights; biases, multipliers, descriptors */
     int64_t macs;
     Span span;
@@ -75,12 +75,13 @@ typedef struct Program {
     int out_zero;
 } Program;
 
-/* Lowers a model; one from model_build (no constants) gives the same sizes and plan as the full one.
- * False with *span and *why where the target cannot compute something. */
+/* Lowers a model; one from model_build (no constants) gives the same sizes and plan as the
+ * full one. False with *span and *why where the target cannot compute something. */
 bool program_build(Arena *arena, const Model *model, const Target *target, Program *program,
                    Span *span, Str *why);
 void program_print(const Program *program, Text *text); /* --emit=plan */
-const char *program_check(const Program *program);      /* plan overlaps, orders, sizes; NULL: sound */
+/* Plan overlaps, orders, sizes; NULL where it is sound. */
+const char *program_check(const Program *program);
 /* A step's identity for cost tables: kernel and all arguments that its time depends on. */
 Str step_key(Arena *arena, const Step *step);
 /* Trip counts that its time is made of, for fitted models: see lower.c. */
@@ -94,16 +95,17 @@ typedef struct Extent {
 Extent extent_of(Shape shape);
 int64_t tensor_bytes(Shape shape, Format format); /* as stored: pixels padded to a byte */
 
-/* ---- plan.c: memory ----------------------------------------------------------------------------- */
+/* ---- plan.c: memory ---------------------------------------------------------------------- */
 
-/* Sets offsets; returns the bytes needed. Several greedy orders, then branch and bound until the bound
- * (the largest sum of live bytes) is met or `nodes` are spent. Deterministic. */
+/* Sets offsets; returns the bytes needed. Several greedy orders, then branch and bound until
+ * the bound (the largest sum of live bytes) is met or `nodes` are spent. Deterministic. */
 int64_t plan_memory(Arena *arena, Buffer *buffers, int count, int64_t alignment, int64_t nodes,
                     int64_t *bound);
 
-/* ---- pack.c --------------------------------------------------------------------------------------- */
+/* ---- pack.c ------------------------------------------------------------------------------ */
 
-/* Codes to stored bytes: `rows` rows of `row` codes, little-endian bits, each row padded to a byte. */
+/* Codes to stored bytes: `rows` rows of `row` codes, little-endian bits, each row padded to
+ * a byte. */
 void pack_rows(const int16_t *codes, int rows, int row, Format format, uint8_t *bytes);
 void unpack_rows(const uint8_t *bytes, int rows, int row, Format format, int16_t *codes);
 
@@ -111,7 +113,7 @@ void unpack_rows(const uint8_t *bytes, int rows, int row, Format format, int16_t
 Str pack_layer(Arena *arena, const Layer *layer);
 int64_t packed_bytes(const Layer *layer);
 
-/* ---- helpers.c: what the texts of kernels stand on ------------------------------------------------ */
+/* ---- helpers.c: what the texts of kernels stand on --------------------------------------- */
 
 bool format_is_packed(Format format); /* several codes to a byte */
 /* The elements of a tensor and of a weight array in C: "int8_t". */
@@ -123,7 +125,7 @@ void macros_print(Text *text, Str prefix);
 /* The helpers that these kernels mention, and those that they mention in turn. */
 void helpers_print(Text *text, Str prefix, Str kernels);
 
-/* ---- descriptors.c: what a kernel is told of a step ------------------------------------------------- */
+/* ---- descriptors.c: what a kernel is told of a step -------------------------------------- */
 
 /* A name of the kernel's struct and its value. */
 typedef struct Member {
@@ -133,9 +135,9 @@ typedef struct Member {
 } Member;
 enum { MAX_MEMBERS = 40 };
 typedef struct Descriptor {
-    const char *type;  /* of the struct, without prefix */
-    bool weighted;     /* begins with pointers to weights, biases and multipliers */
-    bool requantises;  /* has a member `to` of the output's constants */
+    const char *type; /* of the struct, without prefix */
+    bool weighted;    /* begins with pointers to weights, biases and multipliers */
+    bool requantises; /* has a member `to` of the output's constants */
     Member member[MAX_MEMBERS];
     int count;
 } Descriptor;
@@ -145,30 +147,30 @@ bool kernel_has_scratch(Kernel kernel);
 int64_t kernel_scratch_bytes(const Step *step);
 void structs_print(Text *text, Str prefix, const Kernel *kernels, int count);
 
-/* ---- kernels.c: the kernels as C99 ------------------------------------------------------------------- */
+/* ---- kernels.c: the kernels as C99 ------------------------------------------------------- */
 
 Str kernel_function(Arena *arena, Str prefix, Kernel kernel); /* its C name */
-const char *kernel_type(Kernel kernel); /* of its descriptor: "conv" */
+const char *kernel_type(Kernel kernel);                       /* of its descriptor: "conv" */
 /* Macros, structs and helpers, then the kernels. */
 void kernels_print(Text *text, Str prefix, const Kernel *kernels, int count);
 
-/* ---- emit_c.c: Program -> C99 ------------------------------------------------------------------------ */
+/* ---- emit_c.c: Program -> C99 ------------------------------------------------------------ */
 
 typedef struct EmitOptions {
     Str prefix;        /* of every symbol; "" gives "net" */
-    Str comment;       /* first lines of each file: what made it, from which spec; no times, no paths */
+    Str comment;       /* first lines of each file: what made it, from which spec */
     const Str *labels; /* class names, or NULL */
     int label_count;
     double input_scale;
     int input_zero;
-    int vectors;              /* golden vectors of the self-test */
-    const uint8_t *vector_in; /* (vectors, input bytes) */
+    int vectors;               /* golden vectors of the self-test */
+    const uint8_t *vector_in;  /* (vectors, input bytes) */
     const uint8_t *vector_out; /* (vectors, output bytes) */
-    Str facts;                /* JSON members that the report adds (metrics of the search); may be "" */
+    Str facts;                 /* JSON members that the report adds (metrics); may be "" */
 } EmitOptions;
 
 typedef struct EmitFile {
-    Str name; /* "tiny.c", "tiny.h", "tiny_weights.c", "tiny_test.c", "tiny_report.json", "tiny.cmake" */
+    Str name; /* "tiny" and .c, .h, _weights.c, _test.c, _report.json, .cmake */
     Str text;
 } EmitFile;
 /* `static const struct PREFIX_conv NAME_3 = {...};` whose weights are the arrays named so. */
@@ -177,11 +179,12 @@ void descriptor_print(Text *text, Str name, Str prefix, const Step *step, int in
 /* The files of a program: the same bytes for the same program. All in the arena. */
 EmitFile *emit_c(Arena *arena, const Program *program, const EmitOptions *options, int *count);
 
-/* ---- emit_profile.c: C for measuring --------------------------------------------------------------- */
+/* ---- emit_profile.c: C for measuring ----------------------------------------------------- */
 
-/* C that runs each of the steps given alone, for profiling (see device). Each step's function is
- * `void PREFIX_step_N(uint8_t *arena)` with weights of constant pattern; the arena, aligned to 8
- * bytes, has PREFIX_STEPS_ARENA_BYTES (a macro at the top), the largest step_arena_bytes. */
+/* C that runs each of the steps given alone, for profiling (see device). Each step's
+ * function is `void PREFIX_step_N(uint8_t *arena)` with weights of constant pattern; the
+ * arena, aligned to 8 bytes, has PREFIX_STEPS_ARENA_BYTES (a macro at the top), the largest
+ * step_arena_bytes. */
 Str emit_c_steps(Arena *arena, Str prefix, const Step *steps, int count);
 int64_t step_arena_bytes(const Step *step);
 /* Only the kernel's function, with external linkage: for measuring its code bytes. */

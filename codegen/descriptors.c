@@ -1,11 +1,12 @@
-/* Descriptors: what a kernel is told of a step, member by member, as the kernel's text reads it; and the
- * scratch that goes with it. The same functions give the members of the emitted structs.
+/* Descriptors: what a kernel is told of a step, member by member, as the kernel's text reads
+ * it; and the scratch that goes with it. The same functions give the members of the emitted
+ * structs.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
 
 #include <string.h>
 
-/* ---- descriptors ---- */
+/* ---- descriptors ------------------------------------------------------------------------- */
 
 static void member(Descriptor *d, const char *name, int bytes, int64_t value) {
     d->member[d->count++] = (Member){name, bytes, value};
@@ -15,7 +16,8 @@ static int64_t row_bytes(Shape shape, Format format) {
     return format_row_bytes(format, shape_channels(shape));
 }
 
-/* What requantisation needs: the shift beyond 32, and the rounding with the zero point in it. */
+/* What requantisation needs: the shift beyond 32, and the rounding with the zero point in
+ * it. */
 static void output_members(Descriptor *d, const Step *step) {
     int shift = step->shift - 32;
     bool high_word = shift > 0 && step->kernel.accumulator_bits == 32;
@@ -58,7 +60,8 @@ static void row_members(Descriptor *d, const Step *step) {
     member(d, "reach", 4, advance == 4 ? layer->row : 0);
 }
 
-/* Rows unpacked at a time: a column is gathered anew for each time, while each row takes scratch. */
+/* Rows unpacked at a time: a column is gathered anew for each time, while each row takes
+ * scratch. */
 static int rows_at_once(const Step *step) {
     int advance = channels_at_once(step), rows = advance;
     int64_t budget = 768 / step->from->row;
@@ -105,7 +108,8 @@ static void dense_members(Descriptor *d, const Step *step) {
     member(d, "channels", 4, joined ? layer->row : shape_channels(step->in_shape));
 }
 
-/* The padded plane of a depthwise: wide enough for the fourth output of the last step of each row. */
+/* The padded plane of a depthwise: wide enough for the fourth output of the last step of
+ * each row. */
 typedef struct Plane {
     int h, pitch, copy_h, copy_w;
     int element_bytes;
@@ -194,7 +198,7 @@ static void clamp_members(Descriptor *d, const Step *step) {
     member(d, "high", 2, step->high);
 }
 
-/* ---- scratch ---- */
+/* ---- scratch ----------------------------------------------------------------------------- */
 
 /* A column of 16-bit codes, then the rows that are unpacked, if any. */
 static int64_t conv_scratch(const Step *step) {
@@ -213,7 +217,7 @@ static int64_t depthwise_scratch(const Step *step) {
     return plane_of(step).bytes + (format_is_packed(step->kernel.weights) ? taps : 0);
 }
 
-/* ---- descriptors by kernel ---- */
+/* ---- descriptors by kernel --------------------------------------------------------------- */
 
 typedef struct Layout {
     OpKind kind;
@@ -262,7 +266,7 @@ int64_t kernel_scratch_bytes(const Step *step) {
     return kernel_has_scratch(step->kernel) ? layout_of(step->kernel)->scratch(step) : 0;
 }
 
-/* ---- structs ---- */
+/* ---- structs ----------------------------------------------------------------------------- */
 
 static const char output_text[] = "/* How sums become codes. */\n"
                                   "struct @P_output {\n"
@@ -294,7 +298,8 @@ static bool is_among(const char *const *names, int count, const char *name) {
     return false;
 }
 
-/* The structs take their members from the functions that fill them, here for a step of size 1. */
+/* The structs take their members from the functions that fill them, here for a step of size
+ * 1. */
 void structs_print(Text *text, Str prefix, const Kernel *kernels, int count) {
     const char *done[COUNT(layouts) + 1];
     int done_count = 0;

@@ -1,5 +1,5 @@
-/* Program -> the files of a C99 library: code, header, weights, self-test, report, CMake target. All was
- * decided before; this prints.
+/* Program -> the files of a C99 library: code, header, weights, self-test, report, CMake
+ * target. All was decided before; this prints.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
 
@@ -13,7 +13,7 @@ typedef struct Emission {
     Str prefix, capital;
 } Emission;
 
-/* ---- common parts ------------------------------------------------------------------------------------ */
+/* ---- common parts ------------------------------------------------------------------------ */
 
 /* The options' comment neither ends the comment that it stands in nor begins another. */
 static void print_comment_text(Text *text, Str comment) {
@@ -44,7 +44,7 @@ static void print_number(Text *text, int64_t index, int64_t value) {
     text_add(text, index % 16 ? " %lld," : "\n    %lld,", (long long)value);
 }
 
-/* ---- weights -------------------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------- */
 
 static bool is_weighted(const Step *step) {
     return operator_facts[step->kernel.kind].weights == WEIGHTED;
@@ -124,7 +124,7 @@ static EmitFile emit_weights(const Emission *e) {
     return file_end(e, "_weights.c", &text);
 }
 
-/* ---- code ------------------------------------------------------------------------------------------------ */
+/* ---- code -------------------------------------------------------------------------------- */
 
 static const char *member_name(const Member *member, bool nested) {
     return nested ? member->name + strlen("to.") : member->name;
@@ -248,7 +248,7 @@ static EmitFile emit_code(const Emission *e) {
     return file_end(e, ".c", &text);
 }
 
-/* ---- header ---------------------------------------------------------------------------------------------- */
+/* ---- header ------------------------------------------------------------------------------ */
 
 static void print_macro(const Emission *e, Text *text, const char *name, int64_t value) {
     text_add(text, "#define %.*s_%s %lld\n", STR_ARG(e->capital), name, (long long)value);
@@ -325,9 +325,10 @@ static EmitFile emit_header(const Emission *e) {
     return file_end(e, ".h", &text);
 }
 
-/* ---- self-test ---------------------------------------------------------------------------------------------- */
+/* ---- self-test --------------------------------------------------------------------------- */
 
-/* The vectors as elements of the tensor's C type, since int16_t must not depend on byte order. */
+/* The vectors as elements of the tensor's C type, since int16_t must not depend on byte
+ * order. */
 static void print_vectors(const Emission *e, Text *text, const char *name, Format format,
                           int64_t bytes, const uint8_t *vectors) {
     int64_t elements = format == FORMAT_I16 ? bytes / 2 : bytes;
@@ -396,7 +397,7 @@ static EmitFile emit_test(const Emission *e) {
     return file_end(e, "_test.c", &text);
 }
 
-/* ---- report ------------------------------------------------------------------------------------------------- */
+/* ---- report ------------------------------------------------------------------------------ */
 
 static void print_member_string(Text *text, const char *name, Str value) {
     text_add(text, "\"%s\": ", name);
@@ -480,7 +481,7 @@ static EmitFile emit_report(const Emission *e) {
     return file_end(e, "_report.json", &text);
 }
 
-/* ---- CMake ---------------------------------------------------------------------------------------------------- */
+/* ---- CMake ------------------------------------------------------------------------------- */
 
 static EmitFile emit_cmake(const Emission *e) {
     Text text = text_new(e->arena);

@@ -1,5 +1,5 @@
-/* C for measuring: steps alone, each with weights of constant pattern, and kernels alone. What is timed
- * is what ships, since kernels are never specialised for a call.
+/* C for measuring: steps alone, each with weights of constant pattern, and kernels alone. What
+ * is timed is what ships, since kernels are never specialised for a call.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
 

@@ -1,5 +1,5 @@
-/* Fusion: a clamp that alone reads a layer becomes that layer's own clamp. Batch norms were folded when
- * the model was made. Fusing changes no byte: two clamps in a row are one clamp.
+/* Fusion: a clamp that alone reads a layer becomes that layer's own clamp. Batch norms were
+ * folded when the model was made. Fusing changes no byte: two clamps in a row are one clamp.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
 

@@ -1,17 +1,18 @@
-/* What the texts of kernels stand on: placeholders and what they stand for, helper functions that kernels
- * share, macros. Only the helpers that some kernel uses are printed.
+/* What the texts of kernels stand on: placeholders and what they stand for, helper functions
+ * that kernels share, macros. Only the helpers that some kernel uses are printed.
  *
- * In a text @P stands for the prefix, @M for the prefix in capitals, @N for the kernel's name, @S for its
- * struct, @I, @J and @O for the formats of the operands and of the result, @E for the type of the
- * operand's elements, @X for those that sums read (once gathered or unpacked), @F for the format of
- * the weights, @W for their type once unpacked, @A for the type of sums, @C for the clamp of sums, @U for
- * unsigned sums, @Y for what a plane is filled by, @L for the least code of the operand.
+ * In a text @P stands for the prefix, @M for the prefix in capitals, @N for the kernel's name,
+ * @S for its struct, @I, @J and @O for the formats of the operands and of the result, @E for
+ * the type of the operand's elements, @X for those that sums read (once gathered or unpacked),
+ * @F for the format of the weights, @W for their type once unpacked, @A for the type of sums,
+ * @C for the clamp of sums, @U for unsigned sums, @Y for what a plane is filled by, @L for the
+ * least code of the operand.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
 
 #include <string.h>
 
-/* ---- names ---- */
+/* ---- names ------------------------------------------------------------------------------- */
 
 const char *format_c_type(Format format) {
     return format == FORMAT_I16 ? "int16_t" : format == FORMAT_I8 ? "int8_t" : "uint8_t";
@@ -29,7 +30,7 @@ Str capitals(Arena *arena, Str s) {
     return (Str){at, s.length};
 }
 
-/* ---- placeholders ---- */
+/* ---- placeholders ------------------------------------------------------------------------ */
 
 /* What the placeholders stand for; by letter. */
 typedef struct Meaning {
@@ -82,7 +83,7 @@ void text_expand(Text *text, Str prefix, const Kernel *kernel, const char *from)
     print_meant(text, &meaning, from);
 }
 
-/* ---- helpers of the kernels ---- */
+/* ---- helpers of the kernels -------------------------------------------------------------- */
 
 /* Text emitted once where some kernel mentions its name. */
 typedef struct Helper {
@@ -240,7 +241,7 @@ void helpers_print(Text *text, Str prefix, Str kernels) {
             text_add(text, "%s\n", printed[i].at);
 }
 
-/* ---- macros ---- */
+/* ---- macros ------------------------------------------------------------------------------ */
 
 static const char macros_text[] =
     "/* Kernels stay functions of their own, so that what was measured is what runs; their "

@@ -1,10 +1,10 @@
 /* The kernels as C99. One function for each Kernel; shapes and constants come through a const
- * descriptor, so that a further call costs a few bytes. helpers.c says what the placeholders mean,
- * descriptors.c what the members of `s` are.
+ * descriptor, so that a further call costs a few bytes. helpers.c says what the placeholders
+ * mean, descriptors.c what the members of `s` are.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
 
-/* ---- parts common to all that sum products ---- */
+/* ---- parts common to all that sum products ----------------------------------------------- */
 
 #define FINISH_TEXT(HIGH_WORD)                                                                 \
     "/* Sums to codes. For each, bias, multiplier and channel move by `step`, the pixel by "   \
@@ -23,7 +23,8 @@
     "    }\n"                                                                                  \
     "}\n"
 
-/* For t > 32 and 32-bit sums the high word of the product is enough, exactly, since floors nest. */
+/* For t > 32 and 32-bit sums the high word of the product is enough, exactly, since floors
+ * nest. */
 static const char finish_text[] = FINISH_TEXT(
     "    const int32_t round = to->round, shift = to->shift, low = to->low, high = to->high;\n"
     "    for (; shift > 0 && count > 0; count--) {\n"
@@ -62,7 +63,7 @@ static const char rows_text[] =
     "pixel, 0, o);\n"
     "}\n";
 
-/* ---- convolution ---- */
+/* ---- convolution ------------------------------------------------------------------------- */
 
 /* Whole rows of taps are one run where they are contiguous. */
 #define GATHER_TEXT(RUN)                                                                       \
@@ -180,7 +181,7 @@ static const char pointwise_packed_text[] =
     "    }\n"
     "}\n";
 
-/* ---- dense ---- */
+/* ---- dense ------------------------------------------------------------------------------- */
 
 #define DENSE_TEXT(STREAM, NEXT_WEIGHT)                                                        \
     "/* Dense: each weight is used once, so that packed ones are read as a stream. */\n"       \
@@ -204,7 +205,7 @@ static const char dense_packed_text[] =
                "s->row_bytes, 0, 0};\n",
                "@P_next_@F(&stream)");
 
-/* ---- depthwise ---- */
+/* ---- depthwise --------------------------------------------------------------------------- */
 
 #define PLANE_TEXT(READ)                                                                       \
     "/* Copies channel c into the plane. */\n"                                                 \
@@ -290,7 +291,7 @@ static const char depthwise_packed_text[] =
                    "        for (x = 0; x < s->taps; x++)\n"
                    "            taps[x] = @P_next_@F(&stream);\n");
 
-/* ---- pooling ---- */
+/* ---- pooling ----------------------------------------------------------------------------- */
 
 #define POOL_TEXT(WHAT, DECLARE, BEGIN, TAP, RESULT)                                           \
     WHAT "@M_KERNEL @N(const struct @P_pool *s, const void *in, void *out)\n"                  \
@@ -332,7 +333,7 @@ static const char average_pool_text[] =
               "                        sum += (@U)(@P_get_@I((const void *)tap, c) - (@L));\n",
               "@P_clamped((int32_t)((2 * sum + taps) / (2 * taps)) + (@L), s->low, s->high)");
 
-/* ---- elementwise ---- */
+/* ---- elementwise ------------------------------------------------------------------------- */
 
 static const char add_text[] =
     "/* The sum of two tensors, each rescaled; one rounding. */\n"
@@ -364,10 +365,10 @@ static const char clamp_text[] =
     "                @P_clamped(@P_get_@I((const void *)from, c), s->low, s->high));\n"
     "}\n";
 
-/* ---- the table of kernels ---- */
+/* ---- the table of kernels ---------------------------------------------------------------- */
 
-/* Parts in the order of printing, the kernel itself last. `type` names the struct of its descriptor,
- * as `name` does where it is missing. */
+/* Parts in the order of printing, the kernel itself last. `type` names the struct of its
+ * descriptor, as `name` does where it is missing. */
 typedef struct KernelText {
     OpKind kind;
     bool pointwise, packed;
@@ -378,7 +379,8 @@ typedef struct KernelText {
 /* clang-format off */
 static const KernelText texts[] = {
     {OP_CONV, false, false, "conv", NULL, {finish_text, gather_text, rows_text, conv_text}},
-    {OP_CONV, false, true, "conv", NULL, {finish_text, gather_text, rows_text, conv_packed_text}},
+    {OP_CONV, false, true, "conv", NULL,
+     {finish_text, gather_text, rows_text, conv_packed_text}},
     {OP_CONV, true, false, "pointwise", NULL, {finish_text, rows_text, pointwise_text}},
     {OP_CONV, true, true, "pointwise", NULL, {finish_text, rows_text, pointwise_packed_text}},
     {OP_DENSE, false, false, "dense", NULL, {finish_text, dense_text}},
@@ -441,7 +443,7 @@ Str kernel_function(Arena *arena, Str prefix, Kernel kernel) {
     return function;
 }
 
-/* ---- printing ---- */
+/* ---- printing ---------------------------------------------------------------------------- */
 
 static void print_kernel(Text *text, Str prefix, const Kernel *kernel) {
     const KernelText *of = text_of(*kernel);

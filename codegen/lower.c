@@ -1,6 +1,6 @@
-/* Lowering: fused layers -> steps, each a call of a kernel with its arguments, its buffers and its
- * packed constants. Shapes and formats alone decide everything but the constants, so that a model
- * without weights gives the sizes and the plan of the full one.
+/* Lowering: fused layers -> steps, each a call of a kernel with its arguments, its buffers and
+ * its packed constants. Shapes and formats alone decide everything but the constants, so that a
+ * model without weights gives the sizes and the plan of the full one.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
 
@@ -17,7 +17,7 @@ typedef struct Lowering {
 
 enum { MAX_DIM = 32767, PLAN_NODES = 20000, ALIGNMENT = 4 };
 
-/* ---- sizes -------------------------------------------------------------------------------------- */
+/* ---- sizes ------------------------------------------------------------------------------- */
 
 Extent extent_of(Shape shape) {
     Extent extent = {1, 1, shape_channels(shape)};
@@ -32,7 +32,7 @@ int64_t tensor_bytes(Shape shape, Format format) {
     return shape_pixels(shape) * format_row_bytes(format, shape_channels(shape));
 }
 
-/* ---- can it be computed? -------------------------------------------------------------------------- */
+/* ---- can it be computed? ----------------------------------------------------------------- */
 
 static bool is_storable(Format format) {
     return format == FORMAT_I4 || format == FORMAT_I8 || format == FORMAT_I16 ||
@@ -66,10 +66,11 @@ static bool layer_computable(Lowering *low, const Layer *layer) {
     return true;
 }
 
-/* ---- which kernel ---------------------------------------------------------------------------------- */
+/* ---- which kernel ------------------------------------------------------------------------ */
 
-/* 64-bit sums where formats and fan-in alone do not keep the products below 2^30, which leaves the
- * other half of 2^31 to the bias; decided without constants, so that costs need none. */
+/* 64-bit sums where formats and fan-in alone do not keep the products below 2^30, which
+ * leaves the other half of 2^31 to the bias; decided without constants, so that costs need
+ * none. */
 static int sum_bits(const Layer *layer, const Tensor *in) {
     int64_t largest = max_i64(-(int64_t)format_low(in->format), format_high(in->format));
     int64_t products = 2 * largest * format_weight_limit(layer->weights) * layer->row;
@@ -91,8 +92,8 @@ static bool conv_is_pointwise(const Step *step) {
            step->stride_w == 1 && step->groups == 1 && is_whole_bytes(step->kernel.in);
 }
 
-/* Whole-byte weights and inputs make a dense layer a pointwise convolution of one pixel, whose kernel
- * it then shares. */
+/* Whole-byte weights and inputs make a dense layer a pointwise convolution of one pixel,
+ * whose kernel it then shares. */
 static void lower_dense(const Layer *layer, Step *step) {
     if (!is_whole_bytes(layer->weights) || !is_whole_bytes(step->kernel.in))
         return;
@@ -156,9 +157,10 @@ static void lower_kernel(const Layer *layer, const Tensor *in, Step *step) {
         step->kernel.accumulator_bits = 64;
 }
 
-/* ---- constants -------------------------------------------------------------------------------------- */
+/* ---- constants --------------------------------------------------------------------------- */
 
-/* Biases with -z_x * sum(w) folded in: padding has the value z_x, so that it is the same everywhere. */
+/* Biases with -z_x * sum(w) folded in: padding has the value z_x, so that it is the same
+ * everywhere. */
 static int64_t *folded_biases(Arena *arena, const Layer *layer, int in_zero) {
     int64_t *bias = arena_array(arena, int64_t, layer->out_channels);
     for (int c = 0; c < layer->out_channels; c++) {
@@ -197,15 +199,16 @@ static void lower_constants(Arena *arena, const Layer *layer, Step *step) {
     }
 }
 
-/* ---- buffers ------------------------------------------------------------------------------------------ */
+/* ---- buffers ----------------------------------------------------------------------------- */
 
 static int buffer_add(Program *program, int64_t bytes, int first, int last) {
     program->buffers[program->buffer_count] = (Buffer){rounded_up(bytes), first, last, 0, -1};
     return program->buffer_count++;
 }
 
-/* May the result overwrite operand k, which nobody reads later? An element must be read before its
- * place is written: true of elementwise kernels, and of depthwise, which copies a channel first. */
+/* May the result overwrite operand k, which nobody reads later? An element must be read
+ * before its place is written: true of elementwise kernels, and of depthwise, which copies a
+ * channel first. */
 static bool can_overwrite(const Lowering *low, const Step *step, int index, int k) {
     const Layer *layer = &low->model->layers[step->from->input[k]];
     OpKind kind = step->kernel.kind;
@@ -235,7 +238,7 @@ static void lower_buffers(Lowering *low, int index, Step *step) {
         step->scratch_bytes ? buffer_add(program, step->scratch_bytes, index, index) : -1;
 }
 
-/* ---- steps -------------------------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------- */
 
 /* Without constants a shift and a clamp like those of most layers. */
 static void lower_scales(const Layer *layer, const Fused *fused, Step *step) {
@@ -289,7 +292,7 @@ static void kernel_add(Program *program, Kernel kernel) {
     program->kernels[program->kernel_count++] = kernel;
 }
 
-/* ---- the program ------------------------------------------------------------------------------------------ */
+/* ---- the program ------------------------------------------------------------------------- */
 
 static bool model_computable(Lowering *low, const Fused *fused, int count, Span *span) {
     for (int i = -1; i < count; i++) {

@@ -1,10 +1,10 @@
 /* Memory planning: offsets for buffers with lifetimes, in as few bytes as can be.
  *
- * Buffers that must begin at one place (an in-place result and what it overwrites) form a group; a
- * group is placed at once. The bound is the largest sum of bytes alive at one step. Several greedy
- * orders come first; where none meets the bound, a branch and bound over the order of placement: some
- * optimal plan has every group at the lowest place that those with lower offsets leave it, so trying
- * all orders by rising offset finds it.
+ * Buffers that must begin at one place (an in-place result and what it overwrites) form a
+ * group; a group is placed at once. The bound is the largest sum of bytes alive at one step.
+ * Several greedy orders come first; where none meets the bound, a branch and bound over the
+ * order of placement: some optimal plan has every group at the lowest place that those with
+ * lower offsets leave it, so trying all orders by rising offset finds it.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
 
@@ -27,13 +27,14 @@ typedef struct Plan {
     int64_t bound, nodes;
 } Plan;
 
-/* ---- placing ---------------------------------------------------------------------------------------- */
+/* ---- placing ----------------------------------------------------------------------------- */
 
 static bool lifetimes_meet(const Buffer *a, const Buffer *b) {
     return a->first <= b->last && b->first <= a->last;
 }
 
-/* If some member of `group` at `offset` hits one of `placed`, the least offset that avoids it. */
+/* If some member of `group` at `offset` hits one of `placed`, the least offset that avoids
+ * it. */
 static int64_t pushed_above(const Plan *plan, const Group *group, const Group *placed,
                             int64_t offset) {
     int64_t least = offset;
@@ -81,7 +82,7 @@ static void clear_places(Plan *plan) {
         plan->groups[i].offset = -1;
 }
 
-/* ---- greedy orders ------------------------------------------------------------------------------------ */
+/* ---- greedy orders ----------------------------------------------------------------------- */
 
 /* Rank by which a greedy order places; larger first. */
 typedef int64_t Rank(const Group *group);
@@ -118,7 +119,7 @@ static void place_greedily(Plan *plan, Rank *rank) {
     keep_if_better(plan);
 }
 
-/* ---- branch and bound ---------------------------------------------------------------------------------- */
+/* ---- branch and bound -------------------------------------------------------------------- */
 
 /* Bytes that `group` needs at `step`: of its largest member alive then. */
 static int64_t bytes_at(const Plan *plan, const Group *group, int step) {
@@ -129,8 +130,8 @@ static int64_t bytes_at(const Plan *plan, const Group *group, int step) {
     return bytes;
 }
 
-/* What no completion can beat, if all that is not placed goes to `floor` or above: at each step the
- * bytes above the floor, placed and not. */
+/* What no completion can beat, if all that is not placed goes to `floor` or above: at each
+ * step the bytes above the floor, placed and not. */
 static int64_t completion_bound(const Plan *plan, int64_t floor) {
     int64_t bound = 0;
     for (int step = 0; step < plan->steps; step++) {
@@ -166,7 +167,7 @@ static void branch(Plan *plan, int placed, int64_t floor, int last) {
     }
 }
 
-/* ---- the plan ------------------------------------------------------------------------------------------ */
+/* ---- the plan ---------------------------------------------------------------------------- */
 
 static void group_add(Plan *plan, int *group_of, int i) {
     const Buffer *buffer = &plan->buffers[i];

@@ -1,8 +1,9 @@
-/* Programs, printed and checked; what identifies a step for a cost table, and what its time is made of.
+/* Programs, printed and checked; what identifies a step for a cost table, and what its time is
+ * made of.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
 
-/* ---- printing -------------------------------------------------------------------------------------- */
+/* ---- printing ---------------------------------------------------------------------------- */
 
 static void print_place(Text *text, const Program *program, int buffer, const char *caller) {
     if (buffer < 0)
@@ -41,7 +42,7 @@ void program_print(const Program *program, Text *text) {
         print_step(text, program, i);
 }
 
-/* ---- checking -------------------------------------------------------------------------------------- */
+/* ---- checking ---------------------------------------------------------------------------- */
 
 static bool buffers_meet(const Buffer *a, const Buffer *b) {
     return a->bytes && b->bytes && a->first <= b->last && b->first <= a->last &&
@@ -108,7 +109,7 @@ const char *program_check(const Program *program) {
     return fault;
 }
 
-/* ---- what a step costs ------------------------------------------------------------------------------ */
+/* ---- what a step costs ------------------------------------------------------------------- */
 
 Str step_key(Arena *arena, const Step *step) {
     Text text = text_new(arena);

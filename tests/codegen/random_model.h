@@ -1,6 +1,6 @@
-/* Random integer models, for tests that run one model in two ways: any operators, shapes, formats, zero
- * points at both ends, weights at their extremes, accumulators near their bound. To be included by one
- * file of a test program.
+/* Random integer models, for tests that run one model in two ways: any operators, shapes,
+ * formats, zero points at both ends, weights at their extremes, accumulators near their bound.
+ * To be included by one file of a test program.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef RANDOM_MODEL_H
 #define RANDOM_MODEL_H
@@ -35,7 +35,7 @@ static Tensor random_tensor(Random *random, Shape shape, Format format) {
     return (Tensor){shape, format, 1.0, random_zero(random, format)};
 }
 
-/* ---- weights ---------------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------- */
 
 static int16_t random_weight(Random *random, int limit, int style) {
     if (style == 0)
@@ -100,7 +100,7 @@ static void random_weights(RandomModel *r, Layer *layer, int row) {
     random_multipliers(r, layer);
 }
 
-/* ---- layers ------------------------------------------------------------------------------------------- */
+/* ---- layers ------------------------------------------------------------------------------ */
 
 static int random_divisor(Random *random, int n) {
     int d = random_between(random, 1, n);
@@ -239,7 +239,7 @@ static inline Model random_model(Arena *arena, uint64_t seed, int layers) {
     return r.model;
 }
 
-/* ---- inputs ---------------------------------------------------------------------------------------------- */
+/* ---- inputs ------------------------------------------------------------------------------ */
 
 /* Codes of a tensor: all lowest, all highest, or random, by `which`. */
 static inline void random_input(const Tensor *tensor, uint64_t seed, int which,

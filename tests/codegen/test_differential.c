@@ -1,6 +1,6 @@
-/* Random models in the interpreter and as emitted C, byte for byte: under gcc and clang, without and
- * with optimisation, under sanitizers, and on a big-endian machine. The arena is guarded: nothing beyond
- * it is touched, and all of it is.
+/* Random models in the interpreter and as emitted C, byte for byte: under gcc and clang,
+ * without and with optimisation, under sanitizers, and on a big-endian machine. The arena is
+ * guarded: nothing beyond it is touched, and all of it is.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
 #include "tests/codegen/random_model.h"
@@ -8,8 +8,8 @@
 
 enum { MODELS = 32, LAYERS = 9, VECTORS = 4 };
 
-/* For longer runs: MODELS=200 SEED=1000 tests this many networks from that seed on; KEEP=1 leaves the
- * emitted files where they are. */
+/* For longer runs: MODELS=200 SEED=1000 tests this many networks from that seed on; KEEP=1
+ * leaves the emitted files where they are. */
 static int setting(const char *name, int usual) {
     const char *value = getenv(name);
     return value ? atoi(value) : usual;
@@ -19,7 +19,7 @@ static int setting(const char *name, int usual) {
     "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion",         \
         "-Wshadow", "-Werror"
 
-/* ---- golden vectors from the interpreter ---------------------------------------------------------- */
+/* ---- golden vectors from the interpreter ------------------------------------------------- */
 
 static uint8_t *stored(Arena *arena, const Tensor *tensor, const int16_t *codes) {
     int64_t bytes = tensor_bytes(tensor->shape, tensor->format);
@@ -58,7 +58,7 @@ static void golden_vector(Arena *arena, const Model *model, uint64_t seed, int v
                             (int)tensor_bytes(to->shape, to->format)});
 }
 
-/* ---- one file of many networks ---------------------------------------------------------------------- */
+/* ---- one file of many networks ----------------------------------------------------------- */
 
 static void emit_model(Arena *arena, uint64_t seed, const char *directory, Text *all) {
     Model model = random_model(arena, seed, LAYERS);
@@ -151,7 +151,7 @@ static void write_program(Arena *arena, const char *directory) {
     assert_true(file_write(path.at, text_str(&all), &fault));
 }
 
-/* ---- compiling and running ------------------------------------------------------------------------------ */
+/* ---- compiling and running --------------------------------------------------------------- */
 
 static char place[256]; /* the directory of the emitted files */
 
@@ -172,7 +172,8 @@ static bool tool_works(Arena *arena, const char *tool) {
     return command_run(arena, argv, 60, &output, &errors, &why) == 0;
 }
 
-/* The compiler's command line, then all.c is built by it and run, through an emulator if one is named. */
+/* The compiler's command line, then all.c is built by it and run, through an emulator if one
+ * is named. */
 static void compile_and_run(const char *name, char *const flags[], int count,
                             const char *emulator) {
     Arena *arena = arena_new();

@@ -1,5 +1,5 @@
-/* The emitted files as their users meet them: names, determinism, self-test, report, C++, what stays
- * whole in comments and strings, and what measuring gets.
+/* The emitted files as their users meet them: names, determinism, self-test, report, C++, what
+ * stays whole in comments and strings, and what measuring gets.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
 #include "tests/device/nets.h"

@@ -1,4 +1,5 @@
-/* Lowering: what is fused, what is done in place, what is refused; sizes known without constants.
+/* Lowering: what is fused, what is done in place, what is refused; sizes known without
+ * constants.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
 #include "tests/codegen/random_model.h"
@@ -24,7 +25,7 @@ static Model *model_of(Arena *arena, Maker *maker) {
     return model;
 }
 
-/* ---- sizes ---- */
+/* ---- sizes ------------------------------------------------------------------------------- */
 
 /* The model as it is before there are weights. */
 static Model bare(Arena *arena, const Model *model) {
@@ -80,7 +81,7 @@ static void stored_weights_have_the_stated_bytes(void **state) {
     }
 }
 
-/* ---- fusion ---- */
+/* ---- fusion ------------------------------------------------------------------------------ */
 
 static void clamps_go_into_what_they_follow(void **state) {
     (void)state;
@@ -130,10 +131,10 @@ static void fused_clamps_are_the_clamps_in_a_row(void **state) {
     arena_free(arena);
 }
 
-/* ---- memory ---- */
+/* ---- memory ------------------------------------------------------------------------------ */
 
-/* conv -> depthwise -> add of both: the depthwise cannot overwrite what the add still needs, the add
- * overwrites one of its operands. */
+/* conv -> depthwise -> add of both: the depthwise cannot overwrite what the add still needs,
+ * the add overwrites one of its operands. */
 static void adds_are_done_in_place(void **state) {
     (void)state;
     Arena *arena = arena_new();
@@ -176,7 +177,7 @@ static void a_wider_result_is_not_in_place(void **state) {
     arena_free(arena);
 }
 
-/* ---- refusals and faults ---- */
+/* ---- refusals and faults ----------------------------------------------------------------- */
 
 static void assert_refused(Arena *arena, const Model *model, const Target *target,
                            const char *said) {

@@ -1,4 +1,5 @@
-/* The memory planner against brute force on small instances, and against its own bound on large ones.
+/* The memory planner against brute force on small instances, and against its own bound on large
+ * ones.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
 #include "tests/unit.h"
@@ -59,7 +60,8 @@ static int64_t least_room(const Buffer *buffers, int count, int64_t unit, int64_
     return room;
 }
 
-/* In-place results as lowering makes them: born when what they overwrite dies, and no larger. */
+/* In-place results as lowering makes them: born when what they overwrite dies, and no
+ * larger. */
 static void random_buffers(Random *random, Buffer *buffers, int count, int steps, int largest,
                            bool in_place) {
     for (int i = 0; i < count; i++) {
@@ -104,7 +106,8 @@ static void plans_in_place_are_optimal(void **state) {
     compare_with_brute_force(true);
 }
 
-/* Cuts a full rectangle of steps and bytes into random pieces: a plan without any gap exists. */
+/* Cuts a full rectangle of steps and bytes into random pieces: a plan without any gap
+ * exists. */
 static int cut(Random *random, Buffer *buffers, int count, Buffer whole, int depth) {
     int steps = whole.last - whole.first + 1;
     if (depth == 0 || (steps == 1 && whole.bytes < 8)) {
