@@ -12,7 +12,9 @@ typedef struct Backward {
     const Node *node;
     float *gradient; /* of the piece, as the graph lays it out */
     int first, count;
-    const float *y, *dy; /* of the block */
+    const float *y, *g; /* of the block: g is before the batch norm */
+    const float *dy;
+    NormGradient norm; /* what makes dy of them */
 } Backward;
 
 static size_t image_floats(const Node *node) {
@@ -71,7 +73,7 @@ static void product_input(const Backward *b, int rows) {
         gemm(&g);
         return;
     }
-    float *windows = b->run->scratch[1], *padded = b->run->scratch[0];
+    float *windows = b->run->scratch[1], *padded = b->run->scratch[3];
     g.c = windows, g.add = false;
     gemm(&g);
     memset(padded, 0,
@@ -135,103 +137,107 @@ static Padded padded_geometry(const Node *node, const Node *from) {
         padded_extent(w, node->stride_w, node->before_w, from->width, node->width)};
 }
 
-static void pad_gradient(const Node *node, const Padded *p, const float *dy, float *padded) {
-    size_t row = (size_t)node->width * (size_t)node->lanes,
-           line = (size_t)(p->width * node->lanes);
-    memset(padded, 0, (size_t)p->height * line * sizeof(float));
-    padded += (size_t)p->before_h * line + (size_t)(p->before_w * node->lanes);
-    for (int y = 0; y < node->height; y++)
-        memcpy(padded + (size_t)y * line, dy + (size_t)y * row, row * sizeof(float));
+static void clear_gradient_borders(Run *run, const Node *node) {
+    Padded p = padded_geometry(node, &run->graph->nodes[node->input[0]]);
+    memset(run->scratch[2], 0, (size_t)(p.height * p.width) * LANES * sizeof(float));
 }
 
-/* The taps of a phase, last first. */
+/* The taps of a phase, last first, for the vector of channels from v. */
 static void phase_weights(const Node *node, const float *weight, int phase_h, int phase_w,
                           Phase v, Phase h, float *out) {
     for (int i = v.taps - 1; i >= 0; i--)
-        for (int j = h.taps - 1; j >= 0; j--, out += node->lanes) {
+        for (int j = h.taps - 1; j >= 0; j--, out += LANES) {
             int tap =
                 (phase_h + node->stride_h * i) * node->kernel_w + phase_w + node->stride_w * j;
-            memcpy(out, weight + (size_t)tap * (size_t)node->lanes,
-                   (size_t)node->lanes * sizeof(float));
+            vec_store(out, vec_load(weight + (size_t)tap * (size_t)node->lanes));
         }
 }
 
 static void clear_phase(const Correlation *c) {
     for (int y = 0; y < c->out_h; y++)
         for (int x = 0; x < c->out_w; x++)
-            memset(c->out + (size_t)y * c->out_y + (size_t)x * c->out_x, 0,
-                   (size_t)c->channels * sizeof(float));
+            vec_store(c->out + (size_t)y * c->out_y + (size_t)x * c->out_x, vec_all(0));
 }
 
-static void depthwise_phase(const Backward *b, const Padded *p, int phase_h, int phase_w,
+static void depthwise_phase(const Backward *b, const Padded *p, int v, int phase_h, int phase_w,
                             bool add, float *dx) {
     const Node *node = b->node, *from = &b->run->graph->nodes[node->input[0]];
-    Phase v = phase_of(phase_h, node->kernel_h, node->stride_h, node->before_h, from->height);
-    Phase h = phase_of(phase_w, node->kernel_w, node->stride_w, node->before_w, from->width);
-    size_t lanes = (size_t)node->lanes, line = (size_t)p->width * lanes;
+    Phase down =
+        phase_of(phase_h, node->kernel_h, node->stride_h, node->before_h, from->height);
+    Phase right =
+        phase_of(phase_w, node->kernel_w, node->stride_w, node->before_w, from->width);
+    size_t lanes = (size_t)node->lanes, line = (size_t)p->width * LANES;
     float *weight = b->run->scratch[1];
-    phase_weights(node, b->run->graph->packed + node->weight, phase_h, phase_w, v, h, weight);
-    Correlation c = {v.taps,
-                     h.taps,
-                     node->lanes,
-                     v.count,
-                     h.count,
-                     NULL,
-                     line,
-                     lanes,
-                     line,
-                     lanes,
-                     weight,
-                     dx + ((size_t)v.begin * (size_t)from->width + (size_t)h.begin) * lanes,
-                     (size_t)(node->stride_h * from->width) * lanes,
-                     (size_t)node->stride_w * lanes,
-                     add};
-    if (v.taps && h.taps) {
-        c.in = b->run->scratch[0] + (size_t)v.offset * line + (size_t)h.offset * lanes;
+    phase_weights(node, b->run->graph->packed + node->weight + v, phase_h, phase_w, down, right,
+                  weight);
+    Correlation c = {.kernel_h = down.taps,
+                     .kernel_w = right.taps,
+                     .out_h = down.count,
+                     .out_w = right.count,
+                     .in_y = line,
+                     .in_x = LANES,
+                     .tap_y = line,
+                     .weight = weight,
+                     .weight_tap = LANES,
+                     .out = dx + (size_t)(down.begin * from->width + right.begin) * lanes,
+                     .out_y = (size_t)(node->stride_h * from->width) * lanes,
+                     .out_x = (size_t)node->stride_w * lanes,
+                     .add = add};
+    if (down.taps && right.taps) {
+        c.in = b->run->scratch[2] + (size_t)down.offset * line + (size_t)(right.offset * LANES);
         correlate(&c);
     } else if (!add) {
         clear_phase(&c);
     }
 }
 
-static void depthwise_input(const Backward *b) {
-    const Node *node = b->node, *from = &b->run->graph->nodes[node->input[0]];
-    Padded p = padded_geometry(node, from);
-    bool add;
-    float *dx = input_gradient(b, 0, &add);
-    for (int n = 0; dx && n < b->count; n++, dx += image_floats(from)) {
-        pad_gradient(node, &p, b->dy + (size_t)n * image_floats(node), b->run->scratch[0]);
-        for (int i = 0; i < node->stride_h; i++)
-            for (int j = 0; j < node->stride_w; j++)
-                depthwise_phase(b, &p, i, j, add, dx);
-    }
+/* One vector of channels of one image: its panels of input and gradient are in the scratch. */
+static void depthwise_panel(const Backward *b, const Padded *p, int v, float *dx, bool add) {
+    const Node *node = b->node;
+    size_t line = (size_t)node->padded_w * LANES, out_line = (size_t)p->width * LANES;
+    float *dy =
+        b->run->scratch[2] + (size_t)p->before_h * out_line + (size_t)(p->before_w * LANES);
+    Correlation c = {.kernel_h = node->kernel_h,
+                     .kernel_w = node->kernel_w,
+                     .out_h = node->height,
+                     .out_w = node->width,
+                     .in = b->run->scratch[0],
+                     .in_y = (size_t)node->stride_h * line,
+                     .in_x = (size_t)node->stride_w * LANES,
+                     .tap_y = line,
+                     .weight_tap = (size_t)node->lanes,
+                     .out = dy,
+                     .out_y = out_line,
+                     .out_x = LANES};
+    correlate_weights(&c, b->gradient + node->weight + v);
+    for (int i = 0; dx && i < node->stride_h; i++)
+        for (int j = 0; j < node->stride_w; j++)
+            depthwise_phase(b, p, v, i, j, add, dx + v);
 }
 
 static void depthwise(const Backward *b) {
-    const Node *node = b->node;
-    run_read_padded(b->run, node, b->first, b->count, b->run->scratch[0]);
-    size_t lanes = (size_t)node->lanes, row = (size_t)node->padded_w * lanes;
-    Correlation c = {node->kernel_h,
-                     node->kernel_w,
-                     node->lanes,
-                     node->height,
-                     node->width,
-                     b->run->scratch[0],
-                     (size_t)node->stride_h * row,
-                     (size_t)node->stride_w * lanes,
-                     row,
-                     lanes,
-                     NULL,
-                     (float *)(uintptr_t)b->dy,
-                     (size_t)node->width * lanes,
-                     lanes,
-                     false};
-    for (int n = 0; n < b->count; n++) {
-        correlate_weights(&c, b->gradient + node->weight);
-        c.in += (size_t)node->padded_h * row;
-        c.out += image_floats(node);
-    }
-    depthwise_input(b);
+    const Node *node = b->node, *from = &b->run->graph->nodes[node->input[0]];
+    Padded p = padded_geometry(node, from);
+    size_t line = (size_t)node->padded_w * LANES, out_line = (size_t)p.width * LANES;
+    float *x =
+        b->run->scratch[0] + (size_t)node->before_h * line + (size_t)(node->before_w * LANES);
+    float *dy =
+        b->run->scratch[2] + (size_t)p.before_h * out_line + (size_t)(p.before_w * LANES);
+    Ending e = run_ending(b->run, node->input[0]);
+    bool add;
+    float *dx = input_gradient(b, 0, &add);
+    for (int v = 0; v < node->lanes; v += LANES)
+        for (int n = 0; n < b->count; n++) {
+            size_t at = (size_t)n * image_floats(node),
+                   from_at = (size_t)n * image_floats(from);
+            ending_apply_panel(&e, v, from->lanes, from->height, from->width,
+                               b->run->memory + from->y +
+                                   (size_t)b->first * image_floats(from) + from_at,
+                               x, line);
+            norm_backward_panel(&b->norm, v, node->lanes, node->height, node->width, b->y + at,
+                                b->g + at, dy, out_line);
+            depthwise_panel(b, &p, v, dx ? dx + from_at : NULL, add);
+        }
 }
 
 /* ---- the rest -------------------------------------------------------------------------------------- */
@@ -312,22 +318,37 @@ static void ending_gradient(Run *run, int i, float *gradient) {
         norm_constants(run, node, &sums);
 }
 
+/* A depthwise takes g and y through the batch norm itself, panel by panel. */
+static void gradient_of_y(Backward *b) {
+    b->dy = b->g;
+    if (b->node->norm < 0 || b->node->head == OP_DEPTHWISE)
+        return;
+    b->dy = b->run->scratch[2];
+    norm_backward(&b->norm, b->node->lanes, b->count * b->node->height * b->node->width, b->y,
+                  b->g, b->run->scratch[2]);
+}
+
 static void node_backward(Run *run, int i, float *gradient) {
     const Node *node = &run->graph->nodes[i];
     if (!node->plain)
         ending_gradient(run, i, gradient);
+    run_clear_borders(run, node, run->scratch[0]);
+    if (node->head == OP_DEPTHWISE)
+        clear_gradient_borders(run, node);
     for (int first = (run->images - 1) / node->block * node->block; first >= 0;
          first -= node->block) {
         int count = run->images - first < node->block ? run->images - first : node->block;
         size_t at = (size_t)first * image_floats(node);
-        const float *y = run->memory + node->y + at, *g = run->memory + node->g + at;
-        Backward b = {run, node, gradient, first, count, y, g};
-        if (node->norm >= 0) {
-            b.dy = run->scratch[2];
-            norm_backward(run->a + node->channel, run->c + node->channel,
-                          run->d + node->channel, node->lanes,
-                          count * node->height * node->width, y, g, run->scratch[2]);
-        }
+        Backward b = {run,
+                      node,
+                      gradient,
+                      first,
+                      count,
+                      run->memory + node->y + at,
+                      run->memory + node->g + at,
+                      NULL,
+                      {run->a + node->channel, run->c + node->channel, run->d + node->channel}};
+        gradient_of_y(&b);
         block_backward(&b);
     }
     for (int k = 0; k < node->inputs; k++)

@@ -1,7 +1,8 @@
 /* correlate.c: sliding windows over each channel by itself: depthwise convolution, the gradient of
  * its input (a correlation again, one for each phase of the stride) and of its weights.
  *
- * For one vector of channels all taps of a usual kernel stay in registers while the window slides.
+ * One vector of channels at a time: all taps of a usual kernel stay in registers while the window
+ * slides over a panel that stays in the first-level cache.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/engine.h"
@@ -10,79 +11,83 @@
 
 enum { MOST_TAPS = 25 };
 
-/* The kernel's extents are constants where this is inlined. */
-ALWAYS_INLINE void slide(const Correlation *c, int kernel_h, int kernel_w, int v) {
-    Vec weight[MOST_TAPS];
+/* The kernel's extents are constants where this is inlined. Three sums at once: one alone would wait
+ * for itself, and the processor does not look far enough ahead to begin the next windows. */
+ALWAYS_INLINE Vec window_sum(const Vec *weight, int kernel_h, int kernel_w, const float *in,
+                             size_t tap_y, Vec begin) {
+    Vec sum[3] = {begin, vec_all(0), vec_all(0)};
 #pragma GCC unroll 25
     for (int t = 0; t < kernel_h * kernel_w; t++)
-        weight[t] = vec_load(c->weight + t * c->channels + v);
-    for (int y = 0; y < c->out_h; y++) {
-        const float *in = c->in + (size_t)y * c->in_y + v;
-        float *out = c->out + (size_t)y * c->out_y + v;
-        for (int x = 0; x < c->out_w; x++, in += c->in_x, out += c->out_x) {
-            Vec sum = c->add ? vec_load(out) : vec_all(0);
+        sum[t % 3] = vec_fma(
+            weight[t],
+            vec_load(in + (size_t)(t / kernel_w) * tap_y + (size_t)(t % kernel_w) * LANES),
+            sum[t % 3]);
+    return kernel_h * kernel_w < 3 ? sum[0] + sum[1] : sum[0] + sum[1] + sum[2];
+}
+
+ALWAYS_INLINE void slide(const Correlation *c, int kernel_h, int kernel_w, bool add) {
+    Vec weight[MOST_TAPS];
+    const size_t tap_y = c->tap_y, in_x = c->in_x, out_x = c->out_x;
+    const int out_w = c->out_w;
 #pragma GCC unroll 25
-            for (int t = 0; t < kernel_h * kernel_w; t++)
-                sum = vec_fma(weight[t],
-                              vec_load(in + (size_t)(t / kernel_w) * c->tap_y +
-                                       (size_t)(t % kernel_w) * c->tap_x),
-                              sum);
-            vec_store(out, sum);
-        }
+    for (int t = 0; t < kernel_h * kernel_w; t++)
+        weight[t] = vec_load(c->weight + (size_t)t * c->weight_tap);
+    for (int y = 0; y < c->out_h; y++) {
+        const float *in = c->in + (size_t)y * c->in_y;
+        float *out = c->out + (size_t)y * c->out_y;
+        for (int x = 0; x < out_w; x++, in += in_x, out += out_x)
+            vec_store(out, window_sum(weight, kernel_h, kernel_w, in, tap_y,
+                                      add ? vec_load(out) : vec_all(0)));
     }
 }
 
-ALWAYS_INLINE void slide_weights(const Correlation *c, int kernel_h, int kernel_w, int v,
+ALWAYS_INLINE void slide_weights(const Correlation *c, int kernel_h, int kernel_w,
                                  float *weight) {
     Vec sum[MOST_TAPS];
+    const size_t tap_y = c->tap_y, in_x = c->in_x, out_x = c->out_x;
+    const int out_w = c->out_w;
 #pragma GCC unroll 25
     for (int t = 0; t < kernel_h * kernel_w; t++)
-        sum[t] = vec_load(weight + t * c->channels + v);
+        sum[t] = vec_load(weight + (size_t)t * c->weight_tap);
     for (int y = 0; y < c->out_h; y++) {
-        const float *in = c->in + (size_t)y * c->in_y + v;
-        const float *out = c->out + (size_t)y * c->out_y + v;
-        for (int x = 0; x < c->out_w; x++, in += c->in_x, out += c->out_x) {
+        const float *in = c->in + (size_t)y * c->in_y, *out = c->out + (size_t)y * c->out_y;
+        for (int x = 0; x < out_w; x++, in += in_x, out += out_x) {
             Vec gradient = vec_load(out);
 #pragma GCC unroll 25
             for (int t = 0; t < kernel_h * kernel_w; t++)
                 sum[t] = vec_fma(gradient,
-                                 vec_load(in + (size_t)(t / kernel_w) * c->tap_y +
-                                          (size_t)(t % kernel_w) * c->tap_x),
+                                 vec_load(in + (size_t)(t / kernel_w) * tap_y +
+                                          (size_t)(t % kernel_w) * LANES),
                                  sum[t]);
         }
     }
 #pragma GCC unroll 25
     for (int t = 0; t < kernel_h * kernel_w; t++)
-        vec_store(weight + t * c->channels + v, sum[t]);
+        vec_store(weight + (size_t)t * c->weight_tap, sum[t]);
 }
 
 /* Any other kernel: one tap after the other. */
 static void slide_tap(const Correlation *c, int i, int j, bool add) {
-    const float *weight = c->weight + (i * c->kernel_w + j) * c->channels;
+    Vec weight = vec_load(c->weight + (size_t)(i * c->kernel_w + j) * c->weight_tap);
     for (int y = 0; y < c->out_h; y++)
         for (int x = 0; x < c->out_w; x++) {
             const float *in = c->in + (size_t)y * c->in_y + (size_t)x * c->in_x +
-                              (size_t)i * c->tap_y + (size_t)j * c->tap_x;
+                              (size_t)i * c->tap_y + (size_t)j * LANES;
             float *out = c->out + (size_t)y * c->out_y + (size_t)x * c->out_x;
-            for (int v = 0; v < c->channels; v += LANES) {
-                Vec sum = add ? vec_load(out + v) : vec_all(0);
-                vec_store(out + v, vec_fma(vec_load(weight + v), vec_load(in + v), sum));
-            }
+            Vec sum = add ? vec_load(out) : vec_all(0);
+            vec_store(out, vec_fma(weight, vec_load(in), sum));
         }
 }
 
 static void slide_weights_tap(const Correlation *c, int i, int j, float *weight) {
-    for (int v = 0; v < c->channels; v += LANES) {
-        Vec sum = vec_load(weight + v);
-        for (int y = 0; y < c->out_h; y++)
-            for (int x = 0; x < c->out_w; x++)
-                sum =
-                    vec_fma(vec_load(c->out + (size_t)y * c->out_y + (size_t)x * c->out_x + v),
-                            vec_load(c->in + (size_t)y * c->in_y + (size_t)x * c->in_x +
-                                     (size_t)i * c->tap_y + (size_t)j * c->tap_x + v),
-                            sum);
-        vec_store(weight + v, sum);
-    }
+    Vec sum = vec_load(weight);
+    for (int y = 0; y < c->out_h; y++)
+        for (int x = 0; x < c->out_w; x++)
+            sum = vec_fma(vec_load(c->out + (size_t)y * c->out_y + (size_t)x * c->out_x),
+                          vec_load(c->in + (size_t)y * c->in_y + (size_t)x * c->in_x +
+                                   (size_t)i * c->tap_y + (size_t)j * LANES),
+                          sum);
+    vec_store(weight, sum);
 }
 
 /* Kernels of 3 and 5, and what strides of 2 make of them. */
@@ -91,8 +96,7 @@ static void slide_weights_tap(const Correlation *c, int i, int j, float *weight)
 void correlate(const Correlation *c) {
 #define K(H, W)                                                                                \
     if (c->kernel_h == H && c->kernel_w == W) {                                                \
-        for (int v = 0; v < c->channels; v += LANES)                                           \
-            slide(c, H, W, v);                                                                 \
+        c->add ? slide(c, H, W, true) : slide(c, H, W, false);                                 \
         return;                                                                                \
     }
     KERNELS(K)
@@ -105,13 +109,12 @@ void correlate(const Correlation *c) {
 void correlate_weights(const Correlation *c, float *weight) {
 #define K(H, W)                                                                                \
     if (c->kernel_h == H && c->kernel_w == W) {                                                \
-        for (int v = 0; v < c->channels; v += LANES)                                           \
-            slide_weights(c, H, W, v, weight);                                                 \
+        slide_weights(c, H, W, weight);                                                        \
         return;                                                                                \
     }
     KERNELS(K)
 #undef K
     for (int i = 0; i < c->kernel_h; i++)
         for (int j = 0; j < c->kernel_w; j++)
-            slide_weights_tap(c, i, j, weight + (i * c->kernel_w + j) * c->channels);
+            slide_weights_tap(c, i, j, weight + (size_t)(i * c->kernel_w + j) * c->weight_tap);
 }

@@ -19,29 +19,36 @@ ALWAYS_INLINE Vec code_clamp(const Ending *e, Vec code) {
     return vec_min(vec_max(code, vec_all(e->code_low)), vec_all(e->code_high));
 }
 
-ALWAYS_INLINE void apply(const Ending *e, bool quantised, int lanes, int rows, int pixels,
-                         const float *y, float *out, size_t out_row) {
-    for (int v = 0; v < lanes; v += LANES) {
-        Vec a = vec_load(e->a + v), b = vec_load(e->b + v);
-        const float *from = y + v;
-        for (int i = 0; i < rows; i++) {
-            float *to = out + (size_t)i * out_row + v;
-            for (int p = 0; p < pixels; p++, from += lanes, to += lanes) {
-                Vec z = clamp(e, vec_fma(a, vec_load(from), b));
-                if (quantised)
-                    z = code_clamp(e, code_of(e, z)) * vec_all(e->step);
-                vec_store(to, z);
-            }
+/* One vector of channels; steps are from pixel to pixel and, of the output, from row to row. */
+ALWAYS_INLINE void apply(const Ending *e, bool quantised, int v, int rows, int pixels,
+                         const float *y, int y_step, float *out, int out_step, size_t out_row) {
+    Vec a = vec_load(e->a + v), b = vec_load(e->b + v);
+    y += v;
+    for (int i = 0; i < rows; i++) {
+        float *to = out + (size_t)i * out_row;
+        for (int p = 0; p < pixels; p++, y += y_step, to += out_step) {
+            Vec z = clamp(e, vec_fma(a, vec_load(y), b));
+            if (quantised)
+                z = code_clamp(e, code_of(e, z)) * vec_all(e->step);
+            vec_store(to, z);
         }
     }
 }
 
-void ending_apply(const Ending *e, int lanes, int rows, int pixels, const float *y, float *out,
-                  size_t out_row) {
+void ending_apply(const Ending *e, int lanes, int pixels, const float *y, float *out) {
+    for (int v = 0; v < lanes; v += LANES)
+        if (e->step > 0)
+            apply(e, true, v, 1, pixels, y, lanes, out + v, lanes, 0);
+        else
+            apply(e, false, v, 1, pixels, y, lanes, out + v, lanes, 0);
+}
+
+void ending_apply_panel(const Ending *e, int v, int lanes, int rows, int pixels, const float *y,
+                        float *panel, size_t panel_row) {
     if (e->step > 0)
-        apply(e, true, lanes, rows, pixels, y, out, out_row);
+        apply(e, true, v, rows, pixels, y, lanes, panel, LANES, panel_row);
     else
-        apply(e, false, lanes, rows, pixels, y, out, out_row);
+        apply(e, false, v, rows, pixels, y, lanes, panel, LANES, panel_row);
 }
 
 /* Where the rounded code is inside its range the quantiser passes the gradient on, and the step's is
@@ -93,16 +100,28 @@ void ending_backward(const Ending *e, int lanes, int pixels, const float *y, flo
         backward(e, false, false, lanes, pixels, y, g, sums);
 }
 
-void norm_backward(const float *a, const float *c, const float *d, int lanes, int pixels,
-                   const float *y, const float *g, float *out) {
-    for (int v = 0; v < lanes; v += LANES) {
-        Vec va = vec_load(a + v), vc = vec_load(c + v), vd = vec_load(d + v);
-        for (int p = 0; p < pixels; p++) {
-            size_t at = (size_t)p * (size_t)lanes + (size_t)v;
-            vec_store(out + at,
-                      vec_fma(va, vec_load(g + at), vec_fma(vc, vec_load(y + at), vd)));
-        }
+ALWAYS_INLINE void through_norm(const NormGradient *n, int v, int rows, int pixels, int step,
+                                const float *y, const float *g, float *out, int out_step,
+                                size_t out_row) {
+    Vec a = vec_load(n->a + v), c = vec_load(n->c + v), d = vec_load(n->d + v);
+    y += v;
+    g += v;
+    for (int i = 0; i < rows; i++) {
+        float *to = out + (size_t)i * out_row;
+        for (int p = 0; p < pixels; p++, y += step, g += step, to += out_step)
+            vec_store(to, vec_fma(a, vec_load(g), vec_fma(c, vec_load(y), d)));
     }
+}
+
+void norm_backward(const NormGradient *n, int lanes, int pixels, const float *y, const float *g,
+                   float *out) {
+    for (int v = 0; v < lanes; v += LANES)
+        through_norm(n, v, 1, pixels, lanes, y, g, out + v, lanes, 0);
+}
+
+void norm_backward_panel(const NormGradient *n, int v, int lanes, int rows, int pixels,
+                         const float *y, const float *g, float *panel, size_t panel_row) {
+    through_norm(n, v, rows, pixels, lanes, y, g, panel, LANES, panel_row);
 }
 
 void statistics_add(const float *pivot, int lanes, int pixels, const float *y, double *sum,

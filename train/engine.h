@@ -42,15 +42,15 @@ int gemm_lanes(void); /* LANES, for callers that may be compiled with other flag
 
 /* ---- correlate.c --------------------------------------------------------------------------- */
 
-/* out(y, x, c) = sum over (i, j) of weight(i, j, c) * in(y, x, i, j, c), where the input is padded so
- * that every tap exists. Steps are in floats. */
+/* For one vector of channels, out(y, x) = sum over (i, j) of weight(i, j) * in(y, x, i, j), where the
+ * input is a padded panel, so that every tap exists. Steps are in floats. */
 typedef struct Correlation {
-    int kernel_h, kernel_w, channels; /* channels: a multiple of LANES */
-    int out_h, out_w;
+    int kernel_h, kernel_w, out_h, out_w;
     const float *in;
     size_t in_y, in_x;   /* from one output to the next */
-    size_t tap_y, tap_x; /* from one tap to the next */
-    const float *weight; /* (kernel_h, kernel_w, channels) */
+    size_t tap_y;        /* from one row of taps to the next; in a row they are LANES apart */
+    const float *weight; /* (kernel_h, kernel_w), weight_tap apart */
+    size_t weight_tap;
     float *out;
     size_t out_y, out_x;
     bool add; /* to what out holds */
@@ -79,15 +79,23 @@ typedef struct EndingSums {
     float *g, *gx;  /* (lanes) sums of dz/d(a y + b), and of it times (y - mean) * inverse */
     Vec step, zero; /* sums for the step size and the zero point */
 } EndingSums;
-/* out = z for `rows` rows of `pixels` pixels; a row of out begins out_row floats after the last. */
-void ending_apply(const Ending *e, int lanes, int rows, int pixels, const float *y, float *out,
-                  size_t out_row);
+/* out = z. */
+void ending_apply(const Ending *e, int lanes, int pixels, const float *y, float *out);
+/* The same for the vector of channels from v of an image of `rows` rows of `pixels` pixels, into a
+ * panel of that vector alone, whose rows are panel_row floats apart. */
+void ending_apply_panel(const Ending *e, int v, int lanes, int rows, int pixels, const float *y,
+                        float *panel, size_t panel_row);
 /* g, the gradient of z, becomes that of a * y + b; the sums grow. */
 void ending_backward(const Ending *e, int lanes, int pixels, const float *y, float *g,
                      EndingSums *sums);
 /* out = a * g + c * y + d by channel: the gradient of y through a batch norm. */
-void norm_backward(const float *a, const float *c, const float *d, int lanes, int pixels,
-                   const float *y, const float *g, float *out);
+typedef struct NormGradient {
+    const float *a, *c, *d; /* (lanes) */
+} NormGradient;
+void norm_backward(const NormGradient *n, int lanes, int pixels, const float *y, const float *g,
+                   float *out);
+void norm_backward_panel(const NormGradient *n, int v, int lanes, int rows, int pixels,
+                         const float *y, const float *g, float *panel, size_t panel_row);
 /* sum += sum of (y - pivot), square += sum of its square, by channel. */
 void statistics_add(const float *pivot, int lanes, int pixels, const float *y, double *sum,
                     double *square);
@@ -164,7 +172,7 @@ typedef struct Run {
     bool batch_statistics; /* of the piece; else those of the model */
     float *memory;
     size_t memory_floats;
-    float *scratch[3]; /* fetched inputs, their windows, gradients of y */
+    float *scratch[4]; /* fetched inputs, their windows, gradients of y and of windows */
     float *a, *b, *mean, *inverse, *variance, *c, *d; /* (channels) */
     float *pivot;
     double *sum, *square;
@@ -185,7 +193,9 @@ float *run_result_gradient(Run *run);
 void run_backward(Run *run, float *gradient);
 /* Fetches z of images [first, first + count) of a node; may return y itself. */
 const float *run_read(Run *run, int node, int first, int count, float *scratch);
-/* The same with the borders that `reader` needs, into scratch. */
+/* Before a node's blocks: zeros where its padded inputs, or for a depthwise one panel, will be. */
+void run_clear_borders(Run *run, const Node *reader, float *scratch);
+/* The same as run_read with the borders that `reader` needs, which are zero already. */
 void run_read_padded(Run *run, const Node *reader, int first, int count, float *scratch);
 
 /* ---- window.c -------------------------------------------------------------------------------- */

@@ -30,29 +30,33 @@ static void product(Run *run, const Node *node, int first, int count, float *y) 
                  false});
 }
 
+/* One vector of channels of one image after the other, so that what is read stays close. */
 static void depthwise(Run *run, const Node *node, int first, int count, float *y) {
-    run_read_padded(run, node, first, count, run->scratch[0]);
-    size_t lanes = (size_t)node->lanes, row = (size_t)node->padded_w * lanes;
-    Correlation c = {node->kernel_h,
-                     node->kernel_w,
-                     node->lanes,
-                     node->height,
-                     node->width,
-                     run->scratch[0],
-                     (size_t)node->stride_h * row,
-                     (size_t)node->stride_w * lanes,
-                     row,
-                     lanes,
-                     run->graph->packed + node->weight,
-                     y,
-                     (size_t)node->width * lanes,
-                     lanes,
-                     false};
-    for (int n = 0; n < count; n++) {
-        correlate(&c);
-        c.in += (size_t)node->padded_h * row;
-        c.out += image_floats(node);
-    }
+    const Node *from = &run->graph->nodes[node->input[0]];
+    size_t line = (size_t)node->padded_w * LANES, lanes = (size_t)node->lanes;
+    float *panel = run->scratch[0];
+    Ending e = run_ending(run, node->input[0]);
+    Correlation c = {.kernel_h = node->kernel_h,
+                     .kernel_w = node->kernel_w,
+                     .out_h = node->height,
+                     .out_w = node->width,
+                     .in = panel,
+                     .in_y = (size_t)node->stride_h * line,
+                     .in_x = (size_t)node->stride_w * LANES,
+                     .tap_y = line,
+                     .weight_tap = lanes,
+                     .out_y = (size_t)node->width * lanes,
+                     .out_x = lanes};
+    for (int v = 0; v < node->lanes; v += LANES)
+        for (int n = 0; n < count; n++) {
+            ending_apply_panel(
+                &e, v, from->lanes, from->height, from->width,
+                run->memory + from->y + (size_t)(first + n) * image_floats(from),
+                panel + (size_t)node->before_h * line + (size_t)(node->before_w * LANES), line);
+            c.weight = run->graph->packed + node->weight + v;
+            c.out = y + (size_t)n * image_floats(node) + v;
+            correlate(&c);
+        }
 }
 
 static void add(Run *run, const Node *node, int first, int count, float *y) {
@@ -132,6 +136,7 @@ static void node_forward(Run *run, int i) {
     const Node *node = &run->graph->nodes[i];
     bool normed = node->norm >= 0 && run->batch_statistics;
     float *y = run->memory + node->y, *pivot = run->pivot + node->channel;
+    run_clear_borders(run, node, run->scratch[0]);
     for (int first = 0; first < run->images; first += node->block) {
         int count = run->images - first < node->block ? run->images - first : node->block;
         float *block = y + (size_t)first * image_floats(node);

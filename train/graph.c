@@ -224,6 +224,7 @@ static void graph_layout(Graph *graph, bool training) {
     }
     graph->block_floats =
         larger(graph->block_floats, PIECE * image_floats(&graph->nodes[graph->output]));
+    graph->block_floats = (graph->block_floats + LANES) / LANES * LANES + LANES;
     graph->gradient_channels = graph->packed_floats;
     graph->gradient_nodes = graph->gradient_channels + 2 * (size_t)graph->channels;
     graph->gradient_floats = graph->gradient_nodes + 2 * (size_t)graph->count;

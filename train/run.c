@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { CHANNEL_ARRAYS = 8, SCRATCHES = 3 };
+enum { CHANNEL_ARRAYS = 8, SCRATCHES = 4 };
 
 static size_t image_floats(const Node *node) {
     return (size_t)node->height * (size_t)node->width * (size_t)node->lanes;
@@ -94,27 +94,33 @@ const float *run_read(Run *run, int i, int first, int count, float *scratch) {
     if (node->plain)
         return y;
     Ending e = run_ending(run, i);
-    ending_apply(&e, node->lanes, 1, count * node->height * node->width, y, scratch, 0);
+    ending_apply(&e, node->lanes, count * node->height * node->width, y, scratch);
     return scratch;
-}
-
-static void copy_rows(int rows, size_t row, const float *from, float *to, size_t to_row) {
-    for (int i = 0; i < rows; i++)
-        memcpy(to + (size_t)i * to_row, from + (size_t)i * row, row * sizeof(float));
 }
 
 void run_read_padded(Run *run, const Node *reader, int first, int count, float *scratch) {
     const Node *node = &run->graph->nodes[reader->input[0]];
-    size_t lanes = (size_t)node->lanes, row = (size_t)reader->padded_w * lanes;
-    size_t image = (size_t)reader->padded_h * row;
+    size_t row = (size_t)(node->width * node->lanes);
+    size_t line = (size_t)(reader->padded_w * node->lanes);
     Ending e = run_ending(run, reader->input[0]);
-    if (image != image_floats(node))
-        memset(scratch, 0, (size_t)count * image * sizeof(float));
-    scratch += (size_t)reader->before_h * row + (size_t)reader->before_w * lanes;
     const float *y = run->memory + node->y + (size_t)first * image_floats(node);
-    for (int n = 0; n < count; n++, y += image_floats(node), scratch += image)
-        if (node->plain)
-            copy_rows(node->height, (size_t)node->width * lanes, y, scratch, row);
-        else
-            ending_apply(&e, node->lanes, node->height, node->width, y, scratch, row);
+    for (int n = 0; n < count; n++, scratch += (size_t)reader->padded_h * line)
+        for (int i = 0; i < node->height; i++, y += row) {
+            float *to = scratch + (size_t)(reader->before_h + i) * line +
+                        (size_t)(reader->before_w * node->lanes);
+            if (node->plain)
+                memcpy(to, y, row * sizeof(float));
+            else
+                ending_apply(&e, node->lanes, node->width, y, to);
+        }
+}
+
+void run_clear_borders(Run *run, const Node *reader, float *scratch) {
+    if (reader->head != OP_DEPTHWISE && (reader->head != OP_CONV || reader->direct))
+        return;
+    const Node *node = &run->graph->nodes[reader->input[0]];
+    size_t pixels = (size_t)reader->padded_h * (size_t)reader->padded_w;
+    size_t floats =
+        reader->head == OP_DEPTHWISE ? LANES : (size_t)reader->block * (size_t)node->lanes;
+    memset(scratch, 0, pixels * floats * sizeof(float));
 }

@@ -6,6 +6,12 @@
 #include <float.h>
 #include <string.h>
 
+/* Copies a few floats, and up to LANES - 1 more, which the next copy overwrites. */
+ALWAYS_INLINE void copy_over(const float *from, float *to, size_t count) {
+    for (size_t k = 0; k < count; k += LANES)
+        vec_store(to + k, vec_load(from + k));
+}
+
 /* A row of a window is contiguous in the padded image: kernel_w pixels. */
 void windows_gather(const Node *node, int lanes, int count, const float *padded, float *rows) {
     size_t line = (size_t)node->padded_w * (size_t)lanes,
@@ -16,8 +22,7 @@ void windows_gather(const Node *node, int lanes, int count, const float *padded,
                 const float *from = padded + (size_t)(y * node->stride_h) * line +
                                     (size_t)(x * node->stride_w * lanes);
                 for (int i = 0; i < node->kernel_h; i++, rows += run, from += line)
-                    for (size_t k = 0; k < run; k++)
-                        rows[k] = from[k];
+                    copy_over(from, rows, run);
             }
 }
 
