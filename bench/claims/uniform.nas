@@ -1,0 +1,15 @@
+// The demo's search with every weight at 8 bits: what mixing bits is worth under the same limits.
+use "../../examples/fashion/demo.nas"
+
+precision eight of tiny {
+    *: weights = i8, activations = i8
+}
+
+search uniform : demo {
+    precision: eight
+}
+
+emit firmware {
+    from:   uniform.most_accurate
+    prefix: "uniform"
+}
