@@ -280,42 +280,37 @@ static void block_backward(const Backward *b) {
     }
 }
 
-/* dy = a * g + c * y + d: what is left of g once its mean and its part along y are taken out. */
-static void norm_constants(Run *run, const Node *node, const EndingSums *sums) {
-    float count = (float)(run->images * node->height * node->width);
-    for (int k = 0; k < node->channels; k++) {
-        int at = node->channel + k;
-        run->c[at] = -run->a[at] * run->inverse[at] * sums->gx[k] / count;
-        run->d[at] = -run->a[at] * sums->g[k] / count - run->c[at] * run->mean[at];
-    }
-    for (int k = node->channels; k < lanes_up(node->channels); k++)
-        run->c[node->channel + k] = run->d[node->channel + k] = 0;
-}
-
-/* From the gradient of z to that before the ending, with all that it says of the parameters. */
-static void ending_gradient(Run *run, int i, float *gradient) {
+/* For a block, from the gradient of z to that before the ending, with all that it says of the
+ * parameters: as soon as the last of the node's readers has given its part, while that is near. */
+static void ending_gradient(Run *run, int i, int first, int count, float *gradient) {
     const Graph *graph = run->graph;
     const Node *node = &graph->nodes[i];
-    bool normed = node->norm >= 0;
+    if (node->plain)
+        return;
     float *of_channels = gradient + graph->gradient_channels + 2 * node->channel;
-    float *of_node = gradient + graph->gradient_nodes + 2 * i;
-    EndingSums sums = {normed ? run->mean + node->channel : NULL,
+    EndingSums sums = {node->norm >= 0 ? run->mean + node->channel : NULL,
                        run->inverse + node->channel,
                        of_channels,
                        of_channels + node->lanes,
-                       vec_all(0),
-                       vec_all(0)};
+                       run->step_sum[i],
+                       run->zero_sum[i]};
     Ending e = run_ending(run, i);
-    for (int first = 0; first < run->images; first += node->block) {
-        int count = run->images - first < node->block ? run->images - first : node->block;
-        size_t at = (size_t)first * image_floats(node);
-        ending_backward(&e, node->lanes, count * node->height * node->width,
-                        run->memory + node->y + at, run->memory + node->g + at, &sums);
+    size_t at = (size_t)first * image_floats(node);
+    ending_backward(&e, node->lanes, count * node->height * node->width,
+                    run->memory + node->y + at, run->memory + node->g + at, &sums);
+    run->step_sum[i] = sums.step;
+    run->zero_sum[i] = sums.zero;
+}
+
+/* dy = a * g + c * y + d: what is left of g once its mean and its part along y are taken out. */
+static void norm_constants(Run *run, const Node *node, const float *of_channels) {
+    float count = (float)(run->images * node->height * node->width);
+    const float *g = of_channels, *gx = of_channels + lanes_up(node->channels);
+    for (int k = 0; k < node->channels; k++) {
+        int at = node->channel + k;
+        run->c[at] = -run->a[at] * run->inverse[at] * gx[k] / count;
+        run->d[at] = -run->a[at] * g[k] / count - run->c[at] * run->mean[at];
     }
-    of_node[0] += vec_sum(sums.step);
-    of_node[1] += vec_sum(sums.zero);
-    if (normed)
-        norm_constants(run, node, &sums);
 }
 
 /* A depthwise takes g and y through the batch norm itself, panel by panel. */
@@ -328,29 +323,38 @@ static void gradient_of_y(Backward *b) {
                   b->g, b->run->scratch[2]);
 }
 
-static void node_backward(Run *run, int i, float *gradient) {
+static void block_through(Run *run, int i, int first, int count, float *gradient) {
     const Node *node = &run->graph->nodes[i];
-    if (!node->plain)
-        ending_gradient(run, i, gradient);
+    size_t at = (size_t)first * image_floats(node);
+    Backward b = {run,
+                  node,
+                  gradient,
+                  first,
+                  count,
+                  run->memory + node->y + at,
+                  run->memory + node->g + at,
+                  NULL,
+                  {run->a + node->channel, run->c + node->channel, run->d + node->channel}};
+    gradient_of_y(&b);
+    block_backward(&b);
+    for (int k = 0; k < node->inputs; k++)
+        if (node->input[k] > 0 && run->graph->nodes[node->input[k]].first_reader == i &&
+            !(k > 0 && node->input[k] == node->input[0]))
+            ending_gradient(run, node->input[k], first, count, gradient);
+}
+
+static void node_backward(Run *run, int i, float *gradient) {
+    const Graph *graph = run->graph;
+    const Node *node = &graph->nodes[i];
+    if (node->norm >= 0)
+        norm_constants(run, node, gradient + graph->gradient_channels + 2 * node->channel);
+    gradient[graph->gradient_nodes + 2 * (size_t)i] = vec_sum(run->step_sum[i]);
+    gradient[graph->gradient_nodes + 2 * (size_t)i + 1] = vec_sum(run->zero_sum[i]);
     run_clear_borders(run, node, run->scratch[0]);
     if (node->head == OP_DEPTHWISE)
         clear_gradient_borders(run, node);
-    for (int first = (run->images - 1) / node->block * node->block; first >= 0;
-         first -= node->block) {
-        int count = run->images - first < node->block ? run->images - first : node->block;
-        size_t at = (size_t)first * image_floats(node);
-        Backward b = {run,
-                      node,
-                      gradient,
-                      first,
-                      count,
-                      run->memory + node->y + at,
-                      run->memory + node->g + at,
-                      NULL,
-                      {run->a + node->channel, run->c + node->channel, run->d + node->channel}};
-        gradient_of_y(&b);
-        block_backward(&b);
-    }
+    for (int at = 0, first, count; (count = run_block(run, node, at, &first)) > 0; at++)
+        block_through(run, i, first, count, gradient);
     for (int k = 0; k < node->inputs; k++)
         run->written[node->input[k]] = true;
 }
@@ -362,6 +366,9 @@ float *run_result_gradient(Run *run) {
 
 void run_backward(Run *run, float *gradient) {
     memset(gradient, 0, run->graph->gradient_floats * sizeof(float));
+    int output = run->graph->output;
+    if (run->graph->nodes[output].first_reader < 0)
+        ending_gradient(run, output, 0, run->images, gradient);
     for (int i = run->graph->count - 1; i > 0; i--)
         node_backward(run, i, gradient);
 }

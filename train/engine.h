@@ -97,8 +97,8 @@ void norm_backward(const NormGradient *n, int lanes, int pixels, const float *y,
 void norm_backward_panel(const NormGradient *n, int v, int lanes, int rows, int pixels,
                          const float *y, const float *g, float *panel, size_t panel_row);
 /* sum += sum of (y - pivot), square += sum of its square, by channel. */
-void statistics_add(const float *pivot, int lanes, int pixels, const float *y, double *sum,
-                    double *square);
+void statistics_add(const float *pivot, int lanes, int pixels, const float *y, float *sum,
+                    float *square);
 
 /* ---- quantise.c ---------------------------------------------------------------------------- */
 
@@ -134,6 +134,9 @@ typedef struct Node {
     int depth;        /* of them, those before the padding of the last tap */
     bool direct;      /* the product reads the input as it lies */
     int block;        /* images at a time, for the cache's sake */
+    bool
+        descending; /* the last images first: opposite to its input, whose last are still near */
+    int first_reader; /* the node whose gradient comes last; -1: the network's result */
 
     size_t y, g;   /* where they are in a run's memory */
     size_t weight; /* in packed and in the gradient: (depth, lanes), depthwise (taps, lanes) */
@@ -174,15 +177,17 @@ typedef struct Run {
     size_t memory_floats;
     float *scratch[4]; /* fetched inputs, their windows, gradients of y and of windows */
     float *a, *b, *mean, *inverse, *variance, *c, *d; /* (channels) */
-    float *pivot;
-    double *sum, *square;
-    float *step, *zero; /* (nodes) */
-    bool *written;      /* (nodes) g holds something */
+    float *pivot, *sum, *square;
+    float *step, *zero;       /* (nodes) */
+    bool *written;            /* (nodes) g holds something */
+    Vec *step_sum, *zero_sum; /* (nodes) for the quantisers' gradients */
     char *tables;
     size_t table_bytes;
 } Run;
 void run_begin(Run *run, const Graph *graph, int images, bool batch_statistics);
 void run_free(Run *run);
+/* Block number `at` of a node's, in its direction. Returns the number of images in it. */
+int run_block(const Run *run, const Node *node, int at, int *first);
 float *run_input(Run *run); /* (images, height, width, lanes) of node 0, to be filled */
 Ending run_ending(const Run *run, int node);
 void run_forward(Run *run);

@@ -137,14 +137,13 @@ static void node_forward(Run *run, int i) {
     bool normed = node->norm >= 0 && run->batch_statistics;
     float *y = run->memory + node->y, *pivot = run->pivot + node->channel;
     run_clear_borders(run, node, run->scratch[0]);
-    for (int first = 0; first < run->images; first += node->block) {
-        int count = run->images - first < node->block ? run->images - first : node->block;
+    for (int at = 0, first, count; (count = run_block(run, node, at, &first)) > 0; at++) {
         float *block = y + (size_t)first * image_floats(node);
         block_forward(run, node, first, count, block);
         if (!normed)
             continue;
-        if (first == 0)
-            memcpy(pivot, y, (size_t)node->lanes * sizeof(float));
+        if (at == 0)
+            memcpy(pivot, block, (size_t)node->lanes * sizeof(float));
         statistics_add(pivot, node->lanes, count * node->height * node->width, block,
                        run->sum + node->channel, run->square + node->channel);
     }

@@ -76,8 +76,12 @@ static void node_close(const Graph *graph, Node *node, const int *node_of) {
     const Net *net = graph->net;
     const Op *op = &net->ops[node->op];
     node->inputs = op->inputs;
-    for (int k = 0; k < op->inputs; k++)
+    for (int k = 0; k < op->inputs; k++) {
+        Node *from = &graph->nodes[node_of[op->input[k]]];
         node->input[k] = node_of[op->input[k]];
+        if (from->first_reader < 0)
+            from->first_reader = graph->count;
+    }
     int quantiser = net_quantiser(net, node->last);
     node->format = net->ops[node->last].output;
     node->owns_quantiser = quantiser == node->last;
@@ -97,6 +101,7 @@ static void nodes_make(Arena *arena, Graph *graph) {
         Node *node = &graph->nodes[graph->count];
         node_open(net, node, i);
         int next = i;
+        node->first_reader = -1;
         node_of[i] = graph->count;
         while ((next = reader[next]) >= 0 && node_takes(net, node, next)) {
             taken[next] = true;
@@ -190,6 +195,7 @@ static void node_geometry(const Graph *graph, Node *node) {
         return;
     }
     const Node *from = &graph->nodes[node->input[0]];
+    node->descending = !from->descending;
     if (operator_has(node->head, ATTRIBUTE_KERNEL_H))
         window_geometry(op, from, node);
     if (is_product(node->head))

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { CHANNEL_ARRAYS = 8, SCRATCHES = 4 };
+enum { CHANNEL_ARRAYS = 10, SCRATCHES = 4 };
 
 static size_t image_floats(const Node *node) {
     return (size_t)node->height * (size_t)node->width * (size_t)node->lanes;
@@ -19,22 +19,24 @@ static void *carve(char **at, size_t bytes) {
 
 static void tables_carve(Run *run) {
     size_t channels = (size_t)run->graph->channels, nodes = (size_t)run->graph->count;
-    size_t bytes = (CHANNEL_ARRAYS * sizeof(float) + 2 * sizeof(double)) * channels +
-                   (2 * sizeof(float) + sizeof(bool)) * nodes + 64 * (CHANNEL_ARRAYS + 8);
+    size_t bytes = CHANNEL_ARRAYS * sizeof(float) * channels +
+                   (2 * sizeof(float) + sizeof(bool) + 2 * sizeof(Vec)) * nodes +
+                   64 * (CHANNEL_ARRAYS + 8);
     if (bytes > run->table_bytes) {
         memory_free(run->tables);
         run->tables = memory_new(bytes);
         run->table_bytes = bytes;
     }
     char *at = run->tables;
-    float **arrays[CHANNEL_ARRAYS] = {&run->a,        &run->b, &run->mean, &run->inverse,
-                                      &run->variance, &run->c, &run->d,    &run->pivot};
+    float **arrays[CHANNEL_ARRAYS] = {&run->a,        &run->b,     &run->mean, &run->inverse,
+                                      &run->variance, &run->c,     &run->d,    &run->pivot,
+                                      &run->sum,      &run->square};
     for (int i = 0; i < CHANNEL_ARRAYS; i++)
         *arrays[i] = carve(&at, channels * sizeof(float));
-    run->sum = carve(&at, channels * sizeof(double));
-    run->square = carve(&at, channels * sizeof(double));
     run->step = carve(&at, nodes * sizeof(float));
     run->zero = carve(&at, nodes * sizeof(float));
+    run->step_sum = carve(&at, nodes * sizeof(Vec));
+    run->zero_sum = carve(&at, nodes * sizeof(Vec));
     run->written = carve(&at, nodes * sizeof(bool));
 }
 
@@ -69,6 +71,13 @@ void run_begin(Run *run, const Graph *graph, int images, bool batch_statistics) 
 void run_free(Run *run) {
     memory_free(run->memory);
     memory_free(run->tables);
+}
+
+int run_block(const Run *run, const Node *node, int at, int *first) {
+    int blocks = (run->images + node->block - 1) / node->block;
+    *first = (node->descending ? blocks - 1 - at : at) * node->block;
+    int left = run->images - *first;
+    return at >= blocks ? 0 : left < node->block ? left : node->block;
 }
 
 float *run_input(Run *run) {
