@@ -176,6 +176,8 @@ typedef struct EmitFile {
 /* `static const struct PREFIX_conv NAME_3 = {...};` whose weights are the arrays named so. */
 void descriptor_print(Text *text, Str name, Str prefix, const Step *step, int index, Str weight,
                       Str bias, Str multiplier);
+/* Why a prefix cannot begin C names and file names; NULL where it can. "" is fine: "net". */
+const char *prefix_fault(Str prefix);
 /* The files of a program: the same bytes for the same program. All in the arena. */
 EmitFile *emit_c(Arena *arena, const Program *program, const EmitOptions *options, int *count);
 

@@ -497,6 +497,23 @@ static EmitFile emit_cmake(const Emission *e) {
     return file_end(e, ".cmake", &text);
 }
 
+/* ---- the prefix --------------------------------------------------------------------------- */
+
+static bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+const char *prefix_fault(Str prefix) {
+    if (prefix.length > 64)
+        return "a prefix has at most 64 characters";
+    if (prefix.length && !is_letter(prefix.at[0]))
+        return "a prefix begins with a letter";
+    for (int i = 0; i < prefix.length; i++)
+        if (!is_letter(prefix.at[i]) && !(prefix.at[i] >= '0' && prefix.at[i] <= '9'))
+            return "a prefix is made of letters, digits and underscores";
+    return NULL;
+}
+
 EmitFile *emit_c(Arena *arena, const Program *program, const EmitOptions *options, int *count) {
     Str prefix = options->prefix.length ? options->prefix : STR("net");
     Emission e = {arena, program, options, prefix, capitals(arena, prefix)};

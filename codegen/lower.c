@@ -15,7 +15,7 @@ typedef struct Lowering {
     Str *why;
 } Lowering;
 
-enum { MAX_DIM = 32767, PLAN_NODES = 20000, ALIGNMENT = 4 };
+enum { MAX_DIM = 32767, MAX_ELEMENTS = 1 << 28, PLAN_NODES = 20000, ALIGNMENT = 4 };
 
 /* ---- sizes ------------------------------------------------------------------------------- */
 
@@ -47,6 +47,26 @@ static bool refuse(Lowering *low, const char *what, Format format) {
     return false;
 }
 
+static bool refuse_size(Lowering *low, const char *what, int64_t size, int64_t limit) {
+    *low->why = str_format(low->arena, "%s of %lld is more than %lld", what, (long long)size,
+                           (long long)limit);
+    return false;
+}
+
+/* Descriptors hold dimensions in 16 bits, and kernels count elements in 32. */
+static bool layer_fits(Lowering *low, const Layer *layer) {
+    for (int d = 0; d < layer->out.shape.rank; d++)
+        if (layer->out.shape.dim[d] > MAX_DIM)
+            return refuse_size(low, "a dimension", layer->out.shape.dim[d], MAX_DIM);
+    int64_t elements = shape_elements(layer->out.shape);
+    int64_t weights = (int64_t)layer->out_channels * layer->row;
+    if (elements > MAX_ELEMENTS)
+        return refuse_size(low, "a number of elements", elements, MAX_ELEMENTS);
+    if (weights > MAX_ELEMENTS)
+        return refuse_size(low, "a number of weights", weights, MAX_ELEMENTS);
+    return true;
+}
+
 static bool layer_computable(Lowering *low, const Layer *layer) {
     Format out = layer->out.format;
     const Target *target = low->target;
@@ -57,13 +77,7 @@ static bool layer_computable(Lowering *low, const Layer *layer) {
     if (weighted && (!format_is_integer(layer->weights) || layer->weights > FORMAT_I16 ||
                      (target && !(target->weight_formats & 1u << layer->weights))))
         return refuse(low, "weights", layer->weights);
-    for (int d = 0; d < layer->out.shape.rank; d++)
-        if (layer->out.shape.dim[d] > MAX_DIM) {
-            *low->why = str_format(low->arena, "a dimension of %d is more than %d",
-                                   layer->out.shape.dim[d], MAX_DIM);
-            return false;
-        }
-    return true;
+    return layer_fits(low, layer);
 }
 
 /* ---- which kernel ------------------------------------------------------------------------ */

@@ -165,6 +165,34 @@ static void the_code_is_freestanding(void **state) {
     arena_free(arena);
 }
 
+static void constants_go_where_the_macro_says(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    char place[256];
+    int count;
+    directory_own(place);
+    EmitFile *files = emitted(arena, built_of(arena), &count);
+    write_all(arena, place, files, count);
+    Str said =
+        shell(arena, place, 0,
+              "cc " STRICT "'-DTINY_WEIGHTS_SECTION=__attribute__((section(\".slow\")))' "
+              "-c tiny_weights.c && nm tiny_weights.o | wc -l && "
+              "objdump -t tiny_weights.o | grep -c ' O .slow'");
+    assert_string_equal(str_terminated(arena, said), "15\n15\n");
+    directory_remove(place);
+    arena_free(arena);
+}
+
+static void prefixes_begin_names(void **state) {
+    (void)state;
+    assert_null(prefix_fault(STR("tiny_2")));
+    assert_null(prefix_fault(STR("")));
+    assert_non_null(prefix_fault(STR("2tiny")));
+    assert_non_null(prefix_fault(STR("my net")));
+    assert_non_null(prefix_fault(STR("../tiny")));
+    assert_non_null(prefix_fault(STR("caf\303\251")));
+}
+
 static const char cpp_user[] =
     "#include \"tiny.h\"\n#include \"tiny.h\"\n#include <stdio.h>\n"
     "static const char *const names[TINY_CLASSES] = TINY_CLASS_NAMES;\n"
@@ -256,6 +284,8 @@ int main(void) {
         cmocka_unit_test(files_have_their_names_and_repeat),
         cmocka_unit_test(the_self_test_passes_and_fails_as_it_should),
         cmocka_unit_test(the_code_is_freestanding),
+        cmocka_unit_test(constants_go_where_the_macro_says),
+        cmocka_unit_test(prefixes_begin_names),
         cmocka_unit_test(the_header_serves_cpp),
         cmocka_unit_test(the_report_is_json_and_true),
         cmocka_unit_test(measuring_gets_steps_and_kernels),

@@ -208,6 +208,10 @@ static void what_cannot_be_computed_is_refused(void **state) {
     net_window(&maker, OP_CONV, 0, 1, 1, 1, FORMAT_I8, FORMAT_I8);
     assert_refused(arena, model_of(arena, &maker), NULL,
                    "a dimension of 40000 is more than 32767");
+    maker = net_begin(arena, 20000, 20000, 1, FORMAT_U8);
+    net_window(&maker, OP_CONV, 0, 1, 1, 1, FORMAT_I8, FORMAT_I8);
+    assert_refused(arena, model_of(arena, &maker), NULL,
+                   "a number of elements of 400000000 is more than 268435456");
     arena_free(arena);
 }
 
