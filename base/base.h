@@ -250,8 +250,8 @@ int command_run(Arena *arena, char *const argv[], int seconds, Str *output, Str 
 /* ---- store.c: keys to rows over SQLite --------------------------------------------------- */
 
 /* One file, one writer, write-ahead log. Knows nothing of what it holds: callers own the
- * meaning of kinds, keys and values. Table row(kind TEXT, key TEXT, value BLOB), primary key
- * (kind, key). */
+ * meaning of kinds, keys and values. Table row(kind TEXT, key TEXT, value BLOB, sum INTEGER),
+ * primary key (kind, key); a row that its sum does not vouch for is said and not given. */
 typedef struct Store Store;
 /* Opens or makes the file. NULL and *why where that fails: not a database, another schema
  * version (the version found and the one expected), locked by another process, read-only,

@@ -14,16 +14,16 @@
 
 #define TABLE                                                                                  \
     "CREATE TABLE row(kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, "            \
-    "PRIMARY KEY (kind, key)) WITHOUT ROWID"
+    "sum INTEGER NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID"
 
 enum { APPLICATION = 0x4e415343 }; /* "NASC" in the file's header */
 
 typedef enum { PUT, DELETE, GET, NUMBER, STATEMENTS } Statement;
 
 static const char *const statements[STATEMENTS] = {
-    [PUT] = "INSERT OR REPLACE INTO row(kind, key, value) VALUES (?1, ?2, ?3)",
+    [PUT] = "INSERT OR REPLACE INTO row(kind, key, value, sum) VALUES (?1, ?2, ?3, ?4)",
     [DELETE] = "DELETE FROM row WHERE kind = ?1 AND key = ?2",
-    [GET] = "SELECT value FROM row WHERE kind = ?1 AND key = ?2",
+    [GET] = "SELECT value, sum FROM row WHERE kind = ?1 AND key = ?2",
     [NUMBER] = "SELECT count(*) FROM row WHERE kind = ?1",
 };
 
@@ -223,6 +223,21 @@ void store_close(Store *store) {
 
 /* ---- rows ---- */
 
+/* SQLite keeps its own structure sound, not what rows hold: a row has a sum of all it says. */
+static int64_t row_sum(const char *kind, Str key, Str value) {
+    Key sum = key_join(key_of(kind, strlen(kind)), key_of(key.at, (size_t)key.length));
+    return (int64_t)key_join(sum, key_of(value.at, (size_t)value.length)).lo;
+}
+
+/* A row whose sum is another is as if it were not there: what it held is made again. */
+static bool row_sound(const Store *store, const char *kind, Str key, Str value, int64_t sum) {
+    if (row_sum(kind, key, value) == sum)
+        return true;
+    progress_clear();
+    fprintf(stderr, "nasc: %s: a row of kind %s is damaged, and not used\n", store->path, kind);
+    return false;
+}
+
 static void bind_text(const Store *store, sqlite3_stmt *statement, int number, Str s) {
     int code =
         sqlite3_bind_text(statement, number, s.length ? s.at : "", s.length, SQLITE_STATIC);
@@ -256,6 +271,8 @@ void store_put(Store *store, const char *kind, Str key, Str value) {
     bind_text(store, put, 2, key);
     int code =
         sqlite3_bind_blob(put, 3, value.length ? value.at : "", value.length, SQLITE_STATIC);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_int64(put, 4, row_sum(kind, key, value));
     if (code != SQLITE_OK)
         lost(store, code);
     step(store, put);
@@ -284,7 +301,8 @@ static Str column(sqlite3_stmt *statement, int number) {
 bool store_get(Store *store, Arena *arena, const char *kind, Str key, Str *value) {
     sqlite3_stmt *get = statement_for(store, GET, kind);
     bind_text(store, get, 2, key);
-    bool found = step(store, get);
+    bool found = step(store, get) &&
+                 row_sound(store, kind, key, column(get, 0), sqlite3_column_int64(get, 1));
     if (found)
         *value = str_copy(arena, column(get, 0));
     sqlite3_reset(get);
@@ -296,12 +314,16 @@ void store_each(Store *store, const char *kind, void (*row)(void *context, Str k
                 void *context) {
     sqlite3_stmt *each = NULL;
     int code = sqlite3_prepare_v2(
-        store->db, "SELECT key, value FROM row WHERE kind = ?1 ORDER BY key", -1, &each, NULL);
+        store->db, "SELECT key, value, sum FROM row WHERE kind = ?1 ORDER BY key", -1, &each,
+        NULL);
     if (code != SQLITE_OK)
         lost(store, code);
     bind_text(store, each, 1, str_of(kind));
-    while (step(store, each))
-        row(context, column(each, 0), column(each, 1));
+    while (step(store, each)) {
+        Str key = column(each, 0), value = column(each, 1);
+        if (row_sound(store, kind, key, value, sqlite3_column_int64(each, 2)))
+            row(context, key, value);
+    }
     sqlite3_finalize(each);
 }
 

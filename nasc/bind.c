@@ -35,7 +35,8 @@ static void bind_rate(const SpecValue *call, TrainPlan *plan) {
     if (!rate)
         return;
     plan->rate_kind = str_equal(rate->text, STR("cosine")) ? RATE_COSINE : RATE_CONSTANT;
-    plan->rate = argument(rate, plan->rate_kind == RATE_COSINE ? "peak" : "rate", 0, plan->rate);
+    plan->rate =
+        argument(rate, plan->rate_kind == RATE_COSINE ? "peak" : "rate", 0, plan->rate);
 }
 
 static void bind_training(const SpecValue *call, TrainPlan *plan) {
@@ -206,7 +207,8 @@ static bool bind_pick(Session *session, const SpecValue *from, EmitBinding *emit
             emit->within = argument(from, "within", 0, 0.01);
             const SpecValue *metric =
                 emit->pick == PICK_BEST ? call_argument(from, "metric", 0) : NULL;
-            if (emit->pick != PICK_BEST || (metric && metric_named(metric->text, &emit->metric)))
+            if (emit->pick != PICK_BEST ||
+                (metric && metric_named(metric->text, &emit->metric)))
                 return true;
         }
     Str near = str_nearest(pick, picks, COUNT(picks));

@@ -226,8 +226,9 @@ static int prove(Shipment *ship, Proof *proof) {
     Str why;
     Toolchain toolchain = {.compiler =
                                str_format(ship->session->arena, "%s -O3", NASC_HOST_CC)};
-    if (!session_open_test(ship->session, ship->task, &test))
-        return EXIT_ENVIRONMENT;
+    int code = session_open_test(ship->session, ship->task, ship->net->ops[0].shape, &test);
+    if (code)
+        return code;
     *proof = ship_interpret(ship, &test, 0);
     printf("\ntest accuracy %.2f %% on %d images, by the interpreter\n", 100 * proof->accuracy,
            proof->images);

@@ -72,8 +72,14 @@ int verify_command(Session *session);
 int study_command(Session *session);
 int help_command(Session *session);
 
-/* The test images of a task: only proofs of what ships read them. */
-bool session_open_test(Session *session, const Task *task, Dataset *test);
+/* The study of the results' folder; NULL with the reason said. */
+Store *session_open_study(Session *session, Arena *arena);
+/* The test images of a task, as a network takes them: only proofs of what ships read them. Else a
+ * code to end with, having said why. */
+int session_open_test(Session *session, const Task *task, Shape input, Dataset *test);
+/* Whether the images of a task's `train` or `test` are of the shape that the network takes. */
+bool session_fits(Session *session, const Task *task, const char *key, Shape input,
+                  const Dataset *data);
 DataPath session_data_path(Session *session);
 
 /* ---- bind.c: a checked declaration -> plans ------------------------------------------------------- */
@@ -112,7 +118,7 @@ bool bind_emit(Session *session, const Decl *decl, EmitBinding *binding);
 int pick_design(const EmitBinding *emit, const Design *const *front, const Metrics *metrics,
                 int count, const JudgePlan *plan);
 
-enum { STUDY_SCHEMA = 1 };
+enum { STUDY_SCHEMA = 2 };
 
 /* ---- run.c: the phases of a search -------------------------------------------------------------------- */
 

@@ -30,19 +30,18 @@ static int open_study(Run *run) {
         SAY("nasc: cannot make the folder %s: %s\n", folder, why);
         return EXIT_ENVIRONMENT;
     }
-    Str path = path_join(run->arena, run->session->out, STR("study.db"));
-    run->store = store_open(run->arena, str_terminated(run->arena, path), STUDY_SCHEMA, &why);
-    if (run->store)
-        return EXIT_DONE;
-    SAY("nasc: cannot open the study %.*s: %s\n", STR_ARG(path), why);
-    return EXIT_ENVIRONMENT;
+    run->store = session_open_study(run->session, run->arena);
+    return run->store ? EXIT_DONE : EXIT_ENVIRONMENT;
 }
 
 static int open_data(Run *run) {
     Str why;
-    if (data_open(run->arena, &run->plan.task, session_data_path(run->session), &run->train,
+    const Task *task = &run->plan.task;
+    if (data_open(run->arena, task, session_data_path(run->session), &run->train,
                   &run->validate, &why))
-        return EXIT_DONE;
+        return session_fits(run->session, task, "train", run->plan.space->input, &run->train)
+                   ? EXIT_DONE
+                   : EXIT_FILE;
     SAY("nasc: %.*s\n", STR_ARG(why));
     return EXIT_ENVIRONMENT;
 }

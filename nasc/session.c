@@ -5,9 +5,21 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+/* A folder that an option names is there, or the run ends: what is sought in it might be found
+ * elsewhere, and be something else. */
+static const char *named_folder(Arena *arena, const char *option, const char *folder) {
+    Str inside = path_join(arena, str_of(folder), STR("."));
+    if (!file_exists(str_terminated(arena, inside)))
+        die(EXIT_ENVIRONMENT, "%s: there is no folder %s", option, folder);
+    return folder;
+}
 
 void session_load(Session *session) {
     LangOptions lang = {.std_path = session->options.library};
+    if (lang.std_path)
+        named_folder(session->arena, "--library", lang.std_path);
     session->spec =
         spec_read(session->arena, session->diagnostics, session->options.file, lang);
 }
@@ -43,19 +55,43 @@ DataPath session_data_path(Session *session) {
     int count = 0;
     folder[count++] = str_terminated(session->arena, path_directory(str_of(options->file)));
     if (options->data)
-        folder[count++] = options->data;
+        folder[count++] = named_folder(session->arena, "--data", options->data);
     if (getenv("NASC_DATA"))
         folder[count++] = getenv("NASC_DATA");
     folder[count++] = NASC_DATA_DIR;
     return (DataPath){folder, count};
 }
 
-bool session_open_test(Session *session, const Task *task, Dataset *test) {
+bool session_fits(Session *session, const Task *task, const char *key, Shape input,
+                  const Dataset *data) {
+    Arena *arena = session->arena;
+    Shape image = {3, {data->height, data->width, data->channels}};
+    if (shape_equal(image, input))
+        return true;
+    const Decl *decl = spec_decl(session->spec, DECL_TASK, task->name);
+    const DataSource *source = !strcmp(key, "test") ? &task->test : &task->train;
+    session_error(session, decl_entry(decl, key)->span,
+                  str_format(arena, "the images of %.*s are %.*s, but the network takes %.*s",
+                             STR_ARG(source->images), STR_ARG(shape_print(arena, image)),
+                             STR_ARG(shape_print(arena, input))));
+    return false;
+}
+
+int session_open_test(Session *session, const Task *task, Shape input, Dataset *test) {
     Str why;
     if (data_open_test(session->arena, task, session_data_path(session), test, &why))
-        return true;
+        return session_fits(session, task, "test", input, test) ? EXIT_DONE : EXIT_FILE;
     fprintf(stderr, "nasc: %.*s\n", STR_ARG(why));
-    return false;
+    return EXIT_ENVIRONMENT;
+}
+
+Store *session_open_study(Session *session, Arena *arena) {
+    const char *why;
+    Str path = path_join(arena, session->out, STR("study.db"));
+    Store *store = store_open(arena, str_terminated(arena, path), STUDY_SCHEMA, &why);
+    if (!store)
+        fprintf(stderr, "nasc: the study %.*s: %s\n", STR_ARG(path), why);
+    return store;
 }
 
 void session_pool(Session *session) {

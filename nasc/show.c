@@ -127,7 +127,10 @@ void show_front(const Run *run, int chosen, FILE *out) {
     for (int i = 0; i < run->front_count; i++) {
         fprintf(out, " %c%3d", i == chosen ? '*' : ' ', i + 1);
         for (int c = 0; c < columns; c++) {
-            Str value = show_metric(arena, column[c], run->metrics[i].value[column[c]]);
+            Metric m = column[c];
+            Str value = run->metrics[i].known[m]
+                            ? show_metric(arena, m, run->metrics[i].value[m])
+                            : STR("-");
             fprintf(out, " %12.*s", STR_ARG(value));
         }
         fprintf(out, " %7.2f\n", mean_bits(arena, run->plan.space, run->front[i]->genes));
@@ -167,8 +170,8 @@ void show_network(const Net *net, const Program *program, FILE *out) {
     int64_t largest = 1;
     for (int s = 0; s < program->count; s++)
         largest = max_i64(largest, program->steps[s].weight_bytes);
-    fprintf(out, "network %.*s: %.2f M multiplications, %lld parameters\n\n",
-            STR_ARG(net->name), (double)net_macs(net) / 1e6, (long long)net_parameters(net));
+    fprintf(out, "network %.*s: %.*s multiplications, %lld parameters\n\n", STR_ARG(net->name),
+            STR_ARG(show_count(arena, (double)net_macs(net))), (long long)net_parameters(net));
     fprintf(out, "  %-24s %-14s %-7s %9s\n", "", "output", "weights", "stored");
     Str in = shape_print(arena, program->in_shape);
     fprintf(out, "  %-24s %-14.*s\n", "image", STR_ARG(in));

@@ -18,7 +18,6 @@ static void list_design(void *context, Str key, Str value) {
 }
 
 int study_command(Session *session) {
-    const char *why;
     Arena *arena = session->arena;
     const char *path = str_terminated(arena, path_join(arena, session->out, STR("study.db")));
     if (!file_exists(path)) {
@@ -26,11 +25,9 @@ int study_command(Session *session) {
                 session->options.file);
         return EXIT_ENVIRONMENT;
     }
-    Store *store = store_open(arena, path, STUDY_SCHEMA, &why);
-    if (!store) {
-        fprintf(stderr, "nasc: cannot open the study %s: %s\n", path, why);
+    Store *store = session_open_study(session, arena);
+    if (!store)
         return EXIT_ENVIRONMENT;
-    }
     Listing listing = {.json = session->options.json};
     if (listing.json)
         printf("[\n");

@@ -23,8 +23,9 @@ static int verify_deliver(Shipment *ship, Run *run, const Winner *winner) {
                       STR("a network is verified on the test images of a task: name one here"));
         return EXIT_FILE;
     }
-    if (!session_open_test(ship->session, ship->task, &test))
-        return EXIT_ENVIRONMENT;
+    int code = session_open_test(ship->session, ship->task, ship->net->ops[0].shape, &test);
+    if (code)
+        return code;
     if (!images && toolchain.bare)
         images = EMULATED_IMAGES;
     Proof proof = ship_interpret(ship, &test, images);
