@@ -210,7 +210,41 @@ static size_t take(size_t *total, size_t count) {
     return at;
 }
 
-static void graph_layout(Graph *graph, bool training) {
+/* The lowest place from `base` for the gradient of node i among those alive. */
+static size_t gradient_place(const Graph *graph, const bool *alive, int i, size_t base) {
+    size_t place = base, size = image_floats(&graph->nodes[i]) * PIECE;
+    for (int k = 1; k < graph->count; k++) {
+        const Node *other = &graph->nodes[k];
+        size_t end = other->g + image_floats(other) * PIECE;
+        if (!alive[k] || place >= end || other->g >= place + size)
+            continue;
+        place = end;
+        k = 0; /* again with all, from the higher place */
+    }
+    return place;
+}
+
+/* Gradients of activations live from their first reader's turn to their own: they share memory,
+ * which stays in the cache for it. */
+static void gradients_place(Arena *arena, Graph *graph) {
+    bool *alive = arena_array(arena, bool, graph->count);
+    size_t base = graph->run_floats;
+    for (int i = graph->count - 1; i > 0; i--) {
+        Node *node = &graph->nodes[i];
+        for (int k = -1; k < node->inputs; k++) {
+            int at = k < 0 ? i : node->input[k];
+            if (at == 0 || alive[at])
+                continue;
+            Node *now = &graph->nodes[at];
+            now->g = gradient_place(graph, alive, at, base);
+            alive[at] = true;
+            graph->run_floats = larger(graph->run_floats, now->g + image_floats(now) * PIECE);
+        }
+        alive[i] = false;
+    }
+}
+
+static void graph_layout(Arena *arena, Graph *graph, bool training) {
     graph->block_floats = LEAST_SCRATCH;
     for (int i = 0; i < graph->count; i++) {
         Node *node = &graph->nodes[i];
@@ -219,8 +253,6 @@ static void graph_layout(Graph *graph, bool training) {
         node->block = even_block(working);
         graph->block_floats = larger(graph->block_floats, working * (size_t)node->block);
         node->y = take(&graph->run_floats, image_floats(node) * PIECE);
-        if (training && i > 0)
-            node->g = take(&graph->run_floats, image_floats(node) * PIECE);
         node->channel = graph->channels;
         graph->channels += lanes_up(node->channels);
         if (is_product(node->head) || node->head == OP_DEPTHWISE)
@@ -228,6 +260,8 @@ static void graph_layout(Graph *graph, bool training) {
                                 (size_t)(node->head == OP_DEPTHWISE ? node->taps : node->row) *
                                     (size_t)node->lanes);
     }
+    if (training)
+        gradients_place(arena, graph);
     graph->block_floats =
         larger(graph->block_floats, PIECE * image_floats(&graph->nodes[graph->output]));
     graph->block_floats = (graph->block_floats + LANES) / LANES * LANES + LANES;
@@ -325,7 +359,7 @@ Graph *graph_new(Arena *arena, const FloatModel *model, bool full_precision, boo
     graph->model = model;
     graph->full_precision = full_precision;
     nodes_make(arena, graph);
-    graph_layout(graph, training);
+    graph_layout(arena, graph, training);
     constants_pack(arena, graph, training);
     return graph;
 }
