@@ -251,8 +251,10 @@ void descriptor_of(const Step *step, Descriptor *descriptor) {
 
 int64_t descriptor_bytes(const Descriptor *descriptor) {
     int64_t bytes = descriptor->weighted ? 3 * 4 : 0;
-    for (int i = 0; i < descriptor->count; i++)
-        bytes += descriptor->member[i].bytes;
+    for (int i = 0; i < descriptor->count; i++) {
+        int size = descriptor->member[i].bytes;
+        bytes = (bytes + size - 1) / size * size + size;
+    }
     return (bytes + 3) / 4 * 4;
 }
 

@@ -183,6 +183,32 @@ static void constants_go_where_the_macro_says(void **state) {
     arena_free(arena);
 }
 
+/* On the 32-bit target that costs are stated for. */
+static void descriptors_have_the_stated_bytes(void **state) {
+    (void)state;
+    LEAVE_UNLESS(system("command -v arm-none-eabi-gcc >/dev/null") == 0,
+                 "there is no arm-none-eabi-gcc");
+    Arena *arena = arena_new();
+    char place[256];
+    int count;
+    directory_own(place);
+    Built *built = built_of(arena);
+    EmitFile *files = emitted(arena, built, &count);
+    write_all(arena, place, files, count);
+    Text check = text_new(arena);
+    text_add(&check, "#include \"tiny.c\"\n");
+    for (int i = 0; i < built->program.count; i++) {
+        Descriptor descriptor;
+        descriptor_of(&built->program.steps[i], &descriptor);
+        text_add(&check, "typedef char size_%d[sizeof(struct tiny_%s) == %d ? 1 : -1];\n", i,
+                 descriptor.type, (int)descriptor_bytes(&descriptor));
+    }
+    write_text(arena, place, "check.c", text_str(&check));
+    shell(arena, place, 0, "arm-none-eabi-gcc -mcpu=cortex-m0 -mthumb " STRICT "-c check.c");
+    directory_remove(place);
+    arena_free(arena);
+}
+
 static void prefixes_begin_names(void **state) {
     (void)state;
     assert_null(prefix_fault(STR("tiny_2")));
@@ -285,6 +311,7 @@ int main(void) {
         cmocka_unit_test(the_self_test_passes_and_fails_as_it_should),
         cmocka_unit_test(the_code_is_freestanding),
         cmocka_unit_test(constants_go_where_the_macro_says),
+        cmocka_unit_test(descriptors_have_the_stated_bytes),
         cmocka_unit_test(prefixes_begin_names),
         cmocka_unit_test(the_header_serves_cpp),
         cmocka_unit_test(the_report_is_json_and_true),
