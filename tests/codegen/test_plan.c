@@ -106,6 +106,22 @@ static void plans_in_place_are_optimal(void **state) {
     compare_with_brute_force(true);
 }
 
+/* A rare instance that no plan fits into the largest live sum: branch and bound must end, knowing
+ * that nothing better exists. */
+static void the_bound_is_not_always_met(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    Buffer buffers[] = {{16, 0, 1, -1, -1}, {16, 5, 5, -1, -1}, {8, 1, 2, -1, -1},
+                        {12, 0, 0, -1, -1}, {8, 1, 4, -1, -1},  {16, 4, 5, -1, -1},
+                        {4, 2, 4, -1, -1}};
+    int64_t bound, bytes = plan_memory(arena, buffers, COUNT(buffers), 4, MANY_NODES, &bound);
+    assert_sound(buffers, COUNT(buffers), bytes, bound);
+    assert_int_equal(bound, 32);
+    assert_int_equal(bytes, 36);
+    assert_int_equal(bytes, least_room(buffers, COUNT(buffers), 4, bound));
+    arena_free(arena);
+}
+
 /* Cuts a full rectangle of steps and bytes into random pieces: a plan without any gap
  * exists. */
 static int cut(Random *random, Buffer *buffers, int count, Buffer whole, int depth) {
@@ -178,6 +194,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plans_are_optimal),
         cmocka_unit_test(plans_in_place_are_optimal),
+        cmocka_unit_test(the_bound_is_not_always_met),
         cmocka_unit_test(cut_rectangles_come_close),
         cmocka_unit_test(large_instances_end_soon_and_repeat),
         cmocka_unit_test(nothing_needs_nothing),
