@@ -137,9 +137,13 @@ static Padded padded_geometry(const Node *node, const Node *from) {
         padded_extent(w, node->stride_w, node->before_w, from->width, node->width)};
 }
 
+static size_t panel_floats(const Padded *p) {
+    return (size_t)(p->height * p->width) * LANES;
+}
+
 static void clear_gradient_borders(Run *run, const Node *node) {
     Padded p = padded_geometry(node, &run->graph->nodes[node->input[0]]);
-    memset(run->scratch[2], 0, (size_t)(p.height * p.width) * LANES * sizeof(float));
+    memset(run->scratch[2], 0, (size_t)node->block * panel_floats(&p) * sizeof(float));
 }
 
 /* The taps of a phase, last first, for the vector of channels from v. */
@@ -159,17 +163,15 @@ static void clear_phase(const Correlation *c) {
             vec_store(c->out + (size_t)y * c->out_y + (size_t)x * c->out_x, vec_all(0));
 }
 
-static void depthwise_phase(const Backward *b, const Padded *p, int v, int phase_h, int phase_w,
-                            bool add, float *dx) {
+/* One phase of all images of the block, whose gradients are in panels. */
+static void phase_input(const Backward *b, const Padded *p, int v, int phase_h, int phase_w,
+                        bool add, float *dx) {
     const Node *node = b->node, *from = &b->run->graph->nodes[node->input[0]];
     Phase down =
         phase_of(phase_h, node->kernel_h, node->stride_h, node->before_h, from->height);
     Phase right =
         phase_of(phase_w, node->kernel_w, node->stride_w, node->before_w, from->width);
     size_t lanes = (size_t)node->lanes, line = (size_t)p->width * LANES;
-    float *weight = b->run->scratch[1];
-    phase_weights(node, b->run->graph->packed + node->weight + v, phase_h, phase_w, down, right,
-                  weight);
     Correlation c = {.kernel_h = down.taps,
                      .kernel_w = right.taps,
                      .out_h = down.count,
@@ -177,67 +179,66 @@ static void depthwise_phase(const Backward *b, const Padded *p, int v, int phase
                      .in_y = line,
                      .in_x = LANES,
                      .tap_y = line,
-                     .weight = weight,
+                     .weight = b->run->scratch[1],
                      .weight_tap = LANES,
                      .out = dx + (size_t)(down.begin * from->width + right.begin) * lanes,
                      .out_y = (size_t)(node->stride_h * from->width) * lanes,
                      .out_x = (size_t)node->stride_w * lanes,
                      .add = add};
-    if (down.taps && right.taps) {
-        c.in = b->run->scratch[2] + (size_t)down.offset * line + (size_t)(right.offset * LANES);
-        correlate(&c);
-    } else if (!add) {
-        clear_phase(&c);
+    phase_weights(node, b->run->graph->packed + node->weight + v, phase_h, phase_w, down, right,
+                  b->run->scratch[1]);
+    for (int n = 0; n < b->count; n++, c.out += image_floats(from)) {
+        c.in = b->run->scratch[2] + (size_t)n * panel_floats(p) + (size_t)down.offset * line +
+               (size_t)(right.offset * LANES);
+        if (down.taps && right.taps)
+            correlate(&c);
+        else if (!add)
+            clear_phase(&c);
     }
 }
 
-/* One vector of channels of one image: its panels of input and gradient are in the scratch. */
-static void depthwise_panel(const Backward *b, const Padded *p, int v, float *dx, bool add) {
-    const Node *node = b->node;
+/* Panels of the gradient of y for all images of the block, and of the input for one at a time. */
+static void panels_weights(const Backward *b, const Padded *p, int v) {
+    const Node *node = b->node, *from = &b->run->graph->nodes[node->input[0]];
     size_t line = (size_t)node->padded_w * LANES, out_line = (size_t)p->width * LANES;
-    float *dy =
-        b->run->scratch[2] + (size_t)p->before_h * out_line + (size_t)(p->before_w * LANES);
+    const float *x = b->run->memory + from->y + (size_t)b->first * image_floats(from);
+    float *panel = b->run->scratch[0];
+    Ending e = run_ending(b->run, node->input[0]);
     Correlation c = {.kernel_h = node->kernel_h,
                      .kernel_w = node->kernel_w,
                      .out_h = node->height,
                      .out_w = node->width,
-                     .in = b->run->scratch[0],
+                     .in = panel,
                      .in_y = (size_t)node->stride_h * line,
                      .in_x = (size_t)node->stride_w * LANES,
                      .tap_y = line,
                      .weight_tap = (size_t)node->lanes,
-                     .out = dy,
+                     .out = b->run->scratch[2] + (size_t)p->before_h * out_line +
+                            (size_t)(p->before_w * LANES),
                      .out_y = out_line,
                      .out_x = LANES};
-    correlate_weights(&c, b->gradient + node->weight + v);
-    for (int i = 0; dx && i < node->stride_h; i++)
-        for (int j = 0; j < node->stride_w; j++)
-            depthwise_phase(b, p, v, i, j, add, dx + v);
+    panel += (size_t)node->before_h * line + (size_t)(node->before_w * LANES);
+    for (int n = 0; n < b->count; n++, c.out += panel_floats(p)) {
+        size_t at = (size_t)n * image_floats(node);
+        ending_apply_panel(&e, v, from->lanes, from->height, from->width,
+                           x + (size_t)n * image_floats(from), panel, line);
+        norm_backward_panel(&b->norm, v, node->lanes, node->height, node->width, b->y + at,
+                            b->g + at, c.out, out_line);
+        correlate_weights(&c, b->gradient + node->weight + v);
+    }
 }
 
 static void depthwise(const Backward *b) {
-    const Node *node = b->node, *from = &b->run->graph->nodes[node->input[0]];
-    Padded p = padded_geometry(node, from);
-    size_t line = (size_t)node->padded_w * LANES, out_line = (size_t)p.width * LANES;
-    float *x =
-        b->run->scratch[0] + (size_t)node->before_h * line + (size_t)(node->before_w * LANES);
-    float *dy =
-        b->run->scratch[2] + (size_t)p.before_h * out_line + (size_t)(p.before_w * LANES);
-    Ending e = run_ending(b->run, node->input[0]);
+    const Node *node = b->node;
+    Padded p = padded_geometry(node, &b->run->graph->nodes[node->input[0]]);
     bool add;
     float *dx = input_gradient(b, 0, &add);
-    for (int v = 0; v < node->lanes; v += LANES)
-        for (int n = 0; n < b->count; n++) {
-            size_t at = (size_t)n * image_floats(node),
-                   from_at = (size_t)n * image_floats(from);
-            ending_apply_panel(&e, v, from->lanes, from->height, from->width,
-                               b->run->memory + from->y +
-                                   (size_t)b->first * image_floats(from) + from_at,
-                               x, line);
-            norm_backward_panel(&b->norm, v, node->lanes, node->height, node->width, b->y + at,
-                                b->g + at, dy, out_line);
-            depthwise_panel(b, &p, v, dx ? dx + from_at : NULL, add);
-        }
+    for (int v = 0; v < node->lanes; v += LANES) {
+        panels_weights(b, &p, v);
+        for (int i = 0; dx && i < node->stride_h; i++)
+            for (int j = 0; j < node->stride_w; j++)
+                phase_input(b, &p, v, i, j, add, dx + v);
+    }
 }
 
 /* ---- the rest -------------------------------------------------------------------------------------- */
