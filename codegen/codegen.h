@@ -141,6 +141,8 @@ typedef struct Descriptor {
     Member member[MAX_MEMBERS];
     int count;
 } Descriptor;
+/* Rows of packed weights that a kernel of a window unpacks at a time. */
+int rows_at_once(const Step *step);
 void descriptor_of(const Step *step, Descriptor *descriptor);
 int64_t descriptor_bytes(const Descriptor *descriptor); /* on a 32-bit target */
 bool kernel_has_scratch(Kernel kernel);

@@ -60,9 +60,8 @@ static void row_members(Descriptor *d, const Step *step) {
     member(d, "reach", 4, advance == 4 ? layer->row : 0);
 }
 
-/* Rows unpacked at a time: a column is gathered anew for each time, while each row takes
- * scratch. */
-static int rows_at_once(const Step *step) {
+/* A column is gathered anew for each time, while each row takes scratch. */
+int rows_at_once(const Step *step) {
     int advance = channels_at_once(step), rows = advance;
     int64_t budget = 768 / step->from->row;
     while (rows + advance <= min_i64(budget, step->from->out_channels / step->groups))

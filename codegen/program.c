@@ -145,19 +145,23 @@ const char *const step_feature_names[STEP_FEATURES] = {
 };
 enum { CALL, PRODUCTS, PASSES, OUTPUTS, MOVED, UNPACKED };
 
-/* Four channels at a time: the last pass of a group may hold fewer, and takes as long. */
+/* Channels are summed `advance` at a time; packed weights are unpacked `batch` rows at a time, for
+ * each of which a column is gathered anew. The last time overlaps the one before. */
 static void conv_features(const Step *step, double *feature) {
     Extent out = extent_of(step->out_shape);
     double pixels = (double)out.h * out.w, row = step->from->row;
-    double fours = step->groups * ((out.c / step->groups + 3) / 4);
-    bool packed = format_bits(step->kernel.weights) < 8;
-    feature[PASSES] = pixels * fours;
+    int channels = out.c / step->groups, advance = channels < 4 ? 1 : 4;
+    bool packed = format_is_packed(step->kernel.weights);
+    int batch = !packed ? channels : step->kernel.pointwise ? advance : rows_at_once(step);
+    double batches = step->groups * ((channels + batch - 1) / batch);
+    double times = batches * ((batch + advance - 1) / advance);
+    feature[PASSES] = pixels * times;
     feature[PRODUCTS] = 4 * row * feature[PASSES];
-    feature[OUTPUTS] = 4 * feature[PASSES];
+    feature[OUTPUTS] = advance * feature[PASSES];
     if (!step->kernel.pointwise)
-        feature[MOVED] = row * pixels * (packed ? fours : step->groups);
+        feature[MOVED] = pixels * batches * (row + 4 * step->kernel_h);
     if (packed)
-        feature[UNPACKED] = row * out.c;
+        feature[UNPACKED] = row * batches * batch;
 }
 
 static void depthwise_features(const Step *step, double *feature) {

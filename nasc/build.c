@@ -191,11 +191,11 @@ static int check_limits(const Run *run, const Winner *winner) {
     for (int i = 0; i < plan->limits; i++)
         if (violation[i] > 0) {
             Metric m = plan->limit[i].metric;
-            session_error(
-                run->session, plan->limit[i].span,
-                str_format(run->arena, "after fine-tuning, %s is %.*s", metric_name(m),
-                           STR_ARG(show_metric(run->arena, m, winner->tuned.value[m]))));
+            error_at(run->session->diagnostics, plan->limit[i].span,
+                     "after fine-tuning, %s is %.*s", metric_name(m),
+                     STR_ARG(show_metric(run->arena, m, winner->tuned.value[m])));
         }
+    session_print_errors(run->session);
     return EXIT_INFEASIBLE;
 }
 
@@ -268,13 +268,11 @@ bool deliver_early(const Shipment *ship) {
         net_print(ship->net, &text);
     else if (!strcmp(what, "plan"))
         program_print(&ship->program, &text);
-    else if (!strcmp(what, "c"))
+    else
         for (int i = 0; i < ship->file_count; i++) {
             text_add(&text, "/* ==== %.*s ==== */\n", STR_ARG(ship->files[i].name));
             text_add_str(&text, ship->files[i].text);
         }
-    else
-        die(EXIT_USAGE, "--emit takes ast, spec, space, net, plan or c, not \"%s\"", what);
     fwrite(text.at, 1, (size_t)text.length, stdout);
     return true;
 }

@@ -11,9 +11,9 @@ const Command commands[] = {
      build_command,
      "Results go to the output folder, with study.db, the study: what was trained and judged.\n"
      "Interrupted at any moment, even by kill -9, the same command goes on from there."},
-    {"check", "FILE", "EJ", "read and check the file", check_command,
+    {"check", "FILE", "PJ", "read and check the file", check_command,
      "Nothing is trained or written. Exit code 1 where something is wrong."},
-    {"space", "FILE", "EJ",
+    {"space", "FILE", "PJ",
      "the decisions of each search, their number, and what bounds they meet", space_command,
      "Counts are exact unless said otherwise."},
     {"train", "FILE", "oDTS", "train the supernet of each search, and stop", train_command,

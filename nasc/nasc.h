@@ -60,7 +60,8 @@ void session_load(Session *session); /* the same without printing */
 void session_pool(Session *session);
 /* The fault that only a later phase can find, at its place in the source. */
 void session_error(Session *session, Span span, Str why);
-bool session_print_errors(Session *session); /* true where there were any */
+/* What was found and not yet shown, warnings too; true where there were errors. */
+bool session_print_errors(Session *session);
 
 int build_command(Session *session);
 int check_command(Session *session);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum { TAKES_NOTHING, TAKES_TEXT, TAKES_COUNT, TAKES_BYTES } Takes;
+typedef enum { TAKES_NOTHING, TAKES_TEXT, TAKES_WORD, TAKES_COUNT, TAKES_BYTES } Takes;
 
 /* One option. The letter names it in a command's set; a letter that is lower case is also its short
  * form. */
@@ -14,8 +14,8 @@ typedef struct Option {
     char letter;
     const char *name, *argument;
     Takes takes;
-    size_t offset; /* of its field in Options */
-    const char *documentation;
+    size_t offset;             /* of its field in Options */
+    const char *documentation; /* where it takes a word, ends in those that it may be */
 } Option;
 
 static const Option table[] = {
@@ -28,8 +28,10 @@ static const Option table[] = {
     {'S', "--seed", "N", TAKES_COUNT, offsetof(Options, seed), "goes before the file's seed"},
     {'M', "--memory", "SIZE", TAKES_BYTES, offsetof(Options, memory_bytes),
      "the most memory to use, such as 1500MiB"},
-    {'E', "--emit", "WHAT", TAKES_TEXT, offsetof(Options, emit),
-     "stop after a phase and print: ast, spec, space, net, plan or c"},
+    {'E', "--emit", "WHAT", TAKES_WORD, offsetof(Options, emit),
+     "stop after a phase and print: ast, spec, space, net, plan, c"},
+    {'P', "--emit", "WHAT", TAKES_WORD, offsetof(Options, emit),
+     "print instead: ast, spec, space"},
     {'C', "--cc", "LINE", TAKES_TEXT, offsetof(Options, compiler),
      "a compiler line to verify with (default: the device's)"},
     {'R', "--runner", "LINE", TAKES_TEXT, offsetof(Options, runner),
@@ -42,6 +44,8 @@ static const Option table[] = {
     {'q', "--quiet", NULL, TAKES_NOTHING, offsetof(Options, quiet), "no progress"},
     {'h', "--help", NULL, TAKES_NOTHING, offsetof(Options, help), "this"},
 };
+
+enum { MOST_THREADS = 1024 };
 
 static bool is_allowed(const Option *option, const char *allowed) {
     return strchr("qhML", option->letter) || strchr(allowed, option->letter);
@@ -73,17 +77,37 @@ static bool parse_bytes(const char *text, int64_t *value) {
     return false;
 }
 
+static const char *words_of(const Option *option) {
+    return strrchr(option->documentation, ':') + 2;
+}
+
+/* Whether the text is one of the words, which stand between ", ". */
+static bool is_word(const char *words, const char *text) {
+    size_t length = strlen(text);
+    for (const char *at = words; at; at = strstr(at, ", ")) {
+        at += at == words ? 0 : 2;
+        if (!strncmp(at, text, length) && length && (!at[length] || at[length] == ','))
+            return true;
+    }
+    return false;
+}
+
 static void option_set(Options *options, const Option *option, const char *value) {
     void *field = (char *)options + option->offset;
     int64_t number = 0;
     if (option->takes == TAKES_NOTHING)
         *(bool *)field = true;
-    else if (option->takes == TAKES_TEXT)
+    else if (option->takes == TAKES_WORD && !is_word(words_of(option), value))
+        die(EXIT_USAGE, "%s takes one of %s, not \"%s\"", option->name, words_of(option),
+            value);
+    else if (option->takes == TAKES_TEXT || option->takes == TAKES_WORD)
         *(const char **)field = value;
     else if (option->takes == TAKES_BYTES && !parse_bytes(value, &number))
         die(EXIT_USAGE, "%s takes a size such as 1500MiB, not \"%s\"", option->name, value);
     else if (option->takes == TAKES_COUNT && !parse_count(value, &number))
         die(EXIT_USAGE, "%s takes a whole number, not \"%s\"", option->name, value);
+    else if (option->offset == offsetof(Options, threads) && number > MOST_THREADS)
+        die(EXIT_USAGE, "%s takes at most %d, not %s", option->name, MOST_THREADS, value);
     else if (option->offset == offsetof(Options, threads) ||
              option->offset == offsetof(Options, images))
         *(int *)field = (int)number;
@@ -111,8 +135,9 @@ static _Noreturn void refuse_option(const char *command, const char *allowed,
         if (is_allowed(&table[i], allowed))
             names[count++] = str_of(table[i].name);
     Str near = str_nearest(str_of(word), names, count);
-    die(EXIT_USAGE, "\"%s\" has no option %s%s%.*s%s (see \"nasc help %s\")", command, word,
-        near.length ? "; did you mean " : "", STR_ARG(near), near.length ? "?" : "", command);
+    die(EXIT_USAGE, "\"%s\" has no option %.*s%s%.*s%s (see \"nasc help %s\")", command,
+        (int)strcspn(word, "="), word, near.length ? "; did you mean " : "", STR_ARG(near),
+        near.length ? "?" : "", command);
 }
 
 static int read_option(Options *options, const char *command, const char *allowed, char **words,

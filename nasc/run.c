@@ -281,13 +281,12 @@ int run_bounds(Run *run) {
             continue;
         Str value = show_metric(run->arena, limit->metric, smallest.low[limit->metric]);
         Str bound = show_metric(run->arena, limit->metric, limit->value);
-        session_error(
-            run->session, limit->span,
-            str_format(run->arena,
-                       "no design was found that fits: the member with the smallest value "
-                       "of every decision has %s %.*s, and the limit is %.*s",
-                       metric_name(limit->metric), STR_ARG(value), STR_ARG(bound)));
+        error_at(run->session->diagnostics, limit->span,
+                 "no design was found that fits: the member with the smallest value of every "
+                 "decision has %s %.*s, and the limit is %.*s",
+                 metric_name(limit->metric), STR_ARG(value), STR_ARG(bound));
     }
+    session_print_errors(run->session);
     return EXIT_INFEASIBLE;
 }
 
@@ -313,6 +312,27 @@ void run_judge(Run *run) {
     run->judge = judge_new(run->arena, plan->space, &plan->task, run->device, &run->train,
                            &run->validate, run->supernet, &plan->judge, run->session->pool,
                            run->store, run->study);
+}
+
+/* No design is feasible: what the one that comes nearest lacks. */
+static int report_infeasible(Run *run) {
+    const Design *nearest = NULL;
+    Diagnostics *diagnostics = run->session->diagnostics;
+    for (int i = 0; i < archive_count(run->archive); i++) {
+        const Design *design = archive_design(run->archive, i);
+        if (!nearest || design->violation < nearest->violation)
+            nearest = design;
+    }
+    for (int i = 0; nearest && i < run->plan.judge.limits; i++)
+        if (nearest->worth.violation[i] > 0)
+            error_at(diagnostics, run->plan.judge.limit[i].span,
+                     "none of the %d designs that were judged satisfies every limit; the "
+                     "nearest misses this one by %.1f %%",
+                     archive_count(run->archive), 100 * nearest->worth.violation[i]);
+    if (!error_count(diagnostics))
+        error_at(diagnostics, run->plan.decl->span, "the search judged no design");
+    session_print_errors(run->session);
+    return EXIT_INFEASIBLE;
 }
 
 /* The front with all its metrics, held against the interpreter before anyone sees it. */
@@ -349,11 +369,7 @@ int run_search(Run *run) {
     progress_end("searched %d designs (%lld from the study)", archive_count(run->archive),
                  (long long)judge_cached(run->judge));
     int code = collect_front(run);
-    if (code || run->front_count)
-        return code;
-    session_error(run->session, plan->decl->span,
-                  STR("none of the designs that the search judged satisfies every limit"));
-    return EXIT_INFEASIBLE;
+    return code || run->front_count ? code : report_infeasible(run);
 }
 
 /* ---- the winner ------------------------------------------------------------------------------------------- */

@@ -26,7 +26,8 @@ void session_load(Session *session) {
 
 bool session_read(Session *session) {
     session_load(session);
-    return error_count(session->diagnostics) == 0 || !session_print_errors(session);
+    bool quiet = session->options.json && error_count(session->diagnostics) == 0;
+    return quiet || !session_print_errors(session);
 }
 
 bool session_print_errors(Session *session) {
@@ -35,7 +36,9 @@ bool session_print_errors(Session *session) {
         printf("%.*s\n", STR_ARG(diagnostics_json(session->diagnostics, session->arena)));
     else
         diagnostics_print(session->diagnostics, stderr, SHOWN);
-    return error_count(session->diagnostics) > 0;
+    bool any = error_count(session->diagnostics) > 0;
+    diagnostics_forget(session->diagnostics);
+    return any;
 }
 
 void session_error(Session *session, Span span, Str why) {
@@ -45,7 +48,7 @@ void session_error(Session *session, Span span, Str why) {
         return;
     }
     error_at(session->diagnostics, span, "%.*s", STR_ARG(why));
-    diagnostics_print(session->diagnostics, stderr, 0);
+    session_print_errors(session);
 }
 
 /* Where data is looked for: beside the file, --data, NASC_DATA, the system's folder. */

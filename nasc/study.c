@@ -21,8 +21,8 @@ int study_command(Session *session) {
     Arena *arena = session->arena;
     const char *path = str_terminated(arena, path_join(arena, session->out, STR("study.db")));
     if (!file_exists(path)) {
-        fprintf(stderr, "nasc: there is no study at %s; `nasc build %s` makes one\n", path,
-                session->options.file);
+        fprintf(stderr, "nasc: there is no study at %s; `nasc build %s -o %.*s` makes one\n",
+                path, session->options.file, STR_ARG(session->out));
         return EXIT_ENVIRONMENT;
     }
     Store *store = session_open_study(session, arena);

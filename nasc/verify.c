@@ -30,13 +30,15 @@ static int verify_deliver(Shipment *ship, Run *run, const Winner *winner) {
         images = EMULATED_IMAGES;
     Proof proof = ship_interpret(ship, &test, images);
     bool equal = ship_prove(ship, &toolchain, &test, &proof, &why);
-    printf("%.*s by %.*s%s%.*s: %d images, accuracy %.2f %%: ", STR_ARG(ship->emit->prefix),
-           STR_ARG(toolchain.compiler), toolchain.runner.length ? " under " : "",
-           STR_ARG(toolchain.runner), proof.images, 100 * proof.accuracy);
+    fprintf(equal ? stdout : stderr,
+            "%s%.*s by %.*s%s%.*s: ", equal ? "" : "nasc: ", STR_ARG(ship->emit->prefix),
+            STR_ARG(toolchain.compiler), toolchain.runner.length ? " under " : "",
+            STR_ARG(toolchain.runner));
     if (equal)
-        printf("every output byte equals the interpreter's\n");
+        printf("%d images, accuracy %.2f %%: every output byte equals the interpreter's\n",
+               proof.images, 100 * proof.accuracy);
     else
-        printf("NOT proven: %.*s\n", STR_ARG(why));
+        fprintf(stderr, "not proven: %.*s\n", STR_ARG(why));
     return equal ? EXIT_DONE : EXIT_ENVIRONMENT;
 }
 
