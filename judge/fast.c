@@ -1,9 +1,9 @@
 /* The exact shortcut: integer execution of many images at once.
  *
- * Tensors are held as binary32 values of code - zero point, (images, pixels, channels). Padding is
- * then zero, sums of products are integers, and where the sum of their sizes is proven below 2^24
- * every partial sum is exact, whatever the order: a matrix product is the convolution. Elsewhere the
- * sums are made in 64-bit integers.
+ * Tensors are held as binary32 values of code - zero point, (images, pixels, channels).
+ * Padding is then zero, sums of products are integers, and where the sum of their sizes is
+ * proven below 2^24 every partial sum is exact, whatever the order: a matrix product is the
+ * convolution. Elsewhere the sums are made in 64-bit integers.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "judge/judge.h"
@@ -29,9 +29,10 @@ struct Fast {
     int64_t sums, columns, channels; /* elements of the largest intermediates of a piece */
 };
 
-/* ---- preparation ------------------------------------------------------------------------------------ */
+/* ---- preparation ------------------------------------------------------------------------- */
 
-/* Sum of the sizes of the products of one output, the input centred: below 2^24 binary32 is exact. */
+/* Sum of the sizes of the products of one output, the input centred: below 2^24 binary32 is
+ * exact. */
 static bool products_fit(const Layer *layer, const Tensor *in) {
     int64_t below = in->zero - format_low(in->format),
             above = format_high(in->format) - in->zero;
@@ -94,7 +95,7 @@ int fast_outputs(const Fast *fast) {
     return (int)shape_elements(fast->model->layers[fast->model->output].out.shape);
 }
 
-/* ---- running ------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------- */
 
 typedef struct FastRun {
     const Fast *fast;
@@ -104,8 +105,9 @@ typedef struct FastRun {
     int64_t *pooled;      /* and for a pixel's sums */
 } FastRun;
 
-/* y = clamp(((acc + bias) * m + half) >> t), centred, for the sums of one pixel. Each sum fits 32
- * bits, so the product is one of 32 by 32 bits. Apart, so that `restrict` lets it vectorise. */
+/* y = clamp(((acc + bias) * m + half) >> t), centred, for the sums of one pixel. Each sum
+ * fits 32 bits, so the product is one of 32 by 32 bits. Apart, so that `restrict` lets it
+ * vectorise. */
 __attribute__((noinline)) static void
 requantise_row(const FastLayer *fast, const float *restrict acc, const int32_t *restrict bias,
                const int32_t *restrict m, float *restrict y) {
@@ -179,7 +181,8 @@ static float requantised(const FastLayer *fast, int c, int64_t acc) {
                              (int32_t)fast->high);
 }
 
-/* Rows times weights, (rows, row) x (row, of group) -> (rows, out_channels), in 64-bit integers. */
+/* Rows times weights, (rows, row) x (row, of group) -> (rows, out_channels), in 64-bit
+ * integers. */
 static void integer_rows(const FastLayer *fast, const float *x, int64_t rows, int first,
                          int count, float *y) {
     const Layer *layer = fast->layer;

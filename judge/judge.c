@@ -1,4 +1,5 @@
-/* What designs are worth: costs, then accuracy of those that fit, from the study where it is known.
+/* What designs are worth: costs, then accuracy of those that fit, from the study where it is
+ * known.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "judge/judge.h"
 
@@ -31,7 +32,7 @@ struct Judge {
     int64_t judged, cached;
 };
 
-/* ---- metrics ---------------------------------------------------------------------------------------- */
+/* ---- metrics ----------------------------------------------------------------------------- */
 
 static const char *const metric_names[METRIC_COUNT] = {
 #define METRIC(NAME, spelling, dimension, direction, documentation) spelling,
@@ -86,7 +87,7 @@ static bool metrics_read(Str row, Metrics *metrics) {
     return sound;
 }
 
-/* ---- making and ending ----------------------------------------------------------------------------- */
+/* ---- making and ending ------------------------------------------------------------------- */
 
 static bool plan_wants(const JudgePlan *plan, Metric metric) {
     for (int i = 0; i < plan->objectives; i++)
@@ -152,7 +153,7 @@ void judge_free(Judge *judge) {
     }
 }
 
-/* ---- one design --------------------------------------------------------------------------------------- */
+/* ---- one design -------------------------------------------------------------------------- */
 
 bool judge_costs(const Device *device, Arena *arena, const Net *net, Metrics *metrics,
                  Span *span, Str *why) {
@@ -220,7 +221,7 @@ static double float_accuracy(const Judge *judge, Seat *seat, const Net *net) {
            images;
 }
 
-/* ---- many designs --------------------------------------------------------------------------------------- */
+/* ---- many designs ------------------------------------------------------------------------ */
 
 /* Designs with one topology have one accuracy at full precision. */
 typedef struct Topology {
@@ -403,7 +404,7 @@ int64_t judge_cached(const Judge *judge) {
     return judge->cached;
 }
 
-/* ---- the problem of a search ------------------------------------------------------------------------------ */
+/* ---- the problem of a search ------------------------------------------------------------- */
 
 static void problem_canonical(void *context, uint8_t *genes) {
     genotype_canonical(((Judge *)context)->space, genes);
@@ -472,11 +473,12 @@ Problem judge_problem(Judge *judge, Arena *arena) {
                      .evaluate = problem_evaluate};
 }
 
-/* ---- what ships ------------------------------------------------------------------------------------------------ */
+/* ---- what ships -------------------------------------------------------------------------- */
 
 enum { SLICE = 256 };
 
-/* Accuracy of one network on many images: of `fast`, or where that is NULL of `member` at f32. */
+/* Accuracy of one network on many images: of `fast`, or where that is NULL of `member` at
+ * f32. */
 typedef struct Count {
     const Judge *judge;
     const Fast *fast;

@@ -1,5 +1,5 @@
-/* judge: what a candidate is worth: genotype -> flash, RAM, latency, accuracy, retention. Costs come
- * from the real packer, planner and cost table; accuracy from integer execution.
+/* judge: what a candidate is worth: genotype -> flash, RAM, latency, accuracy, retention.
+ * Costs come from the real packer, planner and cost table; accuracy from integer execution.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef JUDGE_H
@@ -9,15 +9,15 @@
 #include "search/search.h"
 #include "train/train.h"
 
-/* ---- fast.c: the exact shortcut ------------------------------------------------------------- */
+/* ---- fast.c: the exact shortcut ---------------------------------------------------------- */
 
 /* A model prepared for integer execution of many images at once: matrix products in binary32 on
  * integer-valued floats where that is proven exact, integers elsewhere (doc/numerics.md, "Exact
  * shortcuts"). Gives the codes of net/interpreter.c. */
 typedef struct Fast Fast;
 Fast *fast_new(Arena *arena, const Model *model);
-/* Runs `count` inputs laid end to end; the output codes of each, laid end to end, go to `codes`. The
- * scratch arena is reset. One thread; any number may share a Fast. */
+/* Runs `count` inputs laid end to end; the output codes of each, laid end to end, go to
+ * `codes`. The scratch arena is reset. One thread; any number may share a Fast. */
 void fast_run(const Fast *fast, Arena *scratch, const uint8_t *images, int count,
               int32_t *codes);
 int fast_outputs(const Fast *fast); /* codes of one image */
@@ -30,7 +30,7 @@ int fast_correct(const Fast *fast, Arena *scratch, const Dataset *data, int firs
 bool fast_equals_interpreter(const Model *model, Arena *scratch, const Dataset *data,
                              int images);
 
-/* ---- judge.c ------------------------------------------------------------------------------------ */
+/* ---- judge.c ----------------------------------------------------------------------------- */
 
 /* Everything known of a design. */
 typedef enum {
@@ -69,14 +69,15 @@ typedef struct JudgePlan {
 } JudgePlan;
 
 typedef struct Judge Judge;
-/* Everything passed outlives the judge. The store caches what was judged, under keys that hold the
- * identity of space, task, weights, device, fidelity and arithmetic. */
+/* Everything passed outlives the judge. The store caches what was judged, under keys that
+ * hold the identity of space, task, weights, device, fidelity and arithmetic. */
 Judge *judge_new(Arena *arena, const Space *space, const Task *task, const Device *device,
                  const Dataset *train, const Dataset *validate, const Supernet *supernet,
                  const JudgePlan *plan, Pool *pool, Store *store, Key study);
 void judge_free(Judge *judge); /* its threads' workspaces */
 
-/* Costs alone: exact, in microseconds. False and *why where the device cannot run the design. */
+/* Costs alone: exact, in microseconds. False and *why where the device cannot run the
+ * design. */
 bool judge_costs(const Device *device, Arena *arena, const Net *net, Metrics *metrics,
                  Span *span, Str *why);
 /* Everything, for `count` designs: from the study where it is known. False if interrupted. */
@@ -91,8 +92,8 @@ int64_t judge_cached(const Judge *judge); /* and answered from the study */
 /* A design after fine-tuning, as it ships: its model, and its metrics on all of validate. */
 bool judge_shipped(const Judge *judge, const Supernet *tuned, const Net *net, Arena *arena,
                    Model *model, Metrics *metrics, Span *span, Str *why);
-/* How many of the designs the fast execution answers differently from the interpreter on the first
- * images of validate: 0, or this compiler is at fault. */
+/* How many of the designs the fast execution answers differently from the interpreter on the
+ * first images of validate: 0, or this compiler is at fault. */
 int judge_check_exact(Judge *judge, const uint8_t *const *genes, int count, int images);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* ---- values ---------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
 static Str text_of(const SpecValue *value) {
     return value ? value->text : (Str){0};
@@ -28,7 +28,7 @@ static const SpecValue *call_of(const Decl *decl, const char *key, const char *c
     return NULL;
 }
 
-/* ---- training ----------------------------------------------------------------------------------------- */
+/* ---- training ---------------------------------------------------------------------------- */
 
 static void bind_rate(const SpecValue *call, TrainPlan *plan) {
     const SpecValue *rate = call_argument(call, "rate", -1);
@@ -55,7 +55,7 @@ static void bind_training(const SpecValue *call, TrainPlan *plan) {
     bind_rate(call, plan);
 }
 
-/* ---- objectives and limits ------------------------------------------------------------------------------- */
+/* ---- objectives and limits --------------------------------------------------------------- */
 
 static void add_objectives(const Decl *decl, const char *key, bool maximise, JudgePlan *plan) {
     const SpecEntry *entry = decl_entry(decl, key);
@@ -108,7 +108,7 @@ static void add_device_limits(const Decl *decl, const Target *target, JudgePlan 
     }
 }
 
-/* ---- the search ---------------------------------------------------------------------------------------------- */
+/* ---- the search -------------------------------------------------------------------------- */
 
 static bool bind_task(Session *session, const SpecValue *name, Task *task) {
     const Decl *decl = name ? spec_decl(session->spec, DECL_TASK, name->text) : NULL;
@@ -189,7 +189,7 @@ bool bind_search(Session *session, const Decl *decl, SearchBinding *binding) {
     return error_count(session->diagnostics) == before;
 }
 
-/* ---- emissions -------------------------------------------------------------------------------------------------- */
+/* ---- emissions --------------------------------------------------------------------------- */
 
 /* "frontier.most_accurate" -> the search, and which of its designs. */
 static bool bind_pick(Session *session, const SpecValue *from, EmitBinding *emit) {
@@ -268,7 +268,7 @@ bool bind_emit(Session *session, const Decl *decl, EmitBinding *emit) {
     return bind_pick(session, from, emit);
 }
 
-/* ---- choosing from a front ------------------------------------------------------------------------------------------- */
+/* ---- choosing from a front --------------------------------------------------------------- */
 
 static int best_by(const Metrics *metrics, int count, Metric metric, bool largest) {
     int best = 0;

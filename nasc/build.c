@@ -1,12 +1,13 @@
-/* nasc build, and what emit and verify share with it: every emission of a file, from the search that it
- * names or from a frozen network. Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+/* nasc build, and what emit and verify share with it: every emission of a file, from the
+ * search that it names or from a frozen network. Copyright the nasc authors.
+ * SPDX-License-Identifier: Apache-2.0 */
 #include "nasc/nasc.h"
 
 #include "config.h"
 
 #include <string.h>
 
-/* ---- the pipeline ---------------------------------------------------------------------------------- */
+/* ---- the pipeline ------------------------------------------------------------------------ */
 
 /* Every phase of a search up to its front. */
 static int phases(Run *run) {
@@ -113,7 +114,7 @@ int deliver_all(Session *session, Deliver *deliver) {
     return code;
 }
 
-/* ---- what build does with each ------------------------------------------------------------------------ */
+/* ---- what build does with each ----------------------------------------------------------- */
 
 static void metrics_json(Text *text, const char *name, const Metrics *metrics) {
     text_add(text, "  \"%s\": {", name);

@@ -1,10 +1,11 @@
-/* nasc check and nasc space: what a file says, before anything runs. Copyright the nasc authors.
- * SPDX-License-Identifier: Apache-2.0 */
+/* nasc check and nasc space: what a file says, before anything runs. Copyright the nasc
+ * authors. SPDX-License-Identifier: Apache-2.0 */
 #include "nasc/nasc.h"
 
 #include <string.h>
 
-/* Every network under the precisions that the searches ask for: elaboration is part of checking. */
+/* Every network under the precisions that the searches ask for: elaboration is part of
+ * checking. */
 static bool bind_all(Session *session) {
     for (int i = 0; spec_network(session->spec, i).length; i++)
         (void)spec_space(session->spec, spec_network(session->spec, i), STR(""));
@@ -50,7 +51,8 @@ int check_command(Session *session) {
     return EXIT_DONE;
 }
 
-/* Flash, RAM and latency of random designs need a device's table, but neither data nor training. */
+/* Flash, RAM and latency of random designs need a device's table, but neither data nor
+ * training. */
 static int space_of_search(Session *session, const Decl *decl) {
     Run run;
     int code = run_bind(session, decl, &run);

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- networks without weights ---------------------------------------------------------------------- */
+/* ---- networks without weights ------------------------------------------------------------ */
 
 /* Weights from nowhere, for a network that nobody trained: sizes, plan and speed are real. */
 static void random_weights(Arena *arena, const Net *net, int i, OpWeights *out) {
@@ -44,7 +44,7 @@ static bool untrained_model(Session *session, const Net *net, Model *model, Span
     return model_quantise(arena, &floats, model, span, why);
 }
 
-/* ---- frozen networks ---------------------------------------------------------------------------------- */
+/* ---- frozen networks --------------------------------------------------------------------- */
 
 static bool read_weights(Session *session, const EmitBinding *emit, const Net *net,
                          Model *model) {
@@ -117,7 +117,7 @@ int deliver_frozen(Session *session, const EmitBinding *emit, Deliver *deliver) 
     return code ? code : deliver(&ship, NULL, NULL);
 }
 
-/* ---- the command ------------------------------------------------------------------------------------------ */
+/* ---- the command ------------------------------------------------------------------------- */
 
 static int emit_deliver(Shipment *ship, Run *run, const Winner *winner) {
     (void)run, (void)winner;

@@ -1,4 +1,5 @@
-/* nasc: the command. main.c is the table of subcommands; one file for each; build.c is the pipeline.
+/* nasc: the command. main.c is the table of subcommands; one file for each; build.c is the
+ * pipeline.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef NASC_H
@@ -7,7 +8,7 @@
 #include "judge/judge.h"
 #include "lang/lang.h"
 
-/* ---- options.c: the command line ------------------------------------------------------------ */
+/* ---- options.c: the command line --------------------------------------------------------- */
 
 typedef struct Options {
     const char *file; /* the .nas file, or the topic of help; NULL where none was given */
@@ -25,13 +26,13 @@ typedef struct Options {
     bool json, quiet, version, help;
 } Options;
 
-/* Reads the words after the subcommand; ends the run with EXIT_USAGE on a mistake. `allowed` is a set
- * of option letters as in options.c. */
+/* Reads the words after the subcommand; ends the run with EXIT_USAGE on a mistake. `allowed`
+ * is a set of option letters as in options.c. */
 void options_read(Options *options, const char *command, const char *allowed, char **words,
                   int count);
 void options_print(FILE *out, const char *allowed);
 
-/* ---- main.c ------------------------------------------------------------------------------------ */
+/* ---- main.c ------------------------------------------------------------------------------ */
 
 /* A run of the command: what its phases share. */
 typedef struct Session {
@@ -52,7 +53,7 @@ extern const Command commands[];
 extern const int command_count;
 void command_print(FILE *out, const Command *command);
 
-/* ---- session.c -------------------------------------------------------------------------- */
+/* ---- session.c --------------------------------------------------------------------------- */
 
 /* Reads and checks the file; prints what is wrong. False: then the exit code is EXIT_FILE. */
 bool session_read(Session *session);
@@ -75,15 +76,15 @@ int help_command(Session *session);
 
 /* The study of the results' folder; NULL with the reason said. */
 Store *session_open_study(Session *session, Arena *arena);
-/* The test images of a task, as a network takes them: only proofs of what ships read them. Else a
- * code to end with, having said why. */
+/* The test images of a task, as a network takes them: only proofs of what ships read them.
+ * Else a code to end with, having said why. */
 int session_open_test(Session *session, const Task *task, Shape input, Dataset *test);
 /* Whether the images of a task's `train` or `test` are of the shape that the network takes. */
 bool session_fits(Session *session, const Task *task, const char *key, Shape input,
                   const Dataset *data);
 DataPath session_data_path(Session *session);
 
-/* ---- bind.c: a checked declaration -> plans ------------------------------------------------------- */
+/* ---- bind.c: a checked declaration -> plans ---------------------------------------------- */
 
 typedef struct SearchBinding {
     const Decl *decl;
@@ -121,7 +122,7 @@ int pick_design(const EmitBinding *emit, const Design *const *front, const Metri
 
 enum { STUDY_SCHEMA = 2 };
 
-/* ---- run.c: the phases of a search -------------------------------------------------------------------- */
+/* ---- run.c: the phases of a search ------------------------------------------------------- */
 
 typedef struct Run {
     Session *session;
@@ -158,7 +159,7 @@ typedef struct Winner {
 } Winner;
 int run_winner(Run *run, const EmitBinding *emit, Winner *winner);
 
-/* ---- ship.c: a model -> files, proofs --------------------------------------------------------------------- */
+/* ---- ship.c: a model -> files, proofs ---------------------------------------------------- */
 
 typedef struct Shipment {
     Session *session;
@@ -184,12 +185,12 @@ typedef struct Proof {
     int out_bytes;
 } Proof;
 Proof ship_interpret(Shipment *shipment, const Dataset *data, int images);
-/* Compiles and runs the emitted code over the same images; false and *why where any byte differs or
- * it could not be run. */
+/* Compiles and runs the emitted code over the same images; false and *why where any byte
+ * differs or it could not be run. */
 bool ship_prove(Shipment *shipment, const Toolchain *toolchain, const Dataset *data,
                 const Proof *proof, Str *why);
 
-/* ---- build.c, emit.c: every emission of a file ------------------------------------------------------------ */
+/* ---- build.c, emit.c: every emission of a file ------------------------------------------- */
 
 /* What a command does with each: `run` and `winner` are NULL for a frozen network. */
 typedef int Deliver(Shipment *ship, Run *run, const Winner *winner);
@@ -199,7 +200,7 @@ bool deliver_early(const Shipment *ship); /* --emit=net, plan, c: printed, nothi
 bool emit_early(Session *session);        /* --emit=ast, spec, space */
 int build_deliver(Shipment *ship, Run *run, const Winner *winner);
 
-/* ---- show.c: what a person sees ----------------------------------------------------------------------------- */
+/* ---- show.c: what a person sees ---------------------------------------------------------- */
 
 void show_space(const Space *space, FILE *out);
 void show_front(const Run *run, int chosen, FILE *out);

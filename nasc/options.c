@@ -8,8 +8,8 @@
 
 typedef enum { TAKES_NOTHING, TAKES_TEXT, TAKES_WORD, TAKES_COUNT, TAKES_BYTES } Takes;
 
-/* One option. The letter names it in a command's set; a letter that is lower case is also its short
- * form. */
+/* One option. The letter names it in a command's set; a letter that is lower case is also
+ * its short form. */
 typedef struct Option {
     char letter;
     const char *name, *argument;

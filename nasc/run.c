@@ -1,5 +1,6 @@
-/* The phases of a search: bind, open, bounds, train, search, tune. Each says what it does on stderr,
- * keeps what it made in the study, and finds it there when the command is given again.
+/* The phases of a search: bind, open, bounds, train, search, tune. Each says what it does on
+ * stderr, keeps what it made in the study, and finds it there when the command is given
+ * again.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "nasc/nasc.h"
@@ -22,7 +23,7 @@ int run_bind(Session *session, const Decl *decl, Run *run) {
     return EXIT_FILE;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------ */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 static int open_study(Run *run) {
     const char *why, *folder = str_terminated(run->arena, run->session->out);
@@ -63,8 +64,8 @@ static Key study_key(const Run *run) {
     return key_join(key, key_of(plan, (size_t)length));
 }
 
-/* The steps that designs of the space are made of, each once: random designs are drawn until long
- * nothing new was seen. */
+/* The steps that designs of the space are made of, each once: random designs are drawn until
+ * long nothing new was seen. */
 static Step *distinct_steps(Run *run, int *count) {
     enum { PATIENCE = 400 };
     const Space *space = run->plan.space;
@@ -134,7 +135,7 @@ int run_open(Run *run) {
     return EXIT_DONE;
 }
 
-/* ---- training ------------------------------------------------------------------------------------- */
+/* ---- training ---------------------------------------------------------------------------- */
 
 /* Where a checkpoint goes. */
 typedef struct Checkpoint {
@@ -163,8 +164,8 @@ static void checkpoint_epoch(void *context, int epoch, double loss, double accur
         loss, 100 * accuracy);
 }
 
-/* Loads what the study holds under the key. A foreign or damaged row is said, and training starts
- * anew. */
+/* Loads what the study holds under the key. A foreign or damaged row is said, and training
+ * starts anew. */
 static void checkpoint_load(const Checkpoint *checkpoint, Supernet *supernet) {
     Arena *arena = arena_new();
     Str bytes;
@@ -189,7 +190,7 @@ int run_train(Run *run) {
     return EXIT_DONE;
 }
 
-/* ---- bounds ------------------------------------------------------------------------------------------ */
+/* ---- bounds ------------------------------------------------------------------------------ */
 
 /* Metrics that need no weights, over designs drawn at random. */
 typedef struct Survey {
@@ -233,7 +234,8 @@ static bool survey_design(Run *run, const Gene *gene, Survey *survey) {
 static void survey_print(const Run *run, const Survey *survey) {
     Arena *arena = run->arena;
     const JudgePlan *plan = &run->plan.judge;
-    SAY("%.*s: of %d designs drawn at random, ", STR_ARG(run->plan.name), survey->designs);
+    SAY("%.*s: of %d designs, the smallest and random ones, ", STR_ARG(run->plan.name),
+        survey->designs);
     for (int m = 0, shown = 0; m < METRIC_COUNT; m++)
         if (survey->high[m] > 0 &&
             (m == METRIC_FLASH || m == METRIC_RAM || m == METRIC_LATENCY)) {
@@ -255,13 +257,39 @@ static void survey_print(const Run *run, const Survey *survey) {
     }
 }
 
+/* Limits that none of the designs meets; where each is met by some, that none meets all. */
+static int report_bounds(Run *run, const Survey *survey) {
+    Diagnostics *diagnostics = run->session->diagnostics;
+    for (int i = 0; i < run->plan.judge.limits; i++) {
+        const Limit *limit = &run->plan.judge.limit[i];
+        Metric m = limit->metric;
+        if (survey->meets[i])
+            continue;
+        Str best =
+            show_metric(run->arena, m, limit->at_least ? survey->high[m] : survey->low[m]);
+        error_at(diagnostics, limit->span,
+                 "no design fits: of %d that were looked at, the %s %s is %.*s, and the limit "
+                 "is %.*s",
+                 survey->designs, limit->at_least ? "largest" : "least", metric_name(m),
+                 STR_ARG(best), STR_ARG(show_metric(run->arena, m, limit->value)));
+    }
+    if (!error_count(diagnostics))
+        error_at(diagnostics, run->plan.decl->span,
+                 "no design fits: of %d that were looked at, some meet each limit, but none "
+                 "meets all",
+                 survey->designs);
+    session_print_errors(run->session);
+    return EXIT_INFEASIBLE;
+}
+
+/* The member with the smallest values, which random draws may miss, and many drawn at random. */
 int run_bounds(Run *run) {
     enum { DRAWN = 500 };
     const Space *space = run->plan.space;
     Gene *gene = arena_array(run->arena, Gene, space->choices.count + 1);
-    Survey survey = {0}, smallest = {0};
+    Survey survey = {0};
     genotype_extreme(space, gene, false);
-    if (!survey_design(run, gene, &smallest))
+    if (genotype_legal(space, gene) && !survey_design(run, gene, &survey))
         return EXIT_FILE;
     for (int draw = 0; draw < DRAWN; draw++) {
         Random random = {run->plan.seed, 0x424f, (uint64_t)draw << 20};
@@ -273,21 +301,7 @@ int run_bounds(Run *run) {
     }
     if (survey.designs)
         survey_print(run, &survey);
-    if (smallest.fitting || survey.fitting)
-        return EXIT_DONE;
-    for (int i = 0; i < run->plan.judge.limits; i++) {
-        const Limit *limit = &run->plan.judge.limit[i];
-        if (smallest.meets[i])
-            continue;
-        Str value = show_metric(run->arena, limit->metric, smallest.low[limit->metric]);
-        Str bound = show_metric(run->arena, limit->metric, limit->value);
-        error_at(run->session->diagnostics, limit->span,
-                 "no design was found that fits: the member with the smallest value of every "
-                 "decision has %s %.*s, and the limit is %.*s",
-                 metric_name(limit->metric), STR_ARG(value), STR_ARG(bound));
-    }
-    session_print_errors(run->session);
-    return EXIT_INFEASIBLE;
+    return survey.fitting || !survey.designs ? EXIT_DONE : report_bounds(run, &survey);
 }
 
 int run_survey(Run *run) {
@@ -305,7 +319,7 @@ int run_survey(Run *run) {
     return EXIT_ENVIRONMENT;
 }
 
-/* ---- searching ----------------------------------------------------------------------------------------- */
+/* ---- searching --------------------------------------------------------------------------- */
 
 void run_judge(Run *run) {
     SearchBinding *plan = &run->plan;
@@ -372,7 +386,7 @@ int run_search(Run *run) {
     return code || run->front_count ? code : report_infeasible(run);
 }
 
-/* ---- the winner ------------------------------------------------------------------------------------------- */
+/* ---- the winner -------------------------------------------------------------------------- */
 
 static Str tune_key(const Run *run, const Winner *winner) {
     const TrainPlan *t = &run->plan.tune;

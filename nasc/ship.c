@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* ---- building ------------------------------------------------------------------------------------- */
+/* ---- building ---------------------------------------------------------------------------- */
 
 /* Inputs of the self-test: noise that a frozen file makes again without any data. */
 enum { VECTORS = 4, VECTOR_SEED = 0x5e1f };
@@ -78,9 +78,10 @@ int ship_build(Shipment *ship) {
     return EXIT_DONE;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------ */
+/* ---- writing ----------------------------------------------------------------------------- */
 
-/* A declaration that the frozen file needs: by `use` where the library has it, else its text. */
+/* A declaration that the frozen file needs: by `use` where the library has it, else its
+ * text. */
 static void freeze_declaration(Shipment *ship, Text *text, DeclKind kind, Str name) {
     const Decl *decl = spec_decl(ship->session->spec, kind, name);
     Place place;
@@ -144,7 +145,7 @@ int ship_write(Shipment *ship) {
     return code;
 }
 
-/* ---- proving --------------------------------------------------------------------------------------------- */
+/* ---- proving ----------------------------------------------------------------------------- */
 
 enum { SLICE = 64 };
 

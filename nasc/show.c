@@ -49,7 +49,7 @@ Str show_metric(Arena *arena, Metric metric, double value) {
     }
 }
 
-/* ---- spaces ------------------------------------------------------------------------------------ */
+/* ---- spaces ------------------------------------------------------------------------------ */
 
 static void show_values(Arena *arena, const Choice *choice, FILE *out) {
     for (int v = 0; v < choice->count; v++) {
@@ -77,7 +77,7 @@ void show_space(const Space *space, FILE *out) {
     arena_free(arena);
 }
 
-/* ---- fronts --------------------------------------------------------------------------------------- */
+/* ---- fronts ------------------------------------------------------------------------------ */
 
 /* The columns of a front: what the search asked for, then what people want to know. */
 static int front_columns(const JudgePlan *plan, Metric *column) {
@@ -139,7 +139,7 @@ void show_front(const Run *run, int chosen, FILE *out) {
     arena_free(arena);
 }
 
-/* ---- networks ---------------------------------------------------------------------------------------- */
+/* ---- networks ---------------------------------------------------------------------------- */
 
 /* "conv 3x3 /2 +relu6 +add": a step in a few words. */
 static Str step_title(Arena *arena, const Program *program, int s) {

@@ -1,5 +1,5 @@
-/* nasc train and nasc search: the first phases of a build, and a stop. Copyright the nasc authors.
- * SPDX-License-Identifier: Apache-2.0 */
+/* nasc train and nasc search: the first phases of a build, and a stop. Copyright the nasc
+ * authors. SPDX-License-Identifier: Apache-2.0 */
 #include "nasc/nasc.h"
 
 static int up_to(Session *session, bool search) {

@@ -1,8 +1,10 @@
-/* nasc verify: the emitted code, compiled and run by whatever is asked for, against the interpreter.
+/* nasc verify: the emitted code, compiled and run by whatever is asked for, against the
+ * interpreter.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "nasc/nasc.h"
 
-/* What --cc and --runner say, or the target's own; on an emulated device that is its emulator. */
+/* What --cc and --runner say, or the target's own; on an emulated device that is its
+ * emulator. */
 static Toolchain toolchain_of(const Shipment *ship) {
     const Options *options = &ship->session->options;
     if (!options->compiler)

@@ -2,7 +2,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "net/net.h"
 
-/* ---- building -------------------------------------------------------------------------------------- */
+/* ---- building ---------------------------------------------------------------------------- */
 
 static void layer_weights_shape(const Net *net, int op, Layer *layer) {
     layer->out_channels = shape_channels(layer->out.shape);
@@ -60,14 +60,14 @@ Model model_build(Arena *arena, const Net *net) {
     return model;
 }
 
-/* ---- checking ------------------------------------------------------------------------------------------ */
+/* ---- checking ---------------------------------------------------------------------------- */
 
 static int64_t size_of(int64_t x) {
     return x < 0 ? -x : x;
 }
 
-/* No partial sum of an output, in whatever order, exceeds the bound: neither of (x - z) w + bias, nor
- * of x w + (bias - z sum w), the folded form. */
+/* No partial sum of an output, in whatever order, exceeds the bound: neither of (x - z) w +
+ * bias, nor of x w + (bias - z sum w), the folded form. */
 int64_t layer_bound(const Layer *layer, const Tensor *in) {
     int64_t low = format_low(in->format), high = format_high(in->format), zero = in->zero;
     int64_t centred = max_i64(size_of(low - zero), size_of(high - zero));
@@ -154,7 +154,7 @@ const char *model_check(Model *model) {
     return NULL;
 }
 
-/* ---- identity --------------------------------------------------------------------------------------------- */
+/* ---- identity ---------------------------------------------------------------------------- */
 
 Key model_key(const Model *model) {
     Arena *arena = arena_new();

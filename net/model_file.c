@@ -3,7 +3,8 @@
  *   "NASCWTS\n"  u32 file version  u32 arithmetic version  u32 layers
  *   for each layer: str path  u8 kind  u8 weights format  u8 output format  shape
  *                   f64 scale  i32 zero  i32 low  i32 high
- *                   where it has weights: u32 out_channels  u32 row  u8 accumulator bits  u8 shift
+ *                   where it has weights: u32 out_channels  u32 row  u8 accumulator bits  u8
+ *                   shift
  *                     i32 multiplier (out_channels)  i64 bias (out_channels)
  *                     i16 code (out_channels * row)
  *                   where it is an add: u8 shift  i32 multiplier (2)
@@ -18,7 +19,7 @@
 enum { FILE_VERSION = 1 };
 static const char magic[8] = {'N', 'A', 'S', 'C', 'W', 'T', 'S', '\n'};
 
-/* ---- writing ----------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 typedef VEC(char) Bytes;
 
@@ -82,7 +83,7 @@ Str model_write(Arena *arena, const Model *model) {
     return (Str){out.at, out.count};
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 /* A position in bytes that nobody vouches for. The first fault stays. */
 typedef struct Reader {

@@ -2,7 +2,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "net/net.h"
 
-/* ---- instantiation ------------------------------------------------------------------------------- */
+/* ---- instantiation ----------------------------------------------------------------------- */
 
 typedef struct Instance {
     Arena *arena;
@@ -122,7 +122,7 @@ bool space_instantiate(Arena *arena, const Space *space, const Gene *gene, Net *
     return true;
 }
 
-/* ---- costs ---------------------------------------------------------------------------------------- */
+/* ---- costs ------------------------------------------------------------------------------- */
 
 int op_fan_in(const Net *net, int i) {
     const Op *op = &net->ops[i];
@@ -164,9 +164,10 @@ int64_t net_parameters(const Net *net) {
     return parameters;
 }
 
-/* ---- quantisers ------------------------------------------------------------------------------------ */
+/* ---- quantisers -------------------------------------------------------------------------- */
 
-/* The only reader of an operator's result, or -1 (the caller of the network reads its output). */
+/* The only reader of an operator's result, or -1 (the caller of the network reads its
+ * output). */
 static int only_reader(const Net *net, int i) {
     int reader = -1, readers = i == net->output;
     for (int j = i + 1; j < net->count; j++)
@@ -196,7 +197,7 @@ int net_quantiser(const Net *net, int i) {
     return clamped ? reader : end;
 }
 
-/* ---- the printed form --------------------------------------------------------------------------------- */
+/* ---- the printed form -------------------------------------------------------------------- */
 
 Net net_straightened(Arena *arena, const Net *net) {
     Net copy = *net;
@@ -288,7 +289,7 @@ void net_print(const Net *net, Text *text) {
     text_add(text, "}\n");
 }
 
-/* ---- checking ---------------------------------------------------------------------------------------- */
+/* ---- checking ---------------------------------------------------------------------------- */
 
 static const char *op_fault(const Net *net, int i) {
     const Op *op = &net->ops[i];

@@ -1,5 +1,6 @@
-/* net: the middle of the house. Spaces of networks, networks, their integer models, the arithmetic,
- * and the plain facts about devices and tasks. Knows nothing of text, training or code.
+/* net: the middle of the house. Spaces of networks, networks, their integer models, the
+ * arithmetic, and the plain facts about devices and tasks. Knows nothing of text, training
+ * or code.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef NET_H
@@ -7,7 +8,7 @@
 
 #include "base/base.h"
 
-/* ---- formats.c ----------------------------------------------------------------------------- */
+/* ---- formats.c --------------------------------------------------------------------------- */
 
 typedef enum {
 #define FORMAT(NAME, spelling, bits, kind) FORMAT_##NAME,
@@ -26,10 +27,11 @@ int format_low(Format format);
 int format_high(Format format);
 /* The largest weight code, of both signs: 2^(bits-1) - 1. i2: 1; i8: 127. */
 int format_weight_limit(Format format);
-/* Bytes of `count` values stored as one row: sub-byte values are packed, the row padded to a byte. */
+/* Bytes of `count` values stored as one row: sub-byte values are packed, the row padded to a
+ * byte. */
 int64_t format_row_bytes(Format format, int64_t count);
 
-/* ---- operators.c --------------------------------------------------------------------------- */
+/* ---- operators.c ------------------------------------------------------------------------- */
 
 typedef enum {
 #define OPERATOR(NAME, spelling, inputs, attributes, weights, output, doc) OP_##NAME,
@@ -79,8 +81,8 @@ int shape_channels(Shape shape);      /* the last dim */
 int shape_pixels(Shape shape);        /* the product of the others */
 Str shape_print(Arena *arena, Shape shape); /* "[28, 28, 1]" */
 
-/* The output shape of an operator; false and *why ("kernel 5 is larger than the input's height 3")
- * where there is none. */
+/* The output shape of an operator; false and *why ("kernel 5 is larger than the input's
+ * height 3") where there is none. */
 bool operator_shape(OpKind kind, const int *attribute, const Shape *input, int inputs, Shape *out,
                     const char **why);
 /* One dimension of a window operator: output extent and the padding before the first element.
@@ -88,10 +90,10 @@ bool operator_shape(OpKind kind, const int *attribute, const Shape *input, int i
 int window_extent(int in, int kernel, int stride, bool same);
 int window_before(int in, int kernel, int stride, bool same);
 
-/* ---- space.c: networks with choices --------------------------------------------------------- */
+/* ---- space.c: networks with choices ------------------------------------------------------ */
 
-/* An expression over the decisions of a space; 0 is "none". Arithmetic is exact; formats are their
- * Format number; truth is 1 or 0. */
+/* An expression over the decisions of a space; 0 is "none". Arithmetic is exact; formats are
+ * their Format number; truth is 1 or 0. */
 typedef int32_t ExprId;
 typedef enum {
     EXPR_NONE,
@@ -125,8 +127,8 @@ typedef struct Choice {
     Span span;
 } Choice;
 
-/* The owner of weights: a call path. Extents are the largest that any member needs. Channels are
- * sliced from the front, kernels from the centre. */
+/* The owner of weights: a call path. Extents are the largest that any member needs. Channels
+ * are sliced from the front, kernels from the centre. */
 typedef struct Site {
     Str path;
     OpKind kind;
@@ -175,7 +177,8 @@ typedef struct Genotype {
 /* The value of an expression under a genotype. False on division by zero or overflow. */
 bool expr_value(const Space *space, ExprId id, const Gene *gene, Rational *value);
 bool expr_true(const Space *space, ExprId id, const Gene *gene); /* EXPR_NONE is true */
-/* Building blocks, with folding of constants and sharing of equal expressions left to the caller. */
+/* Building blocks, with folding of constants and sharing of equal expressions left to the
+ * caller. */
 ExprId expr_constant(Arena *arena, Space *space, Rational value);
 ExprId expr_choice(Arena *arena, Space *space, int choice);
 ExprId expr_make(Arena *arena, Space *space, ExprKind kind, ExprId a, ExprId b, ExprId c);
@@ -189,8 +192,9 @@ Str genotype_print(Arena *arena, const Space *space, const Gene *gene); /* reach
 /* The member with, for each reached decision, its value number `which` (first, last). */
 void genotype_extreme(const Space *space, Gene *gene, bool largest);
 
-/* How many distinct members: exact where the decisions that control others have at most 2^20 joint
- * values and there are no constraints, or at most 2^20 members in all; else an upper bound. */
+/* How many distinct members: exact where the decisions that control others have at most 2^20
+ * joint values and there are no constraints, or at most 2^20 members in all; else an upper
+ * bound. */
 typedef struct SpaceCount {
     Str digits;   /* decimal; exact integers of any length */
     double log10; /* of the same */
@@ -199,11 +203,12 @@ typedef struct SpaceCount {
 SpaceCount space_count(Arena *arena, const Space *space);
 
 void space_print(const Space *space, Text *text);
-/* Structural faults of ours (indices out of order, missing attributes); NULL where it is sound. */
+/* Structural faults of ours (indices out of order, missing attributes); NULL where it is
+ * sound. */
 const char *space_check(const Space *space);
 Key space_key(const Space *space); /* of everything that distinguishes it but spans */
 
-/* ---- net.c: networks without choices --------------------------------------------------------- */
+/* ---- net.c: networks without choices ----------------------------------------------------- */
 
 typedef struct Op {
     OpKind kind;
@@ -225,8 +230,8 @@ typedef struct Net {
     int output; /* operator */
 } Net;
 
-/* The member of a genotype. Only operators that the output needs. False with *span and *why where a
- * shape rule fails, which elaboration has excluded for legal members. */
+/* The member of a genotype. Only operators that the output needs. False with *span and *why
+ * where a shape rule fails, which elaboration has excluded for legal members. */
 bool space_instantiate(Arena *arena, const Space *space, const Gene *gene, Net *net, Span *span,
                        Str *why);
 int64_t op_macs(const Net *net, int op);
@@ -235,9 +240,10 @@ int64_t net_macs(const Net *net);
 int64_t net_parameters(const Net *net);
 int op_fan_in(const Net *net, int op); /* products summed into one output */
 
-/* Which operator's quantiser fixes the scale of op's result. A chain weighted -> batch norm ->
- * relu (each the only reader of the one before) is one quantiser, at its end; operators that inherit
- * share their input's. Training puts fake quantisation at op where net_quantiser(net, op) == op. */
+/* Which operator's quantiser fixes the scale of op's result. A chain weighted -> batch norm
+ * -> relu (each the only reader of the one before) is one quantiser, at its end; operators
+ * that inherit share their input's. Training puts fake quantisation at op where
+ * net_quantiser(net, op) == op. */
 int net_quantiser(const Net *net, int op);
 /* The batch norm that folds into weighted operator `op` (its only reader), or -1. */
 int net_folded_norm(const Net *net, int op);
@@ -250,7 +256,7 @@ void net_print(const Net *net, Text *text);
 const char *net_check(const Net *net);
 Key net_key(const Net *net); /* what it computes and how precisely; neither names nor spans */
 
-/* ---- model.c: networks with integer weights: what ships ------------------------------------- */
+/* ---- model.c: networks with integer weights: what ships ---------------------------------- */
 
 /* A network as trained: what quantisation needs of each operator. */
 typedef struct OpWeights {
@@ -306,13 +312,13 @@ enum { ARITHMETIC_VERSION = 1 };
 
 /* The model of a net without constants: shapes, formats, attributes: what costs need. */
 Model model_build(Arena *arena, const Net *net);
-/* The model with its constants; rounding, multipliers and shifts as doc/numerics.md says. False with
- * *span and *why where an accumulator cannot be proven to hold. */
+/* The model with its constants; rounding, multipliers and shifts as doc/numerics.md says.
+ * False with *span and *why where an accumulator cannot be proven to hold. */
 bool model_quantise(Arena *arena, const FloatModel *from, Model *model, Span *span, Str *why);
 /* Proves accumulators (sets bound, accumulator_bits); structural checks. NULL where sound. */
 const char *model_check(Model *model);
-/* The largest size of any partial sum of the layer's outputs, whatever the order, with the input's
- * zero point subtracted from each code or folded into the bias. */
+/* The largest size of any partial sum of the layer's outputs, whatever the order, with the
+ * input's zero point subtracted from each code or folded into the bias. */
 int64_t layer_bound(const Layer *layer, const Tensor *in);
 Key model_key(const Model *model);
 /* The weights file: magic, arithmetic version, a layer per row with its shape, XXH3 at the end.
@@ -320,28 +326,29 @@ Key model_key(const Model *model);
 Str model_write(Arena *arena, const Model *model);
 bool model_read(Arena *arena, Str bytes, const Net *net, Model *model, Str *why);
 
-/* ---- arithmetic.c: the contract, doc/numerics.md --------------------------------------------- */
+/* ---- arithmetic.c: the contract, doc/numerics.md ----------------------------------------- */
 
-/* clamp(z + ((acc * m + 2^(t-1)) >> t), low, high); |acc| < 2^46 or |acc| < 2^31 with m < 2^31. */
+/* clamp(z + ((acc * m + 2^(t-1)) >> t), low, high); |acc| < 2^46 or |acc| < 2^31 with m <
+ * 2^31. */
 int32_t requantise(int64_t acc, int32_t m, int t, int z, int32_t low, int32_t high);
 enum { MULTIPLIER_BITS = 31, MULTIPLIER_BITS_WIDE = 16, MULTIPLIER_BITS_ADD = 22 };
 enum { SHIFT_LIMIT = 45, SHIFT_LIMIT_ADD = 24 };
-/* One shift t for a layer, the largest scale's multiplier having `bits` bits: MULTIPLIER_BITS for
- * 32-bit accumulators, _WIDE for 64-bit ones, _ADD for add; t at most SHIFT_LIMIT or _ADD. A scale of
- * 0 has no say in t. Each multiplier is at least 1. Returns t; below 1 the largest scale is too large
- * to represent. */
+/* One shift t for a layer, the largest scale's multiplier having `bits` bits:
+ * MULTIPLIER_BITS for 32-bit accumulators, _WIDE for 64-bit ones, _ADD for add; t at most
+ * SHIFT_LIMIT or _ADD. A scale of 0 has no say in t. Each multiplier is at least 1. Returns
+ * t; below 1 the largest scale is too large to represent. */
 int requantise_constants(const double *scale, int count, int bits, int32_t *multiplier);
 /* round half up of sum / n, exact: floor((2 sum + n) / (2 n)). */
 int32_t average_round(int64_t sum, int64_t n);
 
-/* ---- interpreter.c: the reference ------------------------------------------------------------ */
+/* ---- interpreter.c: the reference -------------------------------------------------------- */
 
-/* Runs the model on one input (u8 or signed codes, as layer 0's format says; i16 two bytes each,
- * native order), in 64-bit arithmetic without shortcuts. tensors[i] receives the codes of layer i
- * as int32 (arena). */
+/* Runs the model on one input (u8 or signed codes, as layer 0's format says; i16 two bytes
+ * each, native order), in 64-bit arithmetic without shortcuts. tensors[i] receives the codes
+ * of layer i as int32 (arena). */
 void model_run(Arena *arena, const Model *model, const void *input, int32_t **tensors);
 
-/* ---- target.c: what is known of a device ------------------------------------------------------ */
+/* ---- target.c: what is known of a device ------------------------------------------------- */
 
 typedef enum { CODE_NONE, CODE_C } CodeKind;
 typedef enum { MEASURE_TIME, MEASURE_INSTRUCTIONS } MeasureKind;
@@ -360,7 +367,7 @@ typedef struct Target {
 } Target;
 Key target_key(const Target *target);
 
-/* ---- task.c: what is learned, from which data -------------------------------------------------- */
+/* ---- task.c: what is learned, from which data -------------------------------------------- */
 
 typedef struct DataSource {
     Str images, labels; /* paths, as written: resolved against the file, --data, NASC_DATA, system */

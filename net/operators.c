@@ -75,7 +75,7 @@ int window_before(int in, int kernel, int stride, bool same) {
     return padding > 0 ? padding / 2 : 0;
 }
 
-/* ---- shape rules: one for each operator, by its name in operators.def ------------------------ */
+/* ---- shape rules: one for each operator, by its name in operators.def -------------------- */
 
 enum { MAX_DIM = 1 << 16, MAX_KERNEL = 255 };
 

@@ -1,4 +1,5 @@
-/* From trained floats to the integer model: doc/numerics.md, "Weights", "Batch norm", "Requantise".
+/* From trained floats to the integer model: doc/numerics.md, "Weights", "Batch norm",
+ * "Requantise".
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "net/net.h"
 
@@ -19,8 +20,8 @@ static Channel channel_of(const OpWeights *op, const OpWeights *norm, int c) {
     return channel;
 }
 
-/* The step of a channel's weight codes where training states none: the largest weight is the largest
- * code. */
+/* The step of a channel's weight codes where training states none: the largest weight is the
+ * largest code. */
 static double weight_step(const OpWeights *op, int c, int row, int limit) {
     if (!op || op->weight_scale)
         return op ? op->weight_scale[c] : 1;
@@ -35,8 +36,9 @@ static int16_t weight_code(double value, int limit) {
     return (int16_t)(code > limit ? limit : code < -limit ? -limit : code);
 }
 
-/* A channel's codes and bias at accumulator scale in_scale * step, where `step` is the weight step
- * times |gain|, raised so that the bias fits `bias_bits` bits. Returns the accumulator scale. */
+/* A channel's codes and bias at accumulator scale in_scale * step, where `step` is the
+ * weight step times |gain|, raised so that the bias fits `bias_bits` bits. Returns the
+ * accumulator scale. */
 static double quantise_channel(const OpWeights *op, Channel channel, double in_scale,
                                int bias_bits, int c, Layer *layer) {
     int limit = format_weight_limit(layer->weights);
@@ -65,8 +67,8 @@ static bool all_zero(const Layer *layer, int c) {
     return true;
 }
 
-/* A channel that no input can move is the constant round(offset / s_y), exactly: the multiplier is a
- * power of two, and the bias that many codes. */
+/* A channel that no input can move is the constant round(offset / s_y), exactly: the
+ * multiplier is a power of two, and the bias that many codes. */
 static void make_constant(Layer *layer, int c, double offset, int bits) {
     double code = floor(offset / layer->out.scale + 0.5);
     int low = layer->low - layer->out.zero, high = layer->high - layer->out.zero;

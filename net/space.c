@@ -5,9 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- expressions ------------------------------------------------------------------------------- */
+/* ---- expressions ------------------------------------------------------------------------- */
 
-/* A quotient that has a rest is below half of what 64 bits hold: one more or less is no overflow. */
+/* A quotient that has a rest is below half of what 64 bits hold: one more or less is no
+ * overflow. */
 static Rational round_value(ExprKind kind, Rational a) {
     int64_t floor = rational_floor(a);
     if (kind == EXPR_FLOOR || a.d == 1)
@@ -147,9 +148,10 @@ void expr_mentions(const Space *space, ExprId id, bool *mentioned) {
     expr_mentions(space, e->c, mentioned);
 }
 
-/* ---- genotypes ----------------------------------------------------------------------------------- */
+/* ---- genotypes --------------------------------------------------------------------------- */
 
-/* A decision's condition mentions only decisions made before it, so one pass in order is enough. */
+/* A decision's condition mentions only decisions made before it, so one pass in order is
+ * enough. */
 void genotype_canonical(const Space *space, Gene *gene) {
     for (int c = 0; c < space->choices.count; c++) {
         const Choice *choice = &space->choices.at[c];
@@ -204,7 +206,7 @@ void genotype_extreme(const Space *space, Gene *gene, bool largest) {
     genotype_canonical(space, gene);
 }
 
-/* ---- counting ---------------------------------------------------------------------------------------- */
+/* ---- counting ---------------------------------------------------------------------------- */
 
 /* An exact natural number, in digits of 10^9, least significant first. */
 enum { BIG_BASE = 1000000000, BIG_DIGITS = 256 };
@@ -301,8 +303,8 @@ static bool control_is_canonical(const Space *space, const bool *control, const 
     return true;
 }
 
-/* Members = sum over the joint values of the controlling decisions of the product of the domains of
- * the reached others: conditions mention controlling decisions only. */
+/* Members = sum over the joint values of the controlling decisions of the product of the
+ * domains of the reached others: conditions mention controlling decisions only. */
 SpaceCount space_count(Arena *arena, const Space *space) {
     enum { JOINT_LIMIT = 1 << 20 };
     int choices = space->choices.count;
@@ -328,7 +330,7 @@ SpaceCount space_count(Arena *arena, const Space *space) {
     return big_report(arena, total, true);
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------ */
+/* ---- printing ---------------------------------------------------------------------------- */
 
 static const char *const expr_signs[] = {
     [EXPR_ADD] = "+",         [EXPR_SUB] = "-",      [EXPR_MUL] = "*",
@@ -461,7 +463,7 @@ void space_print(const Space *space, Text *text) {
     text_add(text, "  return %%%d\n", space->output);
 }
 
-/* ---- checking ------------------------------------------------------------------------------------------- */
+/* ---- checking ---------------------------------------------------------------------------- */
 
 static bool expr_in_range(const Space *space, ExprId id) {
     return id == EXPR_NONE || (id > 0 && id < space->exprs.count);

@@ -1,10 +1,15 @@
-/* claims: what is said of searches and supernets, measured on the network of examples/fashion.
+/* claims: what is said of searches and supernets, measured on the network of
+ * examples/fashion.
  *
- *   claims search SPEC OUT   NSGA-II against random search: one supernet, equal numbers of designs, five
+ *   claims search SPEC OUT   NSGA-II against random search: one supernet, equal numbers of
+ *   designs, five
  *                            seeds; hypervolume of accuracy against latency and flash
- *   claims rank SPEC OUT N   N members spread over the range of accuracy that designs which fit have:
- *                            what the supernet says of them against training each alone, twice
- * OUT is a folder as of `nasc build -o OUT SPEC`; the supernet in its study is used, or trained.
+ *   claims rank SPEC OUT N   N members spread over the range of accuracy that designs which
+ *   fit have:
+ *                            what the supernet says of them against training each alone,
+ *                            twice
+ * OUT is a folder as of `nasc build -o OUT SPEC`; the supernet in its study is used, or
+ * trained.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "nasc/nasc.h"
@@ -40,7 +45,7 @@ static double mean(const double *x, int n) {
     return sum / n;
 }
 
-/* ---- search against random ------------------------------------------------------------------------- */
+/* ---- search against random --------------------------------------------------------------- */
 
 enum { SEEDS = 5, DESIGNS = 256 };
 
@@ -88,7 +93,7 @@ static int search_claim(Run *run) {
     return EXIT_DONE;
 }
 
-/* ---- the supernet's ranking -------------------------------------------------------------------------- */
+/* ---- the supernet's ranking -------------------------------------------------------------- */
 
 enum { MOST_MEMBERS = 64, DRAWN = 400, BOOTSTRAPS = 2000 };
 

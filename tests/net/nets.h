@@ -13,7 +13,8 @@ typedef struct Maker {
     VEC(Op) ops;
 } Maker;
 
-/* Appends an operator, its shape worked out; returns its number, or -1 where it has no shape. */
+/* Appends an operator, its shape worked out; returns its number, or -1 where it has no
+ * shape. */
 static inline int maker_try(Maker *maker, Op op) {
     const char *why;
     Shape in[MAX_INPUTS];
@@ -87,7 +88,7 @@ static inline Format random_of(Random *random, const Format *formats, int count)
     return formats[random_below(random, count)];
 }
 
-/* ---- random networks --------------------------------------------------------------------------- */
+/* ---- random networks --------------------------------------------------------------------- */
 
 static inline Format random_activation(Random *random) {
     return random_of(random, (Format[]){FORMAT_I8, FORMAT_I8, FORMAT_I4, FORMAT_I16}, 4);
@@ -169,7 +170,8 @@ static inline void random_norm(Arena *arena, Random *random, int channels, OpWei
     w->variance = random_positive(arena, random, channels, 2);
 }
 
-/* A trained network of random numbers: scales near what the codes need, zero points anywhere. */
+/* A trained network of random numbers: scales near what the codes need, zero points
+ * anywhere. */
 static inline FloatModel random_weights(Arena *arena, Random *random, const Net *net) {
     FloatModel model = {net, arena_array(arena, OpWeights, net->count)};
     for (int i = 0; i < net->count; i++) {

@@ -1,12 +1,12 @@
-/* test_interpreter.c: each operator of the interpreter against a direct reading of the contract, with
- * padding written out, over random networks.
+/* test_interpreter.c: each operator of the interpreter against a direct reading of the
+ * contract, with padding written out, over random networks.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/net/nets.h"
 
 typedef __int128 Wide;
 
-/* ---- the contract, read directly --------------------------------------------------------------- */
+/* ---- the contract, read directly --------------------------------------------------------- */
 
 /* A tensor with its padding laid around it. */
 typedef struct Padded {
@@ -167,7 +167,7 @@ static void expected_layer(Arena *arena, const Model *model, int i, int32_t **te
         windows(arena, layer, in, x, y);
 }
 
-/* ---- random networks ------------------------------------------------------------------------------ */
+/* ---- random networks --------------------------------------------------------------------- */
 
 /* How often each kind and format was really there. */
 typedef struct Seen {
@@ -195,7 +195,8 @@ static void check_layers(Arena *arena, const Model *model, const void *input, Se
     }
 }
 
-/* One layer for each operator but the batch norms that fold, which are counted here by their rule. */
+/* One layer for each operator but the batch norms that fold, which are counted here by their
+ * rule. */
 static int layers_expected(const Net *net, Seen *seen) {
     int layers = net->count;
     for (int i = 1; i < net->count; i++) {
@@ -245,7 +246,7 @@ static void operators_compute_what_the_contract_says(void **state) {
     assert_true(seen.wide > 20 && seen.lone > 50 && refused < NETS / 10);
 }
 
-/* ---- what the numbers mean -------------------------------------------------------------------------- */
+/* ---- what the numbers mean --------------------------------------------------------------- */
 
 /* The float operators in their plainest form, for one conv -> batch norm -> relu6 -> dense. */
 typedef struct Floats {
@@ -285,8 +286,9 @@ static void float_dense(const OpWeights *w, Floats *f) {
     }
 }
 
-/* In formats of 16 bits the integer network comes near the float network, whatever the signs and
- * sizes of its batch norm: conv, its folding, the clamp at 6 and dense agree on what codes mean. */
+/* In formats of 16 bits the integer network comes near the float network, whatever the signs
+ * and sizes of its batch norm: conv, its folding, the clamp at 6 and dense agree on what
+ * codes mean. */
 static void sixteen_bits_come_near_the_floats(void **state) {
     (void)state;
     Random random = {52, 0, 0};

@@ -1,5 +1,5 @@
-/* test_model_file.c: weights files read back as they were written, and files that are not what was
- * written are refused, or hold a sound model all the same.
+/* test_model_file.c: weights files read back as they were written, and files that are not
+ * what was written are refused, or hold a sound model all the same.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/net/nets.h"
@@ -93,7 +93,7 @@ static void what_is_written_is_read(void **state) {
     arena_free(arena);
 }
 
-/* ---- hostile bytes ------------------------------------------------------------------------------- */
+/* ---- hostile bytes ----------------------------------------------------------------------- */
 
 /* Bytes in a block of exactly their length, so that the sanitiser sees a read past them. */
 static Str exact_copy(Str bytes) {
@@ -108,7 +108,8 @@ static void seal(Str bytes) {
         ((char *)bytes.at)[bytes.length - 8 + i] = (char)(sum >> (8 * i));
 }
 
-/* Reads; what is accepted must be sound and run. Frees the bytes. Returns whether it was accepted. */
+/* Reads; what is accepted must be sound and run. Frees the bytes. Returns whether it was
+ * accepted. */
 static bool read_hostile(Arena *arena, Random *random, const Net *net, Str bytes) {
     Model model;
     Str why = {0};
@@ -203,7 +204,7 @@ static void noise_is_refused(void **state) {
     arena_free(arena);
 }
 
-/* ---- messages ----------------------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------- */
 
 /* A change of the fixed sample's file: `count` bytes at `at` (from the end where negative). */
 typedef struct Change {
@@ -227,10 +228,11 @@ static void check_message(Arena *arena, const Sample *sample, const Change *chan
     free((char *)bytes.at);
 }
 
-/* Where things lie: the head has 20 bytes; the input's layer 9 for its path (input_0), 3 for kind and
- * formats, 13 for its shape, then scale (at 45), zero, low and high; the first conv begins at 65:
- * path (conv_1, 8), kind and formats at 73, shape at 76, scale at 89, zero, low, high, at 109 the
- * channels, weights per channel, bits and shift, at 119 multipliers, at 135 biases, at 167 codes. */
+/* Where things lie: the head has 20 bytes; the input's layer 9 for its path (input_0), 3 for
+ * kind and formats, 13 for its shape, then scale (at 45), zero, low and high; the first conv
+ * begins at 65: path (conv_1, 8), kind and formats at 73, shape at 76, scale at 89, zero,
+ * low, high, at 109 the channels, weights per channel, bits and shift, at 119 multipliers,
+ * at 135 biases, at 167 codes. */
 static void messages_say_what_is_wrong(void **state) {
     (void)state;
     Arena *arena = arena_new();

@@ -1,14 +1,15 @@
-/* test_net.c: members of a space, which quantiser is whose, costs, shape rules, and the printed form.
+/* test_net.c: members of a space, which quantiser is whose, costs, shape rules, and the
+ * printed form.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/net/nets.h"
 
-/* ---- instantiation ----------------------------------------------------------------------------- */
+/* ---- instantiation ----------------------------------------------------------------------- */
 
 enum { WIDTH, KERNEL, WAY, BITS, CHOICES };
 
-/* An input, one convolution of 4 or 8 channels, then by WAY: nothing, a convolution of kernel 1, 3 or
- * 5, or an add of both; then a dense layer of i8 or i4 weights. */
+/* An input, one convolution of 4 or 8 channels, then by WAY: nothing, a convolution of
+ * kernel 1, 3 or 5, or an add of both; then a dense layer of i8 or i4 weights. */
 static void space_ways(Arena *arena, Space *space) {
     static Rational widths[] = {{4, 1}, {8, 1}, {9, 2}}, kernels[] = {{1, 1}, {3, 1}, {5, 1}};
     static Rational ways[] = {{0, 1}, {1, 1}, {2, 1}, {3, 1}};
@@ -151,7 +152,7 @@ static void members_that_are_none_say_why(void **state) {
     arena_free(arena);
 }
 
-/* ---- shape rules ---------------------------------------------------------------------------------- */
+/* ---- shape rules ------------------------------------------------------------------------- */
 
 static void shape_rules_say_why(void **state) {
     (void)state;
@@ -281,10 +282,10 @@ static void costs_are_counted_by_hand(void **state) {
     arena_free(arena);
 }
 
-/* ---- quantisers -------------------------------------------------------------------------------------- */
+/* ---- quantisers -------------------------------------------------------------------------- */
 
-/* Operators 1 on, as letters, and the operator that each reads: c conv, n batch norm, r relu, s relu6,
- * p pool, a add (of the operator named and the one before). */
+/* Operators 1 on, as letters, and the operator that each reads: c conv, n batch norm, r
+ * relu, s relu6, p pool, a add (of the operator named and the one before). */
 static Net chain(Arena *arena, const char *kinds, const int *reads) {
     Maker maker = maker_begin(arena, (Shape){3, {4, 4, 4}}, FORMAT_I8);
     for (int i = 0; kinds[i]; i++) {
@@ -354,7 +355,7 @@ static void outputs_keep_their_scale(void **state) {
     arena_free(arena);
 }
 
-/* ---- the printed form --------------------------------------------------------------------------------- */
+/* ---- the printed form -------------------------------------------------------------------- */
 
 static Net printed(Arena *arena) {
     Maker maker = maker_begin(arena, (Shape){3, {9, 8, 2}}, FORMAT_U8);

@@ -1,5 +1,5 @@
-/* test_numerics.c: the implementation against vectors.txt, which exact rational arithmetic made, and
- * requantisation of whole small formats against 128-bit floor division.
+/* test_numerics.c: the implementation against vectors.txt, which exact rational arithmetic
+ * made, and requantisation of whole small formats against 128-bit floor division.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/net/nets.h"
@@ -7,7 +7,7 @@
 #include <float.h>
 #include <math.h>
 
-/* ---- reading vectors ------------------------------------------------------------------------- */
+/* ---- reading vectors --------------------------------------------------------------------- */
 
 typedef struct Words {
     char *at; /* what is left of the record */
@@ -83,7 +83,7 @@ static void each_record(const char *kind, void (*check)(Arena *arena, Words *wor
     arena_free(arena);
 }
 
-/* ---- arithmetic.c ------------------------------------------------------------------------------ */
+/* ---- arithmetic.c ------------------------------------------------------------------------ */
 
 static void check_requantise(Arena *arena, Words *words) {
     (void)arena;
@@ -141,7 +141,7 @@ static void check_bound(Arena *arena, Words *words) {
     check_next(words, "the bound", layer_bound(&layer, &in));
 }
 
-/* ---- operators, through model_quantise and the interpreter --------------------------------------- */
+/* ---- operators, through model_quantise and the interpreter ------------------------------- */
 
 static void *codes_as_input(Arena *arena, Format format, const int *codes, int count) {
     int16_t *wide = arena_array(arena, int16_t, count);
@@ -180,8 +180,8 @@ static void check_clamp(Arena *arena, Words *words) {
         assert_int_equal(y[i], ends[i] < low ? low : ends[i] > high ? high : ends[i]);
 }
 
-/* An add of operands of any two scales: each is one channel of the input, moved by a convolution with
- * one weight of 1 to its own scale and zero point. */
+/* An add of operands of any two scales: each is one channel of the input, moved by a
+ * convolution with one weight of 1 to its own scale and zero point. */
 static Model model_of_add(Arena *arena, Codes a, Codes b, Codes y) {
     Maker maker = maker_begin(arena, (Shape){3, {1, 1, 2}}, FORMAT_I16);
     Op move = op_window(OP_CONV, 0, 1, 1, 1);
@@ -323,7 +323,7 @@ VECTORS(clamp)
 VECTORS(add)
 VECTORS(fold)
 
-/* ---- whole small formats ------------------------------------------------------------------------- */
+/* ---- whole small formats ----------------------------------------------------------------- */
 
 typedef __int128 Wide;
 
@@ -381,7 +381,7 @@ static void averages_are_exact(void **state) {
         }
 }
 
-/* ---- proofs at their limits, with more weights than a line of vectors holds ------------------------ */
+/* ---- proofs at their limits, with more weights than a line of vectors holds -------------- */
 
 typedef struct Refusal {
     bool made;
@@ -390,7 +390,8 @@ typedef struct Refusal {
     int64_t bound;
 } Refusal;
 
-/* A dense layer of one channel whose codes are all at the limit, on inputs of zero point `zero`. */
+/* A dense layer of one channel whose codes are all at the limit, on inputs of zero point
+ * `zero`. */
 static Refusal quantise_full(Arena *arena, Format x, Format weights, int zero, int row) {
     Maker maker = maker_begin(arena, (Shape){1, {row}}, x);
     maker_dense(&maker, 0, 1, weights, FORMAT_I8);
@@ -436,7 +437,7 @@ static void accumulators_are_proven_to_their_limits(void **state) {
     }
 }
 
-/* ---- what is not a number -------------------------------------------------------------------------- */
+/* ---- what is not a number ---------------------------------------------------------------- */
 
 /* conv -> batch norm, every number of which may be replaced. */
 typedef struct Soft {
@@ -516,7 +517,8 @@ static void floats_have_no_codes(void **state) {
     arena_free(arena);
 }
 
-/* Every corner of the range of floats makes a model or a refusal, and no undefined conversion. */
+/* Every corner of the range of floats makes a model or a refusal, and no undefined
+ * conversion. */
 static void extreme_floats_are_made_or_refused(void **state) {
     (void)state;
     static const float floats[] = {0, 1e-45f, -1e-38f, 1, -1e19f, FLT_MAX, -FLT_MAX};

@@ -1,10 +1,10 @@
-/* test_space.c: expressions against fractions of 128 bits, genotypes and counts against enumeration,
- * and how a space is printed, checked and named.
+/* test_space.c: expressions against fractions of 128 bits, genotypes and counts against
+ * enumeration, and how a space is printed, checked and named.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/net/nets.h"
 
-/* ---- expressions, read directly ---------------------------------------------------------------- */
+/* ---- expressions, read directly ---------------------------------------------------------- */
 
 typedef __int128 Wide;
 typedef struct Fraction {
@@ -114,7 +114,7 @@ static bool expected_true(const Space *space, ExprId id, const Gene *gene) {
     return id == EXPR_NONE || (expected(space, id, gene, &value) && value.n != 0);
 }
 
-/* ---- random expressions ------------------------------------------------------------------------------ */
+/* ---- random expressions ------------------------------------------------------------------ */
 
 static Rational any_rational(Random *random) {
     static const int64_t extremes[] = {INT64_MIN, INT64_MIN + 1, INT64_MAX, INT64_MAX - 1, 0};
@@ -262,7 +262,7 @@ static void mentions_are_those_of_the_tree(void **state) {
     arena_free(arena);
 }
 
-/* ---- genotypes and counts ------------------------------------------------------------------------------ */
+/* ---- genotypes and counts ---------------------------------------------------------------- */
 
 /* Decisions of which some are reached only where earlier ones say so, and some constraints. */
 static Space random_space(Arena *arena, Random *random) {
@@ -393,9 +393,10 @@ static void what_cannot_be_counted_is_bounded(void **state) {
     arena_free(arena);
 }
 
-/* ---- extremes and printing --------------------------------------------------------------------------------- */
+/* ---- extremes and printing --------------------------------------------------------------- */
 
-/* Widths out of order, a format, an alternative, and a depth that is reached with the second of them. */
+/* Widths out of order, a format, an alternative, and a depth that is reached with the second
+ * of them. */
 static Space small_space(Arena *arena) {
     Space space = {.name = STR("small"), .input = {3, {8, 8, 3}}, .input_format = FORMAT_U8};
     static Rational widths[] = {{16, 1}, {8, 1}, {49, 2}}, ways[] = {{0, 1}, {1, 1}};
