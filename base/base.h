@@ -226,6 +226,8 @@ int error_count(const Diagnostics *diagnostics);
 void diagnostics_print(const Diagnostics *diagnostics, FILE *out, int limit);
 /* The same as a JSON array: severity, file, line, column, length, message, notes. */
 Str diagnostics_json(const Diagnostics *diagnostics, Arena *arena);
+/* What was recorded has been shown; the sources stay, for what is found later. */
+void diagnostics_forget(Diagnostics *diagnostics);
 
 /* ---- files.c ----------------------------------------------------------------------------- */
 

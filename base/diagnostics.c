@@ -340,3 +340,9 @@ Str diagnostics_json(const Diagnostics *diagnostics, Arena *arena) {
     text_add(&text, count ? "\n]" : "]");
     return text_str(&text);
 }
+
+void diagnostics_forget(Diagnostics *diagnostics) {
+    diagnostics->entries.count = 0;
+    diagnostics->owner = -1;
+    diagnostics->errors = diagnostics->warnings = 0;
+}

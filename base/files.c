@@ -28,6 +28,7 @@ static const char *reason(int error) {
                  {EPERM, "permission denied"},
                  {EISDIR, "is a directory"},
                  {ENOTDIR, "a part of the path is not a directory"},
+                 {EEXIST, "a file of that name is there"},
                  {ENOSPC, "the disk is full"},
                  {EDQUOT, "the disk quota is used up"},
                  {EFBIG, "the file would be larger than allowed"},
@@ -204,7 +205,7 @@ bool directory_make(const char *path, const char **why) {
         if (stat(part, &status) != 0)
             return fail(why, error);
         if (!S_ISDIR(status.st_mode))
-            return fail(why, ENOTDIR);
+            return fail(why, i < length ? ENOTDIR : EEXIST);
     }
     return true;
 }

@@ -48,6 +48,8 @@ static const char *reason(sqlite3 *db, int code) {
         return "the disk is full";
     case SQLITE_READONLY:
         return "is read-only";
+    case SQLITE_IOERR:
+        return "cannot be read or written";
     case SQLITE_TOOBIG:
         return "a row is too large";
     default:
