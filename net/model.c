@@ -107,7 +107,9 @@ static const char *add_fault(const Layer *layer) {
     for (int k = 0; k < 2; k++)
         if (layer->multiplier[k] < 1 || layer->multiplier[k] >= 1 << MULTIPLIER_BITS_ADD)
             return "a multiplier of an add outside its range";
-    return layer->shift < 1 || layer->shift > SHIFT_LIMIT_ADD ? "a shift of an add outside its range" : NULL;
+    return layer->shift < 1 || layer->shift > SHIFT_LIMIT_ADD
+               ? "a shift of an add outside its range"
+               : NULL;
 }
 
 static bool tensor_inherited(const Tensor *out, const Tensor *in) {

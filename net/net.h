@@ -293,7 +293,7 @@ typedef struct Layer {
     Format weights;
     int out_channels, row;          /* of the weight array; row = kernel_h * kernel_w * in */
     int16_t *weight;                /* (out_channels, row) codes, unpacked */
-    int64_t *bias;                  /* (out_channels) at scale s_x * s_w; -z_x * sum(w) NOT folded */
+    int64_t *bias;                  /* (out_channels) at scale s_x * s_w; z_x is not folded in */
     int32_t *multiplier;            /* (out_channels); ADD: (2), one for each operand */
     int shift;
     int32_t low, high;              /* clamp of the output codes: zero point of relu included */
@@ -370,7 +370,7 @@ Key target_key(const Target *target);
 /* ---- task.c: what is learned, from which data -------------------------------------------- */
 
 typedef struct DataSource {
-    Str images, labels; /* paths, as written: resolved against the file, --data, NASC_DATA, system */
+    Str images, labels; /* paths, as written */
     Str fetch;          /* what to tell a person who lacks them: package, size, checksums */
     Span span;
 } DataSource;

@@ -1,5 +1,5 @@
-/* What is learned, from which data. Copyright the nasc authors. SPDX-License-Identifier:
- * Apache-2.0 */
+/* What is learned, from which data.
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "net/net.h"
 
 #include <math.h>

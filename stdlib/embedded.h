@@ -5,7 +5,7 @@
 #define EMBEDDED_H
 
 typedef struct Embedded {
-    const char *name; /* as `use` names it: "std/mobile"; "tables/cortex_m4.csv", "runtime/replay.c" */
+    const char *name; /* "std/mobile", as `use` names it; "tables/cortex_m4.csv" */
     const char *text; /* followed by a NUL */
     int length;
 } Embedded;

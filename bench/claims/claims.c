@@ -80,8 +80,8 @@ static void print_difference(const double *a, const double *b) {
 
 static int search_claim(Run *run) {
     double nsga2[SEEDS], control[SEEDS];
-    printf("hypervolume of %d designs, as a share of the box accuracy 10 to 100 %%, latency under 100 "
-           "ms, flash under 32 KiB\nseed   nsga2   random\n",
+    printf("hypervolume of %d designs, as a share of the box accuracy 10 to 100 %%, latency under "
+           "100 ms, flash under 32 KiB\nseed   nsga2   random\n",
            DESIGNS);
     for (int i = 0; i < SEEDS; i++) {
         nsga2[i] = volume_of(run, "nsga2", (uint64_t)i + 1);

@@ -1,4 +1,5 @@
 // The demo's search with every weight at 8 bits: what mixing bits is worth under the same limits.
+// Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0
 use "../../examples/fashion/demo.nas"
 
 precision eight of tiny {

@@ -106,8 +106,8 @@ static void plans_in_place_are_optimal(void **state) {
     compare_with_brute_force(true);
 }
 
-/* A rare instance that no plan fits into the largest live sum: branch and bound must end, knowing
- * that nothing better exists. */
+/* A rare instance that no plan fits into the largest live sum: branch and bound must end,
+ * knowing that nothing better exists. */
 static void the_bound_is_not_always_met(void **state) {
     (void)state;
     Arena *arena = arena_new();

@@ -11,7 +11,7 @@
 
 #define ARM_FLAGS "-mcpu=cortex-m4 -mthumb -mfloat-abi=soft -O2"
 
-/* ---- what is at hand ---- */
+/* ---- what is at hand --------------------------------------------------------------------- */
 
 static bool has_program(const char *name) {
     char command[200];
@@ -51,7 +51,7 @@ static const Target host = {.name = {"host", 4},
                             .weight_formats = ~0u,
                             .activation_formats = ~0u};
 
-/* ---- networks ---- */
+/* ---- networks ---------------------------------------------------------------------------- */
 
 /* An inverted bottleneck: expand, depthwise, project, and a residual add where shapes allow. */
 static int mbconv(Maker *maker, int x, int channels, int kernel, int stride,
@@ -135,7 +135,7 @@ static void profiled(Device *device, Arena *arena, const Program *program) {
         fail_msg("%.*s", STR_ARG(why));
 }
 
-/* ---- emulated Cortex-M ---- */
+/* ---- emulated Cortex-M ------------------------------------------------------------------- */
 
 /* Within 2 %: a step is measured in full, while clamped codes of real data take shortcuts. */
 static void check_sum(Arena *arena, const Device *device, const Built *built) {
@@ -230,7 +230,7 @@ static void test_unknown(void **state) {
     arena_free(arena);
 }
 
-/* ---- outputs ---- */
+/* ---- outputs ----------------------------------------------------------------------------- */
 
 /* The interpreter's output codes, as bytes. */
 static void expect_outputs(Arena *arena, const Built *built, const Replay *replay,
@@ -314,7 +314,7 @@ static void test_failures(void **state) {
     arena_free(arena);
 }
 
-/* ---- the host ---- */
+/* ---- the host ---------------------------------------------------------------------------- */
 
 static void count_row(void *context, Str key, Str value) {
     (void)key, (void)value;

@@ -1,5 +1,6 @@
 #!/bin/sh
-# build.t: what configure says and writes, in a folder of its own; what embed embeds; what dist packs.
+# build.t: what configure says and writes, in a folder of its own; what embed embeds; what dist
+# packs.
 # Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0
 root=$PWD
 own=$(mktemp -d) || exit 1
@@ -54,7 +55,8 @@ ends 1 ./configure --cc "$own/none" && says "does not work" && [ ! -e config.mk 
 verdict $? "a compiler that does not work is named"
 
 ends 0 ./configure --prefix=/opt/nasc --data "$own" --without-llvm && says "Next: make demo" &&
-    grep -q '^PREFIX = /opt/nasc$' config.mk && grep -q "^#define NASC_DATA_DIR \"$own\"" config.h &&
+    grep -q '^PREFIX = /opt/nasc$' config.mk &&
+    grep -q "^#define NASC_DATA_DIR \"$own\"" config.h &&
     grep -q '^#define HAVE_LLVM 0' config.h
 verdict $? "a configuration is written as asked"
 

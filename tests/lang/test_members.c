@@ -135,7 +135,7 @@ static void small_spaces_are_sound(void **state) {
     require_all_members("tests/lang/spaces/frozen.nas", STR("tiny"));
 }
 
-/* ---- the quick start ------------------------------------------------------------------- */
+/* ---- the quick start --------------------------------------------------------------------- */
 
 static void members_of_the_quick_start(void **state) {
     (void)state;
@@ -158,7 +158,7 @@ static void members_of_the_quick_start(void **state) {
     arena_free(arena);
 }
 
-/* ---- the checker against brute force --------------------------------------------------- */
+/* ---- the checker against brute force ----------------------------------------------------- */
 
 enum { DECISIONS = 3, MOST_VALUES = 3 };
 typedef struct Trial {

@@ -12,7 +12,8 @@ took=$((($(date +%s%N) - began) / 1000000))
 
 for moment in $(seq "${KILLS:-4}"); do
     # moments spread over the run, each moved by chance within its part
-    after=$((took * (moment - 1) / ${KILLS:-4} + $(od -An -N2 -tu2 /dev/urandom) * took / 65536 / ${KILLS:-4}))
+    chance=$(od -An -N2 -tu2 /dev/urandom)
+    after=$(((took * (moment - 1) + chance * took / 65536) / ${KILLS:-4}))
     rm -rf "$own/killed"
     "$NASC" build "$spec" -o "$own/killed" -q >/dev/null 2>&1 &
     child=$!

@@ -1,6 +1,6 @@
 #!/bin/sh
-# test_images.t: no test image is read before the final evaluation: without them, everything but that
-# is done, and the run ends there with a message.
+# test_images.t: no test image is read before the final evaluation: without them, everything but
+# that is done, and the run ends there with a message.
 # Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0
 . tests/nasc/tap.sh
 spec=tests/nasc/quick.nas
