@@ -1,6 +1,7 @@
 #!/bin/sh
-# broken.t: broken data sets, studies, outputs, machines and command lines: each through the real
-# command, with what it says and its exit code beside in broken/NAME.txt. UPDATE=1 writes those anew.
+# broken.t: broken data sets, studies, outputs, machines and command lines: each through the
+# real command, with what it says and its exit code beside in broken/NAME.txt. UPDATE=1 writes
+# those anew.
 # Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0
 own=$(mktemp -d) || exit 1
 trap 'rm -rf "$own"' EXIT
@@ -8,7 +9,7 @@ unset NASC_DATA
 chmod 755 "$own"
 number=0
 goldens=tests/nasc/broken
-system=$(sed -n 's/^#define NASC_DATA_DIR *"\(.*\)"/\1/p' config.h)
+system=$(sed -n 's/^#define NASC_DATA_DIR *"\([^"]*\)".*/\1/p' config.h)
 t=$own/t # the folder of the present case
 spec=$t/small.nas
 
@@ -22,8 +23,8 @@ skip() {
     echo "ok $number - $1 # SKIP $2"
 }
 
-# compare NAME: what is in $own/said against the golden file; the folder of the case is DIR in it.
-# What costs and accuracies come to is left out: code generation and the machine have a say in it.
+# compare NAME: $own/said against the golden file; the folder of the case is DIR in it.
+# What costs and accuracies come to is left out: code generation and the machine have a say.
 compare() {
     sed -e "s|$t|DIR|g" -e "s|$own|OWN|g" -e "s|$system|SYSTEM|g" -e '/^s: /d' \
         -e '/ holds for .* % of them/d' -e 's/ is [0-9.]* \([a-zA-Z]*\), and/ is N \1, and/' \
@@ -47,7 +48,7 @@ broken() {
     compare "$name"
 }
 
-# ---- a sound start --------------------------------------------------------------------------------
+# ---- a sound start ---------------------------------------------------------------------
 
 number4() {
     for byte in $(($1 >> 24)) $(($1 >> 16 & 255)) $(($1 >> 8 & 255)) $(($1 & 255)); do
@@ -55,7 +56,7 @@ number4() {
     done
 }
 
-# images COUNT SIDE: IDX of noise; the upper half is brighter in even images, the lower in odd ones.
+# images COUNT SIDE: noise; the upper half is brighter in even images, the lower in odd ones.
 images() {
     printf '\000\000\010\003'
     number4 "$1"
@@ -114,7 +115,7 @@ else
 fi
 cp -r "$t/out" "$own/out" # a whole study, and a frozen network
 
-# ---- data -----------------------------------------------------------------------------------------
+# ---- data ------------------------------------------------------------------------------
 
 again
 cut_to "$t/images.gz" 2000
@@ -184,7 +185,8 @@ rm "$t/labels"
 broken labels-missing build --data "$own/nowhere"
 
 again
-sed -i 's|^    loss:|    fetch: "Small is made by broken.t (5 kB, SHA-256 00ff).", "Name its folder with --data."\n&|' "$spec"
+fetch='fetch: "Small is made by broken.t (5 kB, SHA-256 00ff).", "Name its folder with --data."'
+sed -i "s|^    loss:|    $fetch\n&|" "$spec"
 rm "$t/images.gz"
 broken images-missing-and-how-to-fetch build
 
@@ -217,7 +219,7 @@ images 6 8 >"$t/images.gz" && labels 6 >"$t/labels"
 sed -i 's|25 % of|1 % of|' "$spec"
 broken validate-share-of-nothing build
 
-# ---- studies --------------------------------------------------------------------------------------
+# ---- studies ---------------------------------------------------------------------------
 
 # The sound study.
 study() {
@@ -274,8 +276,8 @@ study
 rm "$t/out/study.db"
 broken study-missing nasc study
 
-# A training without end, in the background; the shell's own children would not hear of SIGINT, which
-# is why the command asks for it again.
+# A training without end, in the background, for which the shell ignores SIGINT; the
+# command hears it again.
 again
 sed -i 's|epochs: 2,|epochs: 1000000,|' "$spec"
 # begin: runs it until it has made its study
@@ -304,7 +306,7 @@ stop -INT interrupted-by-int
 begin
 stop -TERM interrupted-by-term
 
-# ---- outputs ---------------------------------------------------------------------------------------
+# ---- outputs ---------------------------------------------------------------------------
 
 again
 : >"$t/out"
@@ -376,7 +378,7 @@ fi
 again
 broken memory-too-little build --memory 100KiB
 
-# ---- machines --------------------------------------------------------------------------------------
+# ---- machines --------------------------------------------------------------------------
 
 alone() { env PATH="$own/nowhere" "$NASC" "$@"; }
 study
@@ -390,7 +392,7 @@ again
 sed -i 's|cortex_m4|host|' "$spec"
 broken compiler-missing-at-profiling alone build "$spec" -o "$t/out" -q
 
-# ---- limits that nothing meets ------------------------------------------------------------------------
+# ---- limits that nothing meets ---------------------------------------------------------
 
 again
 sed -i 's|<= 64 KiB|<= 1 KiB|' "$spec"
@@ -403,7 +405,7 @@ again
 sed -i 's|flash <= 64 KiB|accuracy >= 101 %|' "$spec"
 broken limit-on-accuracy build
 
-# ---- frozen networks ------------------------------------------------------------------------------------
+# ---- frozen networks -------------------------------------------------------------------
 
 # The sound frozen network, in the present folder.
 frozen() {
@@ -445,7 +447,7 @@ frozen
 sed -i '/^ *task: /d' "$spec"
 broken verify-without-task nasc verify
 
-# ---- command lines ---------------------------------------------------------------------------------------
+# ---- command lines ---------------------------------------------------------------------
 
 again
 broken no-command "$NASC"
