@@ -64,6 +64,12 @@ void json_add_number(Text *text, double value) {
         return;
     }
     char digits[40];
+    bool whole = value == floor(value) && fabs(value) < 1e15;
+    if (whole) { /* %g would write 7840 as 7.84e+03 */
+        snprintf(digits, sizeof digits, "%.0f", value);
+        text_add_str(text, str_of(digits));
+        return;
+    }
     for (int precision = 1; precision <= ENOUGH; precision++) {
         snprintf(digits, sizeof digits, "%.*g", precision, value);
         if (strtod(digits, NULL) == value)

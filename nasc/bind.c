@@ -258,7 +258,8 @@ bool bind_emit(Session *session, const Decl *decl, EmitBinding *emit) {
         .name = decl->name, .span = from->span, .prefix = prefix ? prefix->text : decl->name};
     const char *fault = prefix_fault(emit->prefix);
     if (fault) {
-        error_at(session->diagnostics, prefix ? prefix->span : decl->span, "the prefix %s", fault);
+        error_at(session->diagnostics, prefix ? prefix->span : decl->span, "the prefix %s",
+                 fault);
         return false;
     }
     if (is_network(session, from->text)) {

@@ -101,7 +101,7 @@ int deliver_all(Session *session, Deliver *deliver) {
         if (!code)
             code = phases(&run);
         if (!code && deliver == build_deliver)
-            show_front(&run, -1, stdout);
+            show_front(&run, -1, session->options.json ? stderr : stdout);
         if (!code)
             code = emissions_of(&run, emits, count, deliver);
         code = run_end(&run, code);
@@ -116,48 +116,6 @@ int deliver_all(Session *session, Deliver *deliver) {
 
 /* ---- what build does with each ----------------------------------------------------------- */
 
-static void metrics_json(Text *text, const char *name, const Metrics *metrics) {
-    text_add(text, "  \"%s\": {", name);
-    for (int m = 0, shown = 0; m < METRIC_COUNT; m++)
-        if (metrics->known[m]) {
-            text_add(text, "%s\"%s\": ", shown++ ? ", " : "", metric_name((Metric)m));
-            json_add_number(text, metrics->value[m]);
-        }
-    text_add(text, "},\n");
-}
-
-/* result.json: what the search found and what ships, without times or paths. */
-static int write_result(Shipment *ship, const Run *run, const Winner *winner,
-                        const Proof *proof) {
-    Arena *arena = ship->session->arena;
-    Text text = text_new(arena);
-    text_add(&text, "{\n  \"search\": ");
-    json_add_string(&text, run->plan.name);
-    text_add(&text, ",\n  \"judged\": %d,\n  \"design\": ", archive_count(run->archive));
-    json_add_string(&text, genotype_print(arena, run->plan.space, winner->design->genes));
-    text_add(&text, ",\n");
-    metrics_json(&text, "inherited", &winner->inherited);
-    metrics_json(&text, "tuned", &winner->tuned);
-    text_add(&text, "  \"test_images\": %d,\n  \"test_accuracy\": ", proof->images);
-    json_add_number(&text, proof->accuracy);
-    text_add(&text, ",\n  \"front\": [\n");
-    for (int i = 0; i < run->front_count; i++) {
-        text_add(&text, "  {\n  \"design\": ");
-        json_add_string(&text, genotype_print(arena, run->plan.space, run->front[i]->genes));
-        text_add(&text, ",\n");
-        metrics_json(&text, "metrics", &run->metrics[i]);
-        text.length -= 2; /* the comma after the last member */
-        text_add(&text, "\n  }%s\n", i + 1 < run->front_count ? "," : "");
-    }
-    text_add(&text, "  ]\n}\n");
-    const char *why;
-    Str path = path_join(arena, ship->folder, STR("result.json"));
-    if (file_write(str_terminated(arena, path), text_str(&text), &why))
-        return EXIT_DONE;
-    fprintf(stderr, "nasc: cannot write %.*s: %s\n", STR_ARG(path), why);
-    return EXIT_ENVIRONMENT;
-}
-
 static int chosen_index(const Run *run, const Winner *winner) {
     for (int i = 0; i < run->front_count; i++)
         if (run->front[i] == winner->design)
@@ -165,22 +123,24 @@ static int chosen_index(const Run *run, const Winner *winner) {
     return -1;
 }
 
-static void print_tuning(const Run *run, const Winner *winner) {
+static void print_tuning(const Run *run, const Winner *winner, FILE *out) {
     static const Metric shown[] = {METRIC_ACCURACY, METRIC_FULL_PRECISION, METRIC_RETENTION,
                                    METRIC_LATENCY,  METRIC_FLASH,          METRIC_RAM};
     Arena *arena = run->arena;
-    printf("  %-24s %14s %14s\n", "on validate", "inherited", "tuned");
+    fprintf(out, "  %-24s %14s %14s\n", "on validate", "inherited", "tuned");
     for (int i = 0; i < COUNT(shown); i++) {
         Metric m = shown[i];
         Str before = winner->inherited.known[m]
                          ? show_metric(arena, m, winner->inherited.value[m])
                          : STR("-");
         Str after = show_metric(arena, m, winner->tuned.value[m]);
-        printf("  %-24s %14.*s %14.*s\n", metric_name(m), STR_ARG(before), STR_ARG(after));
+        fprintf(out, "  %-24s %14.*s %14.*s\n", metric_name(m), STR_ARG(before),
+                STR_ARG(after));
     }
     if (winner->tuned.steps_fitted)
-        printf("  (of its latency, %d of the kernels' calls are estimated, not measured)\n",
-               winner->tuned.steps_fitted);
+        fprintf(out,
+                "  (of its latency, %d of the kernels' calls are estimated, not measured)\n",
+                winner->tuned.steps_fitted);
 }
 
 /* Limits are judged again on what ships. */
@@ -200,29 +160,31 @@ static int check_limits(const Run *run, const Winner *winner) {
     return EXIT_INFEASIBLE;
 }
 
-static void print_files(const Shipment *ship, const char *file) {
+static void print_files(const Shipment *ship, const char *file, FILE *out) {
     Str p = ship->emit->prefix, f = ship->folder;
-    printf("\nfiles in %.*s:\n", STR_ARG(f));
+    fprintf(out, "\nfiles in %.*s:\n", STR_ARG(f));
     for (int i = 0; i < ship->file_count; i++)
-        printf("  %-22.*s %7d bytes\n", STR_ARG(ship->files[i].name),
-               ship->files[i].text.length);
-    printf("  %.*s.nas, %.*s.weights     the network itself: keep them in git\n", STR_ARG(p),
-           STR_ARG(p));
-    printf("\nnext:\n  cc -O2 -DRUN_SELF_TEST %.*s/%.*s*.c && ./a.out       the self-test, on "
-           "this "
-           "machine\n",
-           STR_ARG(f), STR_ARG(p));
-    printf("  nasc build %.*s/%.*s.nas       the same C again, without search or data\n",
-           STR_ARG(f), STR_ARG(p));
-    printf("  nasc verify %s -o %.*s --cc \"clang -O3\"       any compiler against the "
-           "interpreter\n",
-           file, STR_ARG(ship->session->out));
-    printf("  nasc study %s -o %.*s       every design that was judged\n", file,
-           STR_ARG(ship->session->out));
+        fprintf(out, "  %-22.*s %7d bytes\n", STR_ARG(ship->files[i].name),
+                ship->files[i].text.length);
+    fprintf(out, "  %.*s.nas, %.*s.weights     the network itself: keep them in git\n",
+            STR_ARG(p), STR_ARG(p));
+    fprintf(out,
+            "\nnext:\n  cc -O2 -DRUN_SELF_TEST %.*s/%.*s*.c && ./a.out       the self-test, on "
+            "this "
+            "machine\n",
+            STR_ARG(f), STR_ARG(p));
+    fprintf(out, "  nasc build %.*s/%.*s.nas       the same C again, without search or data\n",
+            STR_ARG(f), STR_ARG(p));
+    fprintf(out,
+            "  nasc verify %s -o %.*s --cc \"clang -O3\"       any compiler against the "
+            "interpreter\n",
+            file, STR_ARG(ship->session->out));
+    fprintf(out, "  nasc study %s -o %.*s       every design that was judged\n", file,
+            STR_ARG(ship->session->out));
 }
 
 /* The only place where a search's test images are read. */
-static int prove(Shipment *ship, Proof *proof) {
+static int prove(Shipment *ship, Proof *proof, FILE *out) {
     Dataset test;
     Str why;
     Toolchain toolchain = {.compiler =
@@ -231,32 +193,38 @@ static int prove(Shipment *ship, Proof *proof) {
     if (code)
         return code;
     *proof = ship_interpret(ship, &test, 0);
-    printf("\ntest accuracy %.2f %% on %d images, by the interpreter\n", 100 * proof->accuracy,
-           proof->images);
+    fprintf(out, "\ntest accuracy %.2f %% on %d images, by the interpreter\n",
+            100 * proof->accuracy, proof->images);
     if (!ship_prove(ship, &toolchain, &test, proof, &why)) {
         fprintf(stderr, "nasc: the emitted code is not proven: %.*s\n", STR_ARG(why));
         return EXIT_ENVIRONMENT;
     }
-    printf("proven: the emitted C, compiled by %.*s, gives the same bytes on all of them\n",
-           STR_ARG(toolchain.compiler));
+    fprintf(out,
+            "proven: the emitted C, compiled by %.*s, gives the same bytes on all of them\n",
+            STR_ARG(toolchain.compiler));
     return EXIT_DONE;
 }
 
 static int deliver_found(Shipment *ship, Run *run, const Winner *winner) {
+    bool json = ship->session->options.json;
+    FILE *out = json ? stderr : stdout; /* what is for people */
     Proof proof;
-    printf("emit %.*s: design %d of the front\n\n", STR_ARG(ship->emit->name),
-           chosen_index(run, winner) + 1);
-    show_network(ship->net, &ship->program, stdout);
-    printf("\n");
-    print_tuning(run, winner);
+    fprintf(out, "emit %.*s: design %d of the front\n\n", STR_ARG(ship->emit->name),
+            chosen_index(run, winner) + 1);
+    show_network(ship->net, &ship->program, out);
+    fprintf(out, "\n");
+    print_tuning(run, winner, out);
     int code = ship_write(ship);
     if (!code)
-        code = prove(ship, &proof);
+        code = prove(ship, &proof, out);
+    Str result = code ? STR("") : result_winner(run, winner, &proof);
     if (!code)
-        code = write_result(ship, run, winner, &proof);
+        code = ship_file(ship, STR("result.json"), result);
     if (code)
         return code;
-    print_files(ship, ship->session->options.file);
+    print_files(ship, ship->session->options.file, out);
+    if (json)
+        printf("%.*s", STR_ARG(result));
     return check_limits(run, winner);
 }
 

@@ -176,6 +176,7 @@ typedef struct Shipment {
 /* Lowers, emits, writes the files beside the frozen .nas and its weights. */
 int ship_build(Shipment *shipment);
 int ship_write(Shipment *shipment);
+int ship_file(Shipment *shipment, Str name, Str bytes); /* one more beside them */
 
 /* The interpreter's answers on many images. */
 typedef struct Proof {
@@ -189,6 +190,11 @@ Proof ship_interpret(Shipment *shipment, const Dataset *data, int images);
  * differs or it could not be run. */
 bool ship_prove(Shipment *shipment, const Toolchain *toolchain, const Dataset *data,
                 const Proof *proof, Str *why);
+
+/* ---- result.c: what was found, as JSON --------------------------------------------------- */
+
+Str result_front(const Run *run);
+Str result_winner(const Run *run, const Winner *winner, const Proof *proof);
 
 /* ---- build.c, emit.c: every emission of a file ------------------------------------------- */
 

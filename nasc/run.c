@@ -282,7 +282,8 @@ static int report_bounds(Run *run, const Survey *survey) {
     return EXIT_INFEASIBLE;
 }
 
-/* The member with the smallest values, which random draws may miss, and many drawn at random. */
+/* The member with the smallest values, which random draws may miss, and many drawn at
+ * random. */
 int run_bounds(Run *run) {
     enum { DRAWN = 500 };
     const Space *space = run->plan.space;

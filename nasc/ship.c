@@ -117,7 +117,7 @@ static Str freeze(Shipment *ship) {
     return text_str(&text);
 }
 
-static int write_file(Shipment *ship, Str name, Str bytes) {
+int ship_file(Shipment *ship, Str name, Str bytes) {
     Arena *arena = ship->session->arena;
     const char *why, *path = str_terminated(arena, path_join(arena, ship->folder, name));
     if (file_write(path, bytes, &why))
@@ -135,13 +135,13 @@ int ship_write(Shipment *ship) {
     }
     int code = EXIT_DONE;
     for (int i = 0; i < ship->file_count && !code; i++)
-        code = write_file(ship, ship->files[i].name, ship->files[i].text);
+        code = ship_file(ship, ship->files[i].name, ship->files[i].text);
     Str prefix = ship->emit->prefix;
     if (!code)
-        code = write_file(ship, str_format(arena, "%.*s.weights", STR_ARG(prefix)),
-                          model_write(arena, ship->model));
+        code = ship_file(ship, str_format(arena, "%.*s.weights", STR_ARG(prefix)),
+                         model_write(arena, ship->model));
     if (!code)
-        code = write_file(ship, str_format(arena, "%.*s.nas", STR_ARG(prefix)), freeze(ship));
+        code = ship_file(ship, str_format(arena, "%.*s.nas", STR_ARG(prefix)), freeze(ship));
     return code;
 }
 

@@ -16,7 +16,9 @@ static int up_to(Session *session, bool search) {
             code = run_train(&run);
         if (!code && search)
             code = run_search(&run);
-        if (!code && search)
+        if (!code && search && session->options.json)
+            printf("%.*s", STR_ARG(result_front(&run)));
+        else if (!code && search)
             show_front(&run, -1, stdout);
         code = run_end(&run, code);
     }
