@@ -116,7 +116,7 @@ static inline int pool(Builder *b, OpKind kind, int x, int kernel, int stride, b
     return op_push(b, op);
 }
 
-/* ---- the quick start's space -------------------------------------------------------------------- */
+/* ---- the quick start's space ------------------------------------------------------------- */
 
 typedef struct Width {
     ExprId channels;

@@ -1,4 +1,5 @@
-/* A space and images small enough to train on in a moment: the class is the corner that is bright.
+/* A space and images small enough to train on in a moment: the class is the corner that is
+ * bright.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef LEARNABLE_H

@@ -1,7 +1,7 @@
-/* A second implementation of members, in doubles, one formula after the other, straight from the
- * network and the supernet's parameters: what the engine is tested against. Rounding can be frozen:
- * each value then keeps its rounding error, and the loss becomes a smooth function whose derivatives
- * are those that learned step sizes are defined by.
+/* A second implementation of members, in doubles, one formula after the other, straight from
+ * the network and the supernet's parameters: what the engine is tested against. Rounding can
+ * be frozen: each value then keeps its rounding error, and the loss becomes a smooth
+ * function whose derivatives are those that learned step sizes are defined by.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef NAIVE_H
@@ -23,7 +23,8 @@ typedef struct Naive {
     double nudge;
     const FloatModel *statistics; /* of batch norms; NULL: those of the batch */
     bool frozen;
-    /* (operators): values; rounding errors and on which side a value was cut, of results and weights */
+    /* (operators): values; rounding errors and on which side a value was cut, of results and
+     * weights */
     double **value, **error, **weight_error;
     signed char **cut, **weight_cut;
     double **mean, **variance;
@@ -69,8 +70,8 @@ static inline double naive_parameter(const Naive *n, size_t slot) {
     return n->supernet->value[slot] + ((int64_t)slot == n->nudged ? n->nudge : 0);
 }
 
-/* Where weight k of output o of operator i is, k over (ky, kx, c), or over the pixels and channels
- * that a dense flattens: channels from the front, kernels from the centre. */
+/* Where weight k of output o of operator i is, k over (ky, kx, c), or over the pixels and
+ * channels that a dense flattens: channels from the front, kernels from the centre. */
 static inline size_t naive_slot(const Naive *n, int i, int o, int k) {
     const Op *op = &n->net->ops[i];
     const Site *site = &n->supernet->space->sites.at[op->site];
@@ -228,7 +229,8 @@ static inline void naive_quantise(Naive *n, int i) {
 
 static inline double naive_element(const Naive *n, int i, int image, int y, int x, int c) {
     const Op *op = &n->net->ops[i];
-    double a = op->inputs ? naive_at(n, op->input[0], image, y, x, c) : 0;
+    bool apart = op->kind == OP_ADD || op->kind == OP_RELU || op->kind == OP_RELU6;
+    double a = apart ? naive_at(n, op->input[0], image, y, x, c) : 0;
     switch (op->kind) {
     case OP_INPUT:
         return n

@@ -117,7 +117,7 @@ static void expect(Files *f, const char *golden) {
     put_good(f);
 }
 
-/* ---- what is said of broken files ------------------------------------------------------------------- */
+/* ---- what is said of broken files -------------------------------------------------------- */
 
 static void test_missing(void **state) {
     (void)state;
@@ -238,7 +238,8 @@ static void test_broken_gzip(void **state) {
     files_free(&f);
 }
 
-/* No file of a good one's prefix or with a byte changed in its header does more than be refused. */
+/* No file of a good one's prefix or with a byte changed in its header does more than be
+ * refused. */
 static void test_every_cut_is_refused(void **state) {
     (void)state;
     Files f = files_new();
@@ -258,7 +259,7 @@ static void test_every_cut_is_refused(void **state) {
     files_free(&f);
 }
 
-/* ---- the split ----------------------------------------------------------------------------------------- */
+/* ---- the split --------------------------------------------------------------------------- */
 
 static void test_split(void **state) {
     (void)state;
@@ -300,7 +301,7 @@ static void test_split(void **state) {
     files_free(&f);
 }
 
-/* ---- augmentation -------------------------------------------------------------------------------------- */
+/* ---- augmentation ------------------------------------------------------------------------ */
 
 enum { SIDE = 9, IMAGE = SIDE * SIDE * 2 };
 

@@ -1,5 +1,5 @@
-/* The engine against a naive second implementation in doubles: results, and gradients against finite
- * differences of it, for every operator, at f32 and with learned step sizes.
+/* The engine against a naive second implementation in doubles: results, and gradients
+ * against finite differences of it, for every operator, at f32 and with learned step sizes.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit.h"
@@ -166,8 +166,8 @@ static bool has_format(const Case *c, Format format) {
     return false;
 }
 
-/* Step sizes that an average inherits have a second node; its share of the gradient has that node's
- * scale, which is why such cases leave them out (`inherited`). */
+/* Step sizes that an average inherits have a second node; its share of the gradient has that
+ * node's scale, which is why such cases leave them out (`inherited`). */
 static void gradients_check(Case *c, Naive *naive, bool inherited) {
     const Node *node = &c->member.graph->nodes[c->member.graph->output];
     float *gradient = arena_array(c->arena, float, c->member.graph->gradient_floats);
@@ -215,7 +215,7 @@ static void case_check(Case *c, const Gene *gene, bool full_precision, bool inhe
     case_end(c);
 }
 
-/* ---- one case for each operator ---------------------------------------------------------------------- */
+/* ---- one case for each operator ---------------------------------------------------------- */
 
 /* A first convolution, so that the operator under test owes its input a gradient. */
 static int stem(Case *c, int channels, int weights) {

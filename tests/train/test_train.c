@@ -1,5 +1,6 @@
-/* Training as a whole: that it learns, that threads and kills change nothing, that saved bytes are
- * not believed, and that a member's recalibrated statistics are what its definition says.
+/* Training as a whole: that it learns, that threads and kills change nothing, that saved
+ * bytes are not believed, and that a member's recalibrated statistics are what its
+ * definition says.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit.h"
@@ -82,7 +83,7 @@ static void test_threads_change_nothing(void **state) {
     arena_free(w.arena);
 }
 
-/* ---- going on after an interruption -------------------------------------------------------------- */
+/* ---- going on after an interruption ------------------------------------------------------ */
 
 static const char *checkpoint_path;
 
@@ -147,7 +148,7 @@ static void test_goes_on_after_interruptions(void **state) {
     arena_free(w.arena);
 }
 
-/* ---- saved bytes ------------------------------------------------------------------------------------- */
+/* ---- saved bytes ------------------------------------------------------------------------- */
 
 static void refused(const World *w, Str bytes, const char *expected) {
     Supernet *s = supernet_new(w->space, &w->task, 5);
@@ -209,7 +210,7 @@ static void test_saved_bytes_are_checked(void **state) {
     arena_free(w.arena);
 }
 
-/* ---- members ------------------------------------------------------------------------------------------- */
+/* ---- members ----------------------------------------------------------------------------- */
 
 /* Statistics over the pieces, in doubles, of the images that recalibration takes. */
 static void statistics_check(const World *w, const Supernet *s, const Gene *gene,
@@ -334,7 +335,7 @@ static void test_weights_stay_floats(void **state) {
     arena_free(w.arena);
 }
 
-/* ---- the sandwich -------------------------------------------------------------------------------------- */
+/* ---- the sandwich ------------------------------------------------------------------------ */
 
 static void test_sandwich_is_legal(void **state) {
     (void)state;
