@@ -1,5 +1,5 @@
-/* augment.c: images as floats, shifted, mirrored and partly erased: a pure function of the seed, the
- * epoch and the image's index.
+/* augment.c: images as floats, shifted, mirrored and partly erased: a pure function of the
+ * seed, the epoch and the image's index.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/train.h"

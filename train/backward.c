@@ -1,6 +1,7 @@
 /* backward.c: the gradient of a piece, from the network's result to its weights.
  *
- * g of a node holds first the gradient of z, summed over its readers, then that before the ending.
+ * g of a node holds first the gradient of z, summed over its readers, then that before the
+ * ending.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/engine.h"
@@ -17,12 +18,8 @@ typedef struct Backward {
     NormGradient norm; /* what makes dy of them */
 } Backward;
 
-static size_t image_floats(const Node *node) {
-    return (size_t)node->height * (size_t)node->width * (size_t)node->lanes;
-}
-
-/* Where input k's gradient of the block goes, and whether something is there already; NULL where
- * nobody asks for it. */
+/* Where input k's gradient of the block goes, and whether something is there already; NULL
+ * where nobody asks for it. */
 static float *input_gradient(const Backward *b, int k, bool *add) {
     int input = b->node->input[k];
     const Node *from = &b->run->graph->nodes[input];
@@ -34,7 +31,7 @@ static float *input_gradient(const Backward *b, int k, bool *add) {
     return b->run->memory + from->g + (size_t)b->first * image_floats(from);
 }
 
-/* ---- products ------------------------------------------------------------------------------------ */
+/* ---- products ---------------------------------------------------------------------------- */
 
 static void copy_padded(const Node *node, const Node *from, int count, const float *padded,
                         bool add, float *dx) {
@@ -99,10 +96,10 @@ static void product(const Backward *b) {
     product_input(b, rows);
 }
 
-/* ---- depthwise ----------------------------------------------------------------------------------- */
+/* ---- depthwise --------------------------------------------------------------------------- */
 
-/* One dimension of the input's gradient, at the inputs that meet the taps phase, phase + stride, ...:
- * a correlation of as many taps with the output's gradient, backwards. */
+/* One dimension of the input's gradient, at the inputs that meet the taps phase, phase +
+ * stride, ...: a correlation of as many taps with the output's gradient, backwards. */
 typedef struct Phase {
     int taps, begin, count; /* inputs begin, begin + stride, ... */
     int offset;             /* of the first tap in the padded gradient */
@@ -197,7 +194,8 @@ static void phase_input(const Backward *b, const Padded *p, int v, int phase_h, 
     }
 }
 
-/* Panels of the gradient of y for all images of the block, and of the input for one at a time. */
+/* Panels of the gradient of y for all images of the block, and of the input for one at a
+ * time. */
 static void panels_weights(const Backward *b, const Padded *p, int v) {
     const Node *node = b->node, *from = &b->run->graph->nodes[node->input[0]];
     size_t line = (size_t)node->padded_w * LANES, out_line = (size_t)p->width * LANES;
@@ -241,7 +239,7 @@ static void depthwise(const Backward *b) {
     }
 }
 
-/* ---- the rest -------------------------------------------------------------------------------------- */
+/* ---- the rest ---------------------------------------------------------------------------- */
 
 static void pass_on(const Backward *b, int k, const float *dy) {
     bool add;
@@ -281,8 +279,9 @@ static void block_backward(const Backward *b) {
     }
 }
 
-/* For a block, from the gradient of z to that before the ending, with all that it says of the
- * parameters: as soon as the last of the node's readers has given its part, while that is near. */
+/* For a block, from the gradient of z to that before the ending, with all that it says of
+ * the parameters: as soon as the last of the node's readers has given its part, while that
+ * is near. */
 static void ending_gradient(Run *run, int i, int first, int count, float *gradient) {
     const Graph *graph = run->graph;
     const Node *node = &graph->nodes[i];
@@ -303,7 +302,8 @@ static void ending_gradient(Run *run, int i, int first, int count, float *gradie
     run->zero_sum[i] = sums.zero;
 }
 
-/* dy = a * g + c * y + d: what is left of g once its mean and its part along y are taken out. */
+/* dy = a * g + c * y + d: what is left of g once its mean and its part along y are taken
+ * out. */
 static void norm_constants(Run *run, const Node *node, const float *of_channels) {
     float count = (float)(run->images * node->height * node->width);
     const float *g = of_channels, *gx = of_channels + lanes_up(node->channels);

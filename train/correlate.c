@@ -1,8 +1,8 @@
-/* correlate.c: sliding windows over each channel by itself: depthwise convolution, the gradient of
- * its input (a correlation again, one for each phase of the stride) and of its weights.
+/* correlate.c: sliding windows over each channel by itself: depthwise convolution, the gradient
+ * of its input (a correlation again, one for each phase of the stride) and of its weights.
  *
- * One vector of channels at a time: all taps of a usual kernel stay in registers while the window
- * slides over a panel that stays in the first-level cache.
+ * One vector of channels at a time: all taps of a usual kernel stay in registers while the
+ * window slides over a panel that stays in the first-level cache.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/engine.h"
@@ -11,8 +11,9 @@
 
 enum { MOST_TAPS = 25 };
 
-/* The kernel's extents are constants where this is inlined. Three sums at once: one alone would wait
- * for itself, and the processor does not look far enough ahead to begin the next windows. */
+/* The kernel's extents are constants where this is inlined. Three sums at once: one alone
+ * would wait for itself, and the processor does not look far enough ahead to begin the next
+ * windows. */
 ALWAYS_INLINE Vec window_sum(const Vec *weight, int kernel_h, int kernel_w, const float *in,
                              size_t tap_y, Vec begin) {
     Vec sum[3] = {begin, vec_all(0), vec_all(0)};

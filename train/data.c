@@ -1,12 +1,12 @@
-/* data.c: finds the images and labels of a task, checks that they belong together, and cuts train
- * into train and validate.
+/* data.c: finds the images and labels of a task, checks that they belong together, and cuts
+ * train into train and validate.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/engine.h"
 
 #include <string.h>
 
-/* ---- finding ----------------------------------------------------------------------------------------- */
+/* ---- finding ----------------------------------------------------------------------------- */
 
 static bool not_found(Arena *arena, Str name, Str fetch, DataPath path, Str *why) {
     Text text = text_new(arena);
@@ -36,7 +36,7 @@ static bool data_find(Arena *arena, Str name, Str fetch, DataPath path, const ch
     return not_found(arena, name, fetch, path, why);
 }
 
-/* ---- opening ----------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 static bool labels_check(Arena *arena, const Task *task, const char *path, const Idx *labels,
                          Str *why) {
@@ -74,15 +74,15 @@ static bool source_open(Arena *arena, const Task *task, const DataSource *source
     return true;
 }
 
-/* ---- the split ----------------------------------------------------------------------------------------- */
+/* ---- the split --------------------------------------------------------------------------- */
 
 /* How many of a class's images are for validation: the share, rounded half up. */
 static int64_t share_of(Rational share, int64_t count) {
     return (2 * share.n * count + share.d) / (2 * share.d);
 }
 
-/* Spreads them evenly over the class: image number `rank` of it is one where the line that rises by
- * wanted / count at each image passes an integer. */
+/* Spreads them evenly over the class: image number `rank` of it is one where the line that
+ * rises by wanted / count at each image passes an integer. */
 static bool is_chosen(int64_t rank, int64_t wanted, int64_t count) {
     return (rank + 1) * wanted / count > rank * wanted / count;
 }

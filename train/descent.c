@@ -5,8 +5,8 @@
 
 #include <math.h>
 
-/* A step size is positive, and a few wild gradients early on must not lose it: it changes by at most
- * an eighth at a time, a zero point by half a code. */
+/* A step size is positive, and a few wild gradients early on must not lose it: it changes by
+ * at most an eighth at a time, a zero point by half a code. */
 static float step_bounded(float before, float after) {
     return fminf(fmaxf(after, before * 0.875f), before * 1.125f);
 }
@@ -15,7 +15,8 @@ static float zero_bounded(float before, float after) {
     return fminf(fmaxf(after, before - 0.5f), before + 0.5f);
 }
 
-/* The rate rises over the first twentieth of the steps, while batch norms and momenta settle. */
+/* The rate rises over the first twentieth of the steps, while batch norms and momenta
+ * settle. */
 double rate_at(const TrainPlan *plan, int64_t step, int64_t steps) {
     double rise = fmin(1, 20.0 * ((double)step + 1) / ((double)steps + 20));
     if (plan->rate_kind == RATE_CONSTANT)
@@ -24,11 +25,14 @@ double rate_at(const TrainPlan *plan, int64_t step, int64_t steps) {
            (1 + cos(3.14159265358979323846 * (double)step / (double)steps));
 }
 
+/* Gradients are clipped by value, as BigNAS does: a sandwich meets members that it has not
+ * trained. */
 static void update(Supernet *supernet, const float *gradient, size_t first, size_t last,
                    float rate, float momentum, float decay) {
     float *value = supernet->value, *velocity = supernet->momentum;
     for (size_t i = first; i < last; i++) {
-        float g = gradient[i] + decay * value[i];
+        float g = gradient[i] < -1 ? -1 : gradient[i] > 1 ? 1 : gradient[i];
+        g += decay * value[i];
         velocity[i] = momentum * velocity[i] + g;
         value[i] -= rate * (g + momentum * velocity[i]);
     }

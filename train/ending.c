@@ -1,8 +1,8 @@
-/* ending.c: what follows a product element by element: batch norm or bias, clamp, fake quantisation,
- * and the sums that their gradients need.
+/* ending.c: what follows a product element by element: batch norm or bias, clamp, fake
+ * quantisation, and the sums that their gradients need.
  *
- * Each loop keeps the constants of up to four vectors of channels in registers and walks over the
- * pixels: as many as fit, since memory prefers to be read in long runs.
+ * Each loop keeps the constants of up to four vectors of channels in registers and walks over
+ * the pixels: as many as fit, since memory prefers to be read in long runs.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/engine.h"
@@ -75,8 +75,9 @@ void ending_apply_panel(const Ending *e, int v, int lanes, int rows, int pixels,
         apply(1, e, false, v, rows, pixels, y, lanes, panel, LANES, panel_row);
 }
 
-/* Where the rounded code is inside its range the quantiser passes the gradient on, and the step's is
- * the rounding error; outside, z is a bound times the step, and moves with the zero point. */
+/* Where the rounded code is inside its range the quantiser passes the gradient on, and the
+ * step's is the rounding error; outside, z is a bound times the step, and moves with the
+ * zero point. */
 ALWAYS_INLINE Vec quantiser_backward(const Ending *e, Vec x, Vec g, EndingSums *sums) {
     Vec code = code_of(e, x), low = vec_all(e->code_low), high = vec_all(e->code_high);
     Vec zero = vec_all(0), bound = code_clamp(e, code);

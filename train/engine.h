@@ -1,9 +1,10 @@
 /* The float engine: what the files of train share, and nobody else includes.
  *
- * A Graph is a Net regrouped: each Node computes y (a product, a sum, a pooling) and ends in what
- * follows y element by element: batch norm or bias, clamp, fake quantisation. Only y is stored; a
- * reader applies the ending as it fetches a few images, so that normalised activations never travel
- * through memory. A Run takes a piece of at most 32 images through a Graph and back.
+ * A Graph is a Net regrouped: each Node computes y (a product, a sum, a pooling) and ends in
+ * what follows y element by element: batch norm or bias, clamp, fake quantisation. Only y is
+ * stored; a reader applies the ending as it fetches a few images, so that normalised
+ * activations never travel through memory. A Run takes a piece of at most 32 images through a
+ * Graph and back.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef ENGINE_H
@@ -14,7 +15,7 @@
 
 enum { PIECE = 32 };
 
-/* ---- idx.c --------------------------------------------------------------------------------- */
+/* ---- idx.c ------------------------------------------------------------------------------- */
 
 /* An array of bytes: labels (count) or images (count, rows, columns[, channels]). */
 typedef struct Idx {
@@ -25,25 +26,10 @@ typedef struct Idx {
 /* ranks 1: labels; 3: images. False and *why, which names the file. */
 bool idx_open(Arena *arena, const char *path, int ranks, Idx *idx, Str *why);
 
-/* ---- gemm.c -------------------------------------------------------------------------------- */
+/* ---- correlate.c ------------------------------------------------------------------------- */
 
-typedef struct Gemm {
-    int rows, columns, depth; /* columns: a multiple of LANES */
-    const float *a; /* element (i, k) at a[i * a_row + k * a_k]; one of the two is 1 */
-    size_t a_row, a_k;
-    const float *b; /* (depth, columns), rows b_k apart */
-    size_t b_k;
-    float *c; /* (rows, columns), rows c_row apart */
-    size_t c_row;
-    bool add; /* to what C holds */
-} Gemm;
-void gemm(const Gemm *g);
-int gemm_lanes(void); /* LANES, for callers that may be compiled with other flags: tests */
-
-/* ---- correlate.c --------------------------------------------------------------------------- */
-
-/* For one vector of channels, out(y, x) = sum over (i, j) of weight(i, j) * in(y, x, i, j), where the
- * input is a padded panel, so that every tap exists. Steps are in floats. */
+/* For one vector of channels, out(y, x) = sum over (i, j) of weight(i, j) * in(y, x, i, j),
+ * where the input is a padded panel, so that every tap exists. Steps are in floats. */
 typedef struct Correlation {
     int kernel_h, kernel_w, out_h, out_w;
     const float *in;
@@ -59,10 +45,10 @@ void correlate(const Correlation *c);
 /* weight += the gradient, where `out` holds the output's. */
 void correlate_weights(const Correlation *c, float *weight);
 
-/* ---- ending.c ------------------------------------------------------------------------------ */
+/* ---- ending.c ---------------------------------------------------------------------------- */
 
-/* A hair more than one half: averages of codes fall between two of them often and exactly, and must
- * go up, as they do in integers, however the last bit of a float comes out. */
+/* A hair more than one half: averages of codes fall between two of them often and exactly,
+ * and must go up, as they do in integers, however the last bit of a float comes out. */
 #define ROUND_HALF (0.5 + 0x1p-12)
 
 /* z = fake_quantise(clamp(a * y + b)). */
@@ -81,8 +67,8 @@ typedef struct EndingSums {
 } EndingSums;
 /* out = z. */
 void ending_apply(const Ending *e, int lanes, int pixels, const float *y, float *out);
-/* The same for the vector of channels from v of an image of `rows` rows of `pixels` pixels, into a
- * panel of that vector alone, whose rows are panel_row floats apart. */
+/* The same for the vector of channels from v of an image of `rows` rows of `pixels` pixels,
+ * into a panel of that vector alone, whose rows are panel_row floats apart. */
 void ending_apply_panel(const Ending *e, int v, int lanes, int rows, int pixels, const float *y,
                         float *panel, size_t panel_row);
 /* g, the gradient of z, becomes that of a * y + b; the sums grow. */
@@ -100,13 +86,13 @@ void norm_backward_panel(const NormGradient *n, int v, int lanes, int rows, int 
 void statistics_add(const float *pivot, int lanes, int pixels, const float *y, float *sum,
                     float *square);
 
-/* ---- quantise.c ---------------------------------------------------------------------------- */
+/* ---- quantise.c -------------------------------------------------------------------------- */
 
 /* The step of symmetric codes up to `limit` that leaves the least squared error. */
 float weight_step_best(const float *weight, int count, int limit);
 float weight_quantise(float weight, float step, float limit);
-/* One row of weights with one step. On entry gradient holds that of the quantised weights, on exit
- * that of the weights; returns the step's, scaled as LSQ does. */
+/* One row of weights with one step. On entry gradient holds that of the quantised weights,
+ * on exit that of the weights; returns the step's, scaled as LSQ does. */
 float weight_backward(const float *weight, int count, float step, int limit, float *gradient);
 /* Step and zero point with the least squared error for a sample of activations. */
 void activation_calibrate(const float *value, int count, Format format, bool clamped,
@@ -114,7 +100,7 @@ void activation_calibrate(const float *value, int count, Format format, bool cla
 /* The zero point as an integer code. */
 float zero_code(float zero, Format format);
 
-/* ---- graph.c ------------------------------------------------------------------------------- */
+/* ---- graph.c ----------------------------------------------------------------------------- */
 
 typedef struct Node {
     OpKind head;         /* what computes y; OP_RELU: nothing does, y is the input */
@@ -146,6 +132,10 @@ typedef struct Node {
     Format format;     /* of the result */
 } Node;
 
+static inline size_t image_floats(const Node *node) {
+    return (size_t)node->height * (size_t)node->width * (size_t)node->lanes;
+}
+
 typedef struct Graph {
     const Net *net;
     const FloatModel *model;
@@ -157,8 +147,8 @@ typedef struct Graph {
     const float **gamma, **beta; /* (nodes) */
     size_t packed_floats, run_floats, scratch_floats, block_floats;
     int channels;
-    /* The layout of one piece's gradient: weights, then two floats a channel (bias or beta, then
-     * gamma), then two a node (step, zero point). */
+    /* The layout of one piece's gradient: weights, then two floats a channel (bias or beta,
+     * then gamma), then two a node (step, zero point). */
     size_t gradient_channels, gradient_nodes, gradient_floats;
 } Graph;
 /* The model is read now; for training, transposed weights are packed too. */
@@ -166,7 +156,7 @@ Graph *graph_new(Arena *arena, const FloatModel *model, bool full_precision, boo
 /* Where element (o, tap, c) of an operator's weights is in the packed (depth, lanes). */
 size_t graph_packed_index(const Node *node, const Node *from, int o, int tap, int c);
 
-/* ---- run.c, forward.c, backward.c ------------------------------------------------------------ */
+/* ---- run.c, forward.c, backward.c -------------------------------------------------------- */
 
 /* A piece on its way. Memory is one block that grows to the largest graph met. */
 typedef struct Run {
@@ -198,12 +188,13 @@ float *run_result_gradient(Run *run);
 void run_backward(Run *run, float *gradient);
 /* Fetches z of images [first, first + count) of a node; may return y itself. */
 const float *run_read(Run *run, int node, int first, int count, float *scratch);
-/* Before a node's blocks: zeros where its padded inputs, or for a depthwise one panel, will be. */
+/* Before a node's blocks: zeros where its padded inputs, or for a depthwise one panel, will
+ * be. */
 void run_clear_borders(Run *run, const Node *reader, float *scratch);
 /* The same as run_read with the borders that `reader` needs, which are zero already. */
 void run_read_padded(Run *run, const Node *reader, int first, int count, float *scratch);
 
-/* ---- window.c -------------------------------------------------------------------------------- */
+/* ---- window.c ---------------------------------------------------------------------------- */
 
 /* Windows of padded images as rows of a matrix, and back (adding). */
 void windows_gather(const Node *node, int lanes, int count, const float *padded, float *rows);
@@ -212,14 +203,17 @@ void pool_forward(const Node *node, const Node *from, int count, const float *x,
 void pool_backward(const Node *node, const Node *from, int count, const float *x,
                    const float *y, const float *dy, bool add, float *dx);
 
-/* ---- loss.c ---------------------------------------------------------------------------------- */
+/* ---- loss.c ------------------------------------------------------------------------------ */
 
-/* Softmax cross entropy of one row of logits against target probabilities; gradient is scaled. */
+/* Softmax cross entropy of one row of logits against target probabilities; gradient is
+ * scaled. */
 void softmax(const float *logit, int classes, float *probability);
 float cross_entropy(const float *logit, const float *target, int classes, float scale,
                     float *gradient);
+/* The index of the first of the largest. */
+int largest_at(const float *value, int count);
 
-/* ---- supernet.c ------------------------------------------------------------------------------ */
+/* ---- supernet.c -------------------------------------------------------------------------- */
 
 /* Where a site's parameters are among a supernet's. */
 typedef struct Slots {
@@ -244,7 +238,7 @@ struct Supernet {
 };
 size_t quantiser_slot(const Supernet *supernet, int origin, Format format);
 
-/* ---- slice.c --------------------------------------------------------------------------------- */
+/* ---- slice.c ----------------------------------------------------------------------------- */
 
 /* A member cut out of its supernet, ready to run. Everything is in the arena. */
 typedef struct Member {
@@ -263,17 +257,17 @@ void weight_steps_begin(Supernet *supernet, const Net *net);
 void member_gradient(const Supernet *supernet, const Member *member, float *gradient,
                      float *sum);
 
-/* ---- descent.c --------------------------------------------------------------------------------- */
+/* ---- descent.c --------------------------------------------------------------------------- */
 
 /* One step of stochastic gradient descent with Nesterov momentum. */
 void descend(Supernet *supernet, const float *gradient, double rate, double momentum,
              double decay);
 double rate_at(const TrainPlan *plan, int64_t step, int64_t steps);
 
-/* ---- sandwich.c -------------------------------------------------------------------------------- */
+/* ---- sandwich.c -------------------------------------------------------------------------- */
 
-/* The genes of member `number` of a step: 0 is the largest, 1 the smallest, the others random; in
- * canonical form and legal. */
+/* The genes of member `number` of a step: 0 is the largest, 1 the smallest, the others
+ * random; in canonical form and legal. */
 void sandwich_genes(const Space *space, uint64_t seed, int64_t step, int number, Gene *gene);
 
 #endif

@@ -8,10 +8,6 @@
 
 enum { CALIBRATION_VALUES = 8192 };
 
-static size_t image_floats(const Node *node) {
-    return (size_t)node->height * (size_t)node->width * (size_t)node->lanes;
-}
-
 static void product(Run *run, const Node *node, int first, int count, float *y) {
     const Node *from = &run->graph->nodes[node->input[0]];
     bool dense = node->head == OP_DENSE;
@@ -96,8 +92,8 @@ static void block_forward(Run *run, const Node *node, int first, int count, floa
     }
 }
 
-/* The batch norm's affine map from the statistics of the piece. Sums are about a pivot, a pixel of
- * the piece itself, so that a large mean costs no digits. */
+/* The batch norm's affine map from the statistics of the piece. Sums are about a pivot, a
+ * pixel of the piece itself, so that a large mean costs no digits. */
 static void normalise(Run *run, int i) {
     const Graph *graph = run->graph;
     const Node *node = &graph->nodes[i];

@@ -1,14 +1,15 @@
 /* gemm.c: products of the small matrices that convolutions of narrow networks are made of.
  *
- * A general BLAS packs both operands before it multiplies. Here the inner extents are 8 to 128, the
- * weights lie in the first-level cache as they are, and packing costs more than the product; and
- * since channels are padded to whole vectors there are no remainders. A tile of C stays in
- * registers: `rows` by `vecs` vectors, at most 28 of the 32 that AVX-512 has.
+ * A general BLAS packs both operands before it multiplies. Here the inner extents are 8 to 128,
+ * the weights lie in the first-level cache as they are, and packing costs more than the
+ * product; and since channels are padded to whole vectors there are no remainders. A tile of C
+ * stays in registers: `rows` by `vecs` vectors, at most 28 of the 32 that AVX-512 has.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/engine.h"
 
-/* The loop over k of one tile: row i of A begins at a[i * row_step], its elements k_step apart. */
+/* The loop over k of one tile: row i of A begins at a[i * row_step], its elements k_step
+ * apart. */
 ALWAYS_INLINE void tile(int rows, int vecs, bool add, int depth, const float *a,
                         size_t row_step, size_t k_step, const float *b, size_t b_step, float *c,
                         size_t c_step) {
@@ -40,8 +41,8 @@ ALWAYS_INLINE void tile(int rows, int vecs, bool add, int depth, const float *a,
 typedef void Tile(bool add, int depth, const float *a, size_t row_step, size_t k_step,
                   const float *b, size_t b_step, float *c, size_t c_step);
 
-/* Rows of A one after the other (forward, input gradient) and columns (weight gradient): with the
- * one step known to be 1 the addresses cost nothing. */
+/* Rows of A one after the other (forward, input gradient) and columns (weight gradient):
+ * with the one step known to be 1 the addresses cost nothing. */
 #define TILE(ROWS, VECS)                                                                       \
     static void tile_##ROWS##_##VECS(bool add, int depth, const float *a, size_t row_step,     \
                                      size_t k_step, const float *b, size_t b_step, float *c,   \

@@ -10,7 +10,7 @@
 /* A block of images should stay in the second-level cache along with what is made of it. */
 enum { BLOCK_FLOATS = 24 << 10, LEAST_SCRATCH = 8 << 10 };
 
-/* ---- nodes ----------------------------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------------------------- */
 
 static bool is_clamp(OpKind kind) {
     return kind == OP_RELU || kind == OP_RELU6;
@@ -113,7 +113,7 @@ static void nodes_make(Arena *arena, Graph *graph) {
     graph->output = node_of[net->output];
 }
 
-/* ---- geometry ---------------------------------------------------------------------------------- */
+/* ---- geometry ---------------------------------------------------------------------------- */
 
 /* The input may stay as narrow as it is where all its readers gather windows. */
 static bool input_stays_narrow(const Graph *graph) {
@@ -153,10 +153,6 @@ static int even_block(size_t floats_per_image) {
 
 static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
-}
-
-static size_t image_floats(const Node *node) {
-    return (size_t)node->height * (size_t)node->width * (size_t)node->lanes;
 }
 
 /* The largest thing of one image that the node's kernels touch. */
@@ -276,7 +272,7 @@ static void graph_layout(Arena *arena, Graph *graph, bool training) {
     }
 }
 
-/* ---- constants ---------------------------------------------------------------------------------- */
+/* ---- constants --------------------------------------------------------------------------- */
 
 size_t graph_packed_index(const Node *node, const Node *from, int o, int tap, int c) {
     if (node->head == OP_DEPTHWISE)

@@ -1,5 +1,5 @@
-/* idx.c: the IDX format of LeCun's MNIST, plain or in gzip. What a file says is checked before it is
- * believed: a count may claim no more than the file holds.
+/* idx.c: the IDX format of LeCun's MNIST, plain or in gzip. What a file says is checked before
+ * it is believed: a count may claim no more than the file holds.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/engine.h"
@@ -20,7 +20,7 @@ static bool refuse(Arena *arena, Str *why, const char *path, Str what) {
     return false;
 }
 
-/* ---- gzip ------------------------------------------------------------------------------------------ */
+/* ---- gzip -------------------------------------------------------------------------------- */
 
 static bool is_gzip(Str bytes) {
     return bytes.length >= 2 && (uint8_t)bytes.at[0] == 0x1f && (uint8_t)bytes.at[1] == 0x8b;
@@ -36,7 +36,8 @@ static Str gzip_fault(Arena *arena, int status, const z_stream *stream) {
                       stream->msg ? stream->msg : "not a gzip stream");
 }
 
-/* The size that the last four bytes state, where it can be true: deflate packs at most 1032 to 1. */
+/* The size that the last four bytes state, where it can be true: deflate packs at most 1032
+ * to 1. */
 static size_t unpacked_hint(Str packed) {
     const uint8_t *end = (const uint8_t *)packed.at + packed.length;
     uint32_t stated = packed.length < 18 ? 0
@@ -87,7 +88,7 @@ static bool gzip_open(Arena *arena, const char *path, Str packed, Str *plain, St
     return sound;
 }
 
-/* ---- IDX ------------------------------------------------------------------------------------------- */
+/* ---- IDX --------------------------------------------------------------------------------- */
 
 static uint32_t big_endian(const char *at) {
     const uint8_t *b = (const uint8_t *)at;

@@ -30,3 +30,11 @@ float cross_entropy(const float *logit, const float *target, int classes, float 
     }
     return loss;
 }
+
+int largest_at(const float *value, int count) {
+    int best = 0;
+    for (int i = 1; i < count; i++)
+        if (value[i] > value[best])
+            best = i;
+    return best;
+}

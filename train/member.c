@@ -1,5 +1,5 @@
-/* member.c: a member as it would ship: weights cut from the supernet, batch norms recalibrated; and
- * how many images it classifies rightly in floats.
+/* member.c: a member as it would ship: weights cut from the supernet, batch norms recalibrated;
+ * and how many images it classifies rightly in floats.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/engine.h"
@@ -89,7 +89,7 @@ static void input_load(Run *run, const Task *task, const Dataset *data, const in
     }
 }
 
-/* ---- recalibration --------------------------------------------------------------------------------- */
+/* ---- recalibration ----------------------------------------------------------------------- */
 
 /* What a quantiser learned from the first piece, where training had left it without a step. */
 static void steps_keep(Graph *graph, const Run *run, FloatModel *model) {
@@ -172,15 +172,7 @@ void supernet_member(const Supernet *supernet, Workspace *workspace, const Net *
     statistics_give(workspace, graph, pieces, arena, out);
 }
 
-/* ---- evaluation -------------------------------------------------------------------------------------- */
-
-static int largest_at(const float *value, int count) {
-    int best = 0;
-    for (int i = 1; i < count; i++)
-        if (value[i] > value[best])
-            best = i;
-    return best;
-}
+/* ---- evaluation -------------------------------------------------------------------------- */
 
 int float_correct(Workspace *workspace, const FloatModel *model, bool full_precision,
                   const Task *task, const Dataset *data, int first, int count) {

@@ -1,6 +1,6 @@
-/* quantise.c: fake quantisation: steps that leave the least squared error to begin with, and the
- * gradients by which they learn (Esser et al., LSQ, arXiv 1902.08153; with a zero point where a
- * tensor can be negative, as in Bhalgat et al., LSQ+, arXiv 2004.09576).
+/* quantise.c: fake quantisation: steps that leave the least squared error to begin with, and
+ * the gradients by which they learn (Esser et al., LSQ, arXiv 1902.08153; with a zero point
+ * where a tensor can be negative, as in Bhalgat et al., LSQ+, arXiv 2004.09576).
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/engine.h"

@@ -1,4 +1,5 @@
-/* run.c: the memory of a piece on its way through a graph, and how a reader fetches what it reads.
+/* run.c: the memory of a piece on its way through a graph, and how a reader fetches what it
+ * reads.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/engine.h"
@@ -6,10 +7,6 @@
 #include <string.h>
 
 enum { CHANNEL_ARRAYS = 10, SCRATCHES = 4 };
-
-static size_t image_floats(const Node *node) {
-    return (size_t)node->height * (size_t)node->width * (size_t)node->lanes;
-}
 
 static void *carve(char **at, size_t bytes) {
     char *block = *at;

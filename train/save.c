@@ -1,7 +1,7 @@
 /* save.c: a supernet as bytes, for checkpoints: everything that training needs to go on.
  *
- * Header, values, momenta, and a checksum of all that. Bytes are of the machine that wrote them; one
- * of another byte order is refused like any other foreign file.
+ * Header, values, momenta, and a checksum of all that. Bytes are of the machine that wrote
+ * them; one of another byte order is refused like any other foreign file.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/engine.h"

@@ -1,5 +1,5 @@
-/* slice.c: a member's weights out of those of its space, and its gradient back: channels from the
- * front, kernels from the centre.
+/* slice.c: a member's weights out of those of its space, and its gradient back: channels from
+ * the front, kernels from the centre.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/engine.h"
@@ -65,7 +65,7 @@ static void slice_scatter(const Slice *slice, const float *from, float *site) {
                     site[slice_at(slice, o, h, w) + (size_t)c] += from[c];
 }
 
-/* ---- cutting ------------------------------------------------------------------------------------ */
+/* ---- cutting ----------------------------------------------------------------------------- */
 
 static size_t weight_step_slot(const Supernet *supernet, const Op *op) {
     return supernet->slots[op->site].step +
@@ -151,7 +151,7 @@ void weight_steps_begin(Supernet *supernet, const Net *net) {
     }
 }
 
-/* ---- the gradient --------------------------------------------------------------------------------- */
+/* ---- the gradient ------------------------------------------------------------------------ */
 
 static void weights_gradient(const Supernet *supernet, const Member *member, const Node *node,
                              const float *gradient, float *sum) {

@@ -1,5 +1,5 @@
-/* trainer.c: the loop of training: batches cut into pieces, pieces of several members shared out to
- * threads, gradients summed in a fixed order, checkpoints between steps.
+/* trainer.c: the loop of training: batches cut into pieces, pieces of several members shared
+ * out to threads, gradients summed in a fixed order, checkpoints between steps.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/engine.h"
@@ -52,7 +52,7 @@ typedef struct Trainer {
     int first_member;                   /* of the present call of the pool */
 } Trainer;
 
-/* ---- one piece ------------------------------------------------------------------------------------ */
+/* ---- one piece --------------------------------------------------------------------------- */
 
 static size_t image_values(const Dataset *data) {
     return (size_t)data->height * (size_t)data->width * (size_t)data->channels;
@@ -102,16 +102,8 @@ static void piece_forward(Trainer *t, Run *run, const Graph *graph, int piece) {
     run_forward(run);
 }
 
-static int largest_at(const float *value, int count) {
-    int best = 0;
-    for (int i = 1; i < count; i++)
-        if (value[i] > value[best])
-            best = i;
-    return best;
-}
-
-/* The loss of a piece, and its gradient into the run. Batches end together: the mean is over a whole
- * batch even where the last of an epoch is shorter. */
+/* The loss of a piece, and its gradient into the run. Batches end together: the mean is over
+ * a whole batch even where the last of an epoch is shorter. */
 static Outcome piece_loss(Trainer *t, Run *run, int piece, const float *target) {
     const Node *node = &run->graph->nodes[run->graph->output];
     int classes = t->supernet->task->classes;
@@ -130,8 +122,9 @@ static Outcome piece_loss(Trainer *t, Run *run, int piece, const float *target) 
     return outcome;
 }
 
-/* Soft targets. In a sandwich they are all that the others learn from; a member that is tuned alone
- * learns as much from the labels, since its teacher may be no better than itself. */
+/* Soft targets. In a sandwich they are all that the others learn from; a member that is
+ * tuned alone learns as much from the labels, since its teacher may be no better than
+ * itself. */
 static void piece_teach(Trainer *t, Run *run, int piece) {
     const Node *node = &run->graph->nodes[run->graph->output];
     int classes = t->supernet->task->classes;
@@ -175,7 +168,7 @@ static void task_others(void *context, int index, int worker) {
     denormals_restore(before);
 }
 
-/* ---- members ---------------------------------------------------------------------------------------- */
+/* ---- members ----------------------------------------------------------------------------- */
 
 static void member_graph(Trainer *t, const Supernet *supernet, Member *member) {
     member_cut(supernet, &member->net, member->full_precision, member->arena, &member->model);
@@ -256,7 +249,7 @@ static void gradients_reserve(Trainer *t) {
     t->gradient_floats = most;
 }
 
-/* ---- one step ---------------------------------------------------------------------------------------- */
+/* ---- one step ---------------------------------------------------------------------------- */
 
 /* The largest member and all others together count alike: summed one by one, the small ones'
  * gradients drown the largest's, from whom they learn. */
@@ -320,7 +313,7 @@ static void step_take(Trainer *t) {
     t->supernet->step++;
 }
 
-/* ---- the run ------------------------------------------------------------------------------------------ */
+/* ---- the run ----------------------------------------------------------------------------- */
 
 static void epoch_report(Trainer *t) {
     Supernet *s = t->supernet;
@@ -406,7 +399,8 @@ static void trainer_free(Trainer *t) {
         memory_free(blocks[i]);
 }
 
-/* What a run is, so that a supernet in the middle of the same one goes on and any other begins. */
+/* What a run is, so that a supernet in the middle of the same one goes on and any other
+ * begins. */
 static Key run_key(const Trainer *t) {
     const TrainPlan *p = t->plan;
     double facts[] = {

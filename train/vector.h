@@ -1,6 +1,6 @@
-/* The few vector operations that the float kernels are written in. A Vec holds LANES floats: as many
- * as the instruction set that the compiler was told of has in one register. Channels of every
- * tensor are padded with zeros to a multiple of LANES, so no kernel has a remainder loop.
+/* The few vector operations that the float kernels are written in. A Vec holds LANES floats: as
+ * many as the instruction set that the compiler was told of has in one register. Channels of
+ * every tensor are padded with zeros to a multiple of LANES, so no kernel has a remainder loop.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef VECTOR_H

@@ -40,9 +40,10 @@ void windows_scatter(const Node *node, int lanes, int count, const float *rows, 
             }
 }
 
-/* ---- pooling ----------------------------------------------------------------------------------- */
+/* ---- pooling ----------------------------------------------------------------------------- */
 
-/* The taps of one window that are inside the image: rows [top, bottom), columns [left, right). */
+/* The taps of one window that are inside the image: rows [top, bottom), columns [left,
+ * right). */
 typedef struct Window {
     int top, bottom, left, right;
 } Window;

@@ -1,5 +1,5 @@
-/* How fast the largest member of the quick start's space trains at f32, beside what the machine's
- * multipliers and a BLAS could do. Random images: the work is the same.
+/* How fast the largest member of the quick start's space trains at f32, beside what the
+ * machine's multipliers and a BLAS could do. Random images: the work is the same.
  *
  * Usage: throughput [THREADS [IMAGES]]
  *

@@ -1,7 +1,7 @@
 /* A second implementation of members, in doubles, one formula after the other, straight from
- * the network and the supernet's parameters: what the engine is tested against. Rounding can
- * be frozen: each value then keeps its rounding error, and the loss becomes a smooth
- * function whose derivatives are those that learned step sizes are defined by.
+ * the network and the supernet's parameters: what the engine is tested against. Rounding can be
+ * frozen: each value then keeps its rounding error, and the loss becomes a smooth function
+ * whose derivatives are those that learned step sizes are defined by.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef NAIVE_H

@@ -1,5 +1,5 @@
-/* The engine against a naive second implementation in doubles: results, and gradients
- * against finite differences of it, for every operator, at f32 and with learned step sizes.
+/* The engine against a naive second implementation in doubles: results, and gradients against
+ * finite differences of it, for every operator, at f32 and with learned step sizes.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit.h"
@@ -179,7 +179,8 @@ static void gradients_check(Case *c, Naive *naive, bool inherited) {
     run_backward(&c->run, gradient);
     member_gradient(c->supernet, &c->member, gradient, sum);
     double largest = 0, tolerance = 2e-3;
-    /* Codes of 16 bits in floats: a few round the other way, and the sum of errors is another. */
+    /* Codes of 16 bits in floats: a few round the other way, and the sum of errors is
+     * another. */
     bool wide = has_format(c, FORMAT_I16);
     naive->frozen = true;
     for (size_t i = 0; i < c->supernet->count; i++)

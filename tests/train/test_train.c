@@ -1,6 +1,5 @@
-/* Training as a whole: that it learns, that threads and kills change nothing, that saved
- * bytes are not believed, and that a member's recalibrated statistics are what its
- * definition says.
+/* Training as a whole: that it learns, that threads and kills change nothing, that saved bytes
+ * are not believed, and that a member's recalibrated statistics are what its definition says.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit.h"
