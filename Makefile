@@ -83,7 +83,7 @@ $(BUILD)/tests/%: tests/%.c $(ARCHIVE)
 
 $(BUILD)/bench/%: bench/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(call say,CC   $<)$(PROGRAM) $(LIBS)
+	$(call say,CC   $<)$(PROGRAM) $(BENCH_LIBS) $(LIBS)
 
 -include $(OBJECTS:.o=.d) $(OBJ)/nasc/main.d $(TESTS:=.d)
 

@@ -8,7 +8,6 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "judge/judge.h"
 
-#include <cblas.h>
 #include <string.h>
 
 enum { PIECE = 32 }; /* images that go through the layers together: they stay in the cache */
@@ -18,7 +17,8 @@ typedef struct FastLayer {
     int tail;          /* the last of the clamps that are fused into it, or itself */
     int64_t low, high; /* clamp of centred codes, fused clamps included */
     bool exact;        /* products in binary32 are proven exact */
-    float *weight;     /* (row, out_channels); depthwise: (taps, channels) */
+    float *weight;     /* (groups, row, lanes); depthwise: (taps, channels) */
+    int groups, lanes; /* lanes: output channels of a group, in whole vectors */
     int32_t *bias;     /* (out_channels), where accumulators have 32 bits */
 } FastLayer;
 
@@ -51,12 +51,17 @@ static bool products_fit(const Layer *layer, const Tensor *in) {
 
 static void prepare_weights(Arena *arena, FastLayer *fast) {
     const Layer *layer = fast->layer;
-    fast->weight = arena_array(arena, float, (int64_t)layer->row * layer->out_channels);
+    bool depthwise = layer->kind == OP_DEPTHWISE;
+    int outputs = layer->out_channels / fast->groups;
+    fast->lanes =
+        depthwise ? outputs : (outputs + gemm_lanes() - 1) / gemm_lanes() * gemm_lanes();
+    fast->weight = arena_array(arena, float, (int64_t)fast->groups * layer->row * fast->lanes);
     fast->bias = arena_array(arena, int32_t, layer->out_channels);
     for (int c = 0; c < layer->out_channels; c++) {
+        float *group = fast->weight + (int64_t)(c / outputs) * layer->row * fast->lanes;
         fast->bias[c] = layer->accumulator_bits == 32 ? (int32_t)layer->bias[c] : 0;
         for (int k = 0; k < layer->row; k++)
-            fast->weight[(int64_t)k * layer->out_channels + c] =
+            group[(int64_t)k * fast->lanes + c % outputs] =
                 layer->weight[(int64_t)c * layer->row + k];
     }
 }
@@ -64,20 +69,23 @@ static void prepare_weights(Arena *arena, FastLayer *fast) {
 static void prepare_layer(Arena *arena, const Fused *fused, Fast *fast, FastLayer *out) {
     const Model *model = fast->model;
     const Layer *layer = &model->layers[fused->layer];
-    int64_t outputs = shape_elements(layer->out.shape) * PIECE;
-    *out = (FastLayer){.layer = layer,
-                       .tail = fused->tail,
-                       .low = fused->low - layer->out.zero,
-                       .high = fused->high - layer->out.zero};
+    int64_t pixels =
+        shape_elements(layer->out.shape) / shape_channels(layer->out.shape) * PIECE;
+    *out =
+        (FastLayer){.layer = layer,
+                    .tail = fused->tail,
+                    .low = fused->low - layer->out.zero,
+                    .high = fused->high - layer->out.zero,
+                    .groups = layer->kind == OP_CONV ? layer->attribute[ATTRIBUTE_GROUPS] : 1};
     fast->channels = max_i64(fast->channels, shape_channels(layer->out.shape));
     if (operator_facts[layer->kind].weights != WEIGHTED)
         return;
     out->exact = layer->accumulator_bits == 32 &&
                  products_fit(layer, &model->layers[layer->input[0]].out);
     prepare_weights(arena, out);
-    fast->sums = max_i64(fast->sums, outputs);
+    fast->sums = max_i64(fast->sums, pixels * out->lanes);
     if (layer->kind == OP_CONV)
-        fast->columns = max_i64(fast->columns, outputs / layer->out_channels * layer->row);
+        fast->columns = max_i64(fast->columns, pixels * layer->row);
 }
 
 Fast *fast_new(Arena *arena, const Model *model) {
@@ -105,13 +113,13 @@ typedef struct FastRun {
     int64_t *pooled;      /* and for a pixel's sums */
 } FastRun;
 
-/* y = clamp(((acc + bias) * m + half) >> t), centred, for the sums of one pixel. Each sum
+/* y = clamp(((acc + bias) * m + half) >> t), centred, for `channels` sums of one pixel. Each sum
  * fits 32 bits, so the product is one of 32 by 32 bits. Apart, so that `restrict` lets it
  * vectorise. */
 __attribute__((noinline)) static void
 requantise_row(const FastLayer *fast, const float *restrict acc, const int32_t *restrict bias,
-               const int32_t *restrict m, float *restrict y) {
-    int channels = fast->layer->out_channels, t = fast->layer->shift;
+               const int32_t *restrict m, int channels, float *restrict y) {
+    int t = fast->layer->shift;
     int64_t half = (int64_t)1 << (t - 1), low = fast->low, high = fast->high;
     for (int c = 0; c < channels; c++) {
         int32_t sum = (int32_t)acc[c] + bias[c];
@@ -122,11 +130,14 @@ requantise_row(const FastLayer *fast, const float *restrict acc, const int32_t *
     }
 }
 
-static void requantise_rows(const FastLayer *fast, const float *acc, int64_t rows, float *y) {
-    int channels = fast->layer->out_channels;
+/* Rows of sums, `lanes` apart, of the output channels of one group. */
+static void requantise_rows(const FastLayer *fast, const float *acc, int64_t rows, int group,
+                            float *y) {
+    const Layer *layer = fast->layer;
+    int outputs = layer->out_channels / fast->groups, first = group * outputs;
     for (int64_t r = 0; r < rows; r++)
-        requantise_row(fast, acc + r * channels, fast->bias, fast->layer->multiplier,
-                       y + r * channels);
+        requantise_row(fast, acc + r * fast->lanes, fast->bias + first,
+                       layer->multiplier + first, outputs, y + r * layer->out_channels + first);
 }
 
 /* Where a window's top left corner and extents lie. */
@@ -196,17 +207,26 @@ static void integer_rows(const FastLayer *fast, const float *x, int64_t rows, in
         }
 }
 
-/* A batch of rows through the weights of the output channels [first, first + count). */
-static void multiply_rows(const FastLayer *fast, const float *x, int64_t rows, int first,
-                          int count, float *acc, float *y) {
+/* A batch of rows through the weights of a group. */
+static void multiply_rows(const FastRun *run, const FastLayer *fast, const float *x,
+                          int64_t rows, int group, float *y) {
     const Layer *layer = fast->layer;
     if (!fast->exact) {
-        integer_rows(fast, x, rows, first, count, y);
+        int outputs = layer->out_channels / fast->groups;
+        integer_rows(fast, x, rows, group * outputs, outputs, y);
         return;
     }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, count, layer->row, 1, x,
-                layer->row, fast->weight + first, layer->out_channels, 0, acc + first,
-                layer->out_channels);
+    gemm(&(Gemm){.rows = (int)rows,
+                 .columns = fast->lanes,
+                 .depth = layer->row,
+                 .a = x,
+                 .a_row = (size_t)layer->row,
+                 .a_k = 1,
+                 .b = fast->weight + (int64_t)group * layer->row * fast->lanes,
+                 .b_k = (size_t)fast->lanes,
+                 .c = run->sums,
+                 .c_row = (size_t)fast->lanes});
+    requantise_rows(fast, run->sums, rows, group, y);
 }
 
 static bool is_pointwise(const Frame *f) {
@@ -217,27 +237,19 @@ static void fast_conv(const FastRun *run, const FastLayer *fast, float *y) {
     const Layer *layer = fast->layer;
     const float *x = run->tensor[layer->input[0]];
     Frame f = frame_of(run->fast->model, layer);
-    int groups = layer->attribute[ATTRIBUTE_GROUPS];
-    int group_in = f.channels / groups, group_out = layer->out_channels / groups;
+    int group_in = f.channels / fast->groups;
     int64_t pixels = (int64_t)f.out_h * f.out_w, rows = pixels * run->images;
-    float *acc = run->sums, *column = run->column;
-    bool direct = groups == 1 && is_pointwise(&f);
-    for (int g = 0; g < groups; g++) {
+    bool direct = fast->groups == 1 && is_pointwise(&f);
+    for (int g = 0; g < fast->groups; g++) {
         for (int n = 0; n < run->images && !direct; n++)
             im2col(&f, x + (int64_t)n * f.h * f.w * f.channels, g * group_in, group_in,
-                   column + n * pixels * layer->row);
-        multiply_rows(fast, direct ? x : column, rows, g * group_out, group_out, acc, y);
+                   run->column + n * pixels * layer->row);
+        multiply_rows(run, fast, direct ? x : run->column, rows, g, y);
     }
-    if (fast->exact)
-        requantise_rows(fast, acc, rows, y);
 }
 
 static void fast_dense(const FastRun *run, const FastLayer *fast, float *y) {
-    const Layer *layer = fast->layer;
-    multiply_rows(fast, run->tensor[layer->input[0]], run->images, 0, layer->out_channels,
-                  run->sums, y);
-    if (fast->exact)
-        requantise_rows(fast, run->sums, run->images, y);
+    multiply_rows(run, fast, run->tensor[fast->layer->input[0]], run->images, 0, y);
 }
 
 static void depthwise_tap(const float *restrict pixel, const float *restrict weight,
@@ -288,7 +300,7 @@ static void fast_depthwise(const FastRun *run, const FastLayer *fast, float *y) 
                     integer_depthwise_pixel(&f, fast, image, oy, ox, y + at);
             }
         if (fast->exact)
-            requantise_rows(fast, acc, pixels, y);
+            requantise_rows(fast, acc, pixels, 0, y);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "judge/judge.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -414,13 +415,15 @@ static bool problem_legal(void *context, const uint8_t *genes) {
     return genotype_legal(((Judge *)context)->space, genes);
 }
 
+/* An objective that is not known is worse than any, and its design infeasible. */
 static void worth_of(const Judge *judge, const Metrics *metrics, Worth *worth) {
     const JudgePlan *plan = &judge->plan;
     *worth = (Worth){0};
     worth->feasible = judge_feasible(plan, metrics, worth->violation);
     for (int i = 0; i < plan->objectives; i++) {
-        double value = metrics->value[plan->objective[i]];
-        worth->objective[i] = plan->maximise[i] ? -value : value;
+        Metric m = plan->objective[i];
+        double value = metrics->known[m] ? metrics->value[m] : INFINITY;
+        worth->objective[i] = plan->maximise[i] && metrics->known[m] ? -value : value;
     }
 }
 

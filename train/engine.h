@@ -120,8 +120,7 @@ typedef struct Node {
     int depth;        /* of them, those before the padding of the last tap */
     bool direct;      /* the product reads the input as it lies */
     int block;        /* images at a time, for the cache's sake */
-    bool
-        descending; /* the last images first: opposite to its input, whose last are still near */
+    bool descending;  /* the last images first: opposite to its input, whose last are near */
     int first_reader; /* the node whose gradient comes last; -1: the network's result */
 
     size_t y, g;   /* where they are in a run's memory */
@@ -145,7 +144,7 @@ typedef struct Graph {
     float *packed; /* weights */
     float *a, *b;  /* (channels) of the endings, from the model's statistics and biases */
     const float **gamma, **beta; /* (nodes) */
-    size_t packed_floats, run_floats, scratch_floats, block_floats;
+    size_t packed_floats, run_floats, block_floats;
     int channels;
     /* The layout of one piece's gradient: weights, then two floats a channel (bias or beta,
      * then gamma), then two a node (step, zero point). */
@@ -188,8 +187,7 @@ float *run_result_gradient(Run *run);
 void run_backward(Run *run, float *gradient);
 /* Fetches z of images [first, first + count) of a node; may return y itself. */
 const float *run_read(Run *run, int node, int first, int count, float *scratch);
-/* Before a node's blocks: zeros where its padded inputs, or for a depthwise one panel, will
- * be. */
+/* Before a node's blocks: zeros where padded inputs, or one panel of a depthwise, will be. */
 void run_clear_borders(Run *run, const Node *reader, float *scratch);
 /* The same as run_read with the borders that `reader` needs, which are zero already. */
 void run_read_padded(Run *run, const Node *reader, int first, int count, float *scratch);
@@ -205,8 +203,7 @@ void pool_backward(const Node *node, const Node *from, int count, const float *x
 
 /* ---- loss.c ------------------------------------------------------------------------------ */
 
-/* Softmax cross entropy of one row of logits against target probabilities; gradient is
- * scaled. */
+/* Softmax cross entropy of a row of logits against probabilities; the gradient is scaled. */
 void softmax(const float *logit, int classes, float *probability);
 float cross_entropy(const float *logit, const float *target, int classes, float scale,
                     float *gradient);
