@@ -127,7 +127,11 @@ static void print_tuning(const Run *run, const Winner *winner, FILE *out) {
     static const Metric shown[] = {METRIC_ACCURACY, METRIC_FULL_PRECISION, METRIC_RETENTION,
                                    METRIC_LATENCY,  METRIC_FLASH,          METRIC_RAM};
     Arena *arena = run->arena;
-    fprintf(out, "  %-24s %14s %14s\n", "on validate", "inherited", "tuned");
+    int all = run->validate.count, judged = run->plan.judge.images;
+    fprintf(out, "  %-24s %14s %14s\n", "on validate", "inherited",
+            run->plan.tune.epochs > 0 ? "tuned" : "as it ships");
+    fprintf(out, "  %-24s %14d %14d\n", "images", judged > 0 && judged < all ? judged : all,
+            all);
     for (int i = 0; i < COUNT(shown); i++) {
         Metric m = shown[i];
         Str before = winner->inherited.known[m]
@@ -161,18 +165,18 @@ static int check_limits(const Run *run, const Winner *winner) {
 }
 
 static void print_files(const Shipment *ship, const char *file, FILE *out) {
-    Str p = ship->emit->prefix, f = ship->folder;
+    Str p = ship->emit->prefix, f = ship->folder, macro = capitals(ship->session->arena, p);
     fprintf(out, "\nfiles in %.*s:\n", STR_ARG(f));
     for (int i = 0; i < ship->file_count; i++)
         fprintf(out, "  %-22.*s %7d bytes\n", STR_ARG(ship->files[i].name),
                 ship->files[i].text.length);
     fprintf(out, "  %.*s.nas, %.*s.weights     the network itself: keep them in git\n",
             STR_ARG(p), STR_ARG(p));
-    fprintf(out,
-            "\nnext:\n  cc -O2 -DRUN_SELF_TEST %.*s/%.*s*.c && ./a.out       the self-test, on "
-            "this "
-            "machine\n",
-            STR_ARG(f), STR_ARG(p));
+    fprintf(
+        out,
+        "\nnext:\n  cc -O2 -D%.*s_TEST_MAIN %.*s/%.*s*.c && ./a.out       the self-test, on "
+        "this machine\n",
+        STR_ARG(macro), STR_ARG(f), STR_ARG(p));
     fprintf(out, "  nasc build %.*s/%.*s.nas       the same C again, without search or data\n",
             STR_ARG(f), STR_ARG(p));
     fprintf(out,

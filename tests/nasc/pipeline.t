@@ -9,6 +9,10 @@ one=$own/one
 ends 0 "$NASC" build $spec -o "$one" --threads 2 -q && says "Pareto front" && says "proven:"
 verdict $? "a network is trained, searched, emitted and proven on all test images"
 
+advised=$(sed -n 's/^ *\(cc .* && .\/a.out\) .*/\1/p' "$own/said")
+ends 0 sh -c "cd '$own' && $advised" && says "4 of 4 vectors equal"
+verdict $? "the self-test runs as the build advises"
+
 ends 0 "$NASC" build "$one/firmware/tiny.nas" -o "$own/again" -q
 verdict $? "the frozen network compiles, from its weights alone"
 again=0
