@@ -18,19 +18,26 @@ static uint8_t *vector_inputs(Arena *arena, int64_t bytes) {
     return input;
 }
 
-/* Output codes as emitted code stores them on this machine. */
-static void store_codes(const int32_t *codes, int count, Format format, uint8_t *out) {
-    for (int i = 0; i < count; i++)
-        if (format_bits(format) > 8)
-            memcpy(out + 2 * i, &(int16_t){(int16_t)codes[i]}, 2);
-        else
-            out[i] = (uint8_t)codes[i];
-}
-
 static int output_bytes(const Model *model) {
     const Tensor *out = &model->layers[model->output].out;
-    int64_t codes = shape_elements(out->shape);
-    return (int)(format_bits(out->format) > 8 ? 2 * codes : codes);
+    return (int)tensor_bytes(out->shape, out->format);
+}
+
+/* Output codes as emitted code stores them on this machine: pixels begin at a byte. */
+static void store_codes(const int32_t *codes, const Tensor *tensor, uint8_t *out) {
+    int pixels = shape_pixels(tensor->shape), channels = shape_channels(tensor->shape);
+    int64_t row = tensor_bytes(tensor->shape, tensor->format) / pixels;
+    memset(out, 0, (size_t)(row * pixels));
+    for (int64_t i = 0; i < (int64_t)pixels * channels; i++) {
+        uint8_t *pixel = out + i / channels * row;
+        int64_t c = i % channels;
+        if (format_bits(tensor->format) > 8)
+            memcpy(pixel + 2 * c, &(int16_t){(int16_t)codes[i]}, 2);
+        else if (format_is_packed(tensor->format))
+            pixel[c / 2] |= (uint8_t)((codes[i] & 15) << 4 * (c % 2));
+        else
+            pixel[c] = (uint8_t)codes[i];
+    }
 }
 
 static void interpret(Arena *arena, const Model *model, const uint8_t *input, uint8_t *output,
@@ -39,7 +46,7 @@ static void interpret(Arena *arena, const Model *model, const uint8_t *input, ui
     const Tensor *out = &model->layers[model->output].out;
     int codes = (int)shape_elements(out->shape);
     model_run(arena, model, input, tensors);
-    store_codes(tensors[model->output], codes, out->format, output);
+    store_codes(tensors[model->output], out, output);
     *class = class_of(tensors[model->output], codes);
 }
 
