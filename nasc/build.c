@@ -92,8 +92,10 @@ static int deliver_bare(Session *session, Deliver *deliver) {
 }
 
 int deliver_all(Session *session, Deliver *deliver) {
-    EmitBinding *emits;
-    int count, code = bind_emits(session, &emits, &count);
+    EmitBinding *emits = NULL;
+    int count = 0, code = EXIT_FILE;
+    if (session_has(session, false))
+        code = bind_emits(session, &emits, &count);
     const Decl *decl;
     for (int i = 0; !code && (decl = spec_root_decl(session->spec, DECL_SEARCH, i)); i++) {
         Run run;

@@ -73,6 +73,8 @@ int space_command(Session *session) {
     }
     if (emit_early(session))
         return EXIT_DONE;
+    if (!session_has(session, false))
+        return EXIT_FILE;
     int searches = 0, code = EXIT_DONE;
     const Decl *decl;
     for (; !code && (decl = spec_root_decl(session->spec, DECL_SEARCH, searches)); searches++)

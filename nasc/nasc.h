@@ -59,6 +59,8 @@ void command_print(FILE *out, const Command *command);
 bool session_read(Session *session);
 void session_load(Session *session); /* the same without printing */
 void session_pool(Session *session);
+/* Whether the file has a search, or else anything to work on; says where it has not. */
+bool session_has(Session *session, bool search);
 /* The fault that only a later phase can find, at its place in the source. */
 void session_error(Session *session, Span span, Str why);
 /* What was found and not yet shown, warnings too; true where there were errors. */

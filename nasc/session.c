@@ -97,6 +97,17 @@ Store *session_open_study(Session *session, Arena *arena) {
     return store;
 }
 
+bool session_has(Session *session, bool search) {
+    bool found = search ? spec_root_decl(session->spec, DECL_SEARCH, 0) != NULL
+                        : spec_network(session->spec, 0).length > 0 ||
+                              spec_root_decl(session->spec, DECL_EMIT, 0) != NULL ||
+                              spec_root_decl(session->spec, DECL_SEARCH, 0) != NULL;
+    if (!found)
+        fprintf(stderr, "nasc: %s has no %s\n", session->options.file,
+                search ? "search" : "network, search or emit of its own");
+    return found;
+}
+
 void session_pool(Session *session) {
     if (!session->pool)
         session->pool = pool_new(session->options.threads);

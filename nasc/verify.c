@@ -21,8 +21,9 @@ static int verify_deliver(Shipment *ship, Run *run, const Winner *winner) {
     int images = ship->session->options.images;
     (void)run, (void)winner;
     if (!ship->task) {
-        session_error(ship->session, ship->emit->span,
-                      STR("a network is verified on the test images of a task: name one here"));
+        session_error(
+            ship->session, ship->emit->span,
+            STR("a network is verified on the test images of a task, and its emit names none"));
         return EXIT_FILE;
     }
     int code = session_open_test(ship->session, ship->task, ship->net->ops[0].shape, &test);

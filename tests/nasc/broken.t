@@ -463,6 +463,9 @@ broken files-two "$NASC" check "$spec" "$spec"
 broken file-missing "$NASC" check "$t/none.nas"
 broken file-a-directory "$NASC" check "$t"
 broken file-empty "$NASC" check /dev/null
+for command in build space train search emit verify; do
+    broken "nothing-to-$command" "$NASC" $command /dev/null
+done
 broken threads-of-words nasc build --threads two
 broken threads-negative nasc build --threads -1
 broken threads-too-many nasc build --threads 100000
