@@ -156,6 +156,15 @@ void judge_free(Judge *judge) {
 
 /* ---- one design -------------------------------------------------------------------------- */
 
+/* Where the first step stands that the device knows nothing of. */
+static Span unknown_step(const Device *device, const Program *program) {
+    StepCost cost;
+    for (int s = 0; s < program->count; s++)
+        if (!device_step(device, &program->steps[s], &cost))
+            return program->steps[s].from->span;
+    return (Span){0, 0};
+}
+
 bool judge_costs(const Device *device, Arena *arena, const Net *net, Metrics *metrics,
                  Span *span, Str *why) {
     Model model = model_build(arena, net);
@@ -163,9 +172,12 @@ bool judge_costs(const Device *device, Arena *arena, const Net *net, Metrics *me
     Cost cost;
     *metrics = (Metrics){0};
     *span = (Span){0, 0};
-    if (!program_build(arena, &model, device_target(device), &program, span, why) ||
-        !device_cost(device, arena, &program, &cost, why))
+    if (!program_build(arena, &model, device_target(device), &program, span, why))
         return false;
+    if (!device_cost(device, arena, &program, &cost, why)) {
+        *span = unknown_step(device, &program);
+        return false;
+    }
     metric_set(metrics, METRIC_FLASH, (double)cost.flash_bytes);
     metric_set(metrics, METRIC_RAM, (double)cost.ram_bytes);
     metric_set(metrics, METRIC_MEMORY, (double)(cost.flash_bytes + cost.ram_bytes));

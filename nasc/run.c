@@ -99,6 +99,17 @@ static Step *distinct_steps(Run *run, int *count) {
     return steps.at;
 }
 
+/* The steps of whose kernels the device knows nothing come to the front; returns their
+ * number. */
+static int keep_unknown(const Device *device, Step *steps, int count) {
+    int unknown = 0;
+    StepCost cost;
+    for (int i = 0; i < count; i++)
+        if (!device_step(device, &steps[i], &cost))
+            steps[unknown++] = steps[i];
+    return unknown;
+}
+
 static int open_device(Run *run) {
     Str why;
     run->device = device_open(run->arena, &run->plan.target, run->store,
@@ -107,11 +118,11 @@ static int open_device(Run *run) {
         SAY("nasc: device %.*s: %.*s\n", STR_ARG(run->plan.target.name), STR_ARG(why));
         return EXIT_ENVIRONMENT;
     }
-    if (run->plan.target.table.length)
-        return EXIT_DONE; /* its costs are shipped */
     int count;
     Step *steps = distinct_steps(run, &count);
-    if (device_profile(run->device, run->arena, steps, count, &why))
+    if (run->plan.target.table.length)
+        count = keep_unknown(run->device, steps, count);
+    if (!count || device_profile(run->device, run->arena, steps, count, &why))
         return EXIT_DONE;
     if (interrupted())
         return EXIT_INTERRUPTED;
@@ -307,17 +318,18 @@ int run_bounds(Run *run) {
 
 int run_survey(Run *run) {
     Str why;
-    if (!run->plan.target.table.length) {
-        SAY("%.*s: its device's costs are measured when a build runs\n",
-            STR_ARG(run->plan.name));
-        return EXIT_DONE;
-    }
+    int count;
     run->device =
         device_open(run->arena, &run->plan.target, NULL, run->session->options.library, &why);
-    if (run->device)
+    if (!run->device) {
+        SAY("nasc: device %.*s: %.*s\n", STR_ARG(run->plan.target.name), STR_ARG(why));
+        return EXIT_ENVIRONMENT;
+    }
+    Step *steps = distinct_steps(run, &count);
+    if (!keep_unknown(run->device, steps, count))
         return run_bounds(run);
-    SAY("nasc: device %.*s: %.*s\n", STR_ARG(run->plan.target.name), STR_ARG(why));
-    return EXIT_ENVIRONMENT;
+    SAY("%.*s: costs on its device are measured when a build runs\n", STR_ARG(run->plan.name));
+    return EXIT_DONE;
 }
 
 /* ---- searching --------------------------------------------------------------------------- */
