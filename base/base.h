@@ -222,7 +222,8 @@ int error_count(const Diagnostics *diagnostics);
  *     file.nas:3:14: error: no operator is called "cov"; did you mean "conv"?
  *      3 |     x = image |> cov(16)
  *        |                  ^~~
- * at most `limit` errors (0: all), then how many more. Colour only where `out` is a terminal. */
+ * at most `limit` errors (0: all), then how many more. Colour only where `out` is a
+ * terminal. */
 void diagnostics_print(const Diagnostics *diagnostics, FILE *out, int limit);
 /* The same as a JSON array: severity, file, line, column, length, message, notes. */
 Str diagnostics_json(const Diagnostics *diagnostics, Arena *arena);

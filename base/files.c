@@ -242,7 +242,7 @@ Str path_stem(Str path) {
     return (Str){path.at + start, end - start};
 }
 
-/* ---- command_run ---- */
+/* ---- command_run ------------------------------------------------------------------------- */
 
 enum { MOST_OUTPUT = 16 << 20, POLL_MS = 100 };
 

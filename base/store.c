@@ -68,7 +68,7 @@ static void run_sql(const Store *store, const char *sql) {
         lost(store, code);
 }
 
-/* ---- opening ---- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 /* SQLite would read what a last, incomplete page lacks as zeros. Beside a log that is no fault:
  * the page stands there too, and a killed process may have been about to write it. */
@@ -223,7 +223,7 @@ void store_close(Store *store) {
     sqlite3_close(store->db);
 }
 
-/* ---- rows ---- */
+/* ---- rows -------------------------------------------------------------------------------- */
 
 /* SQLite keeps its own structure sound, not what rows hold: a row has a sum of all it says. */
 static int64_t row_sum(const char *kind, Str key, Str value) {

@@ -497,7 +497,7 @@ static EmitFile emit_cmake(const Emission *e) {
     return file_end(e, ".cmake", &text);
 }
 
-/* ---- the prefix --------------------------------------------------------------------------- */
+/* ---- the prefix -------------------------------------------------------------------------- */
 
 static bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';

@@ -1,8 +1,10 @@
-/* Packing: codes to stored bytes. A row is a run of codes, little-endian, low bits first, padded
- * to a byte with zeros:
+/* Packing: codes to stored bytes. A row is a run of codes, little-endian, low bits first,
+ * padded to a byte with zeros:
  *     conv, dense   one row for each output channel, of its (k_y, k_x, c)
- *     depthwise     one row for the whole layer, channel after channel, of its (k_y, k_x): kernels
- *                   read it as a stream, and 9 codes of 2 bits cost 18 bits instead of 3 bytes
+ *     depthwise     one row for the whole layer, channel after channel, of its (k_y, k_x):
+ *     kernels
+ *                   read it as a stream, and 9 codes of 2 bits cost 18 bits instead of 3
+ *                   bytes
  *     activations   one row for each pixel, of its channels
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */

@@ -145,8 +145,8 @@ const char *const step_feature_names[STEP_FEATURES] = {
 };
 enum { CALL, PRODUCTS, PASSES, OUTPUTS, MOVED, UNPACKED };
 
-/* Channels are summed `advance` at a time; packed weights are unpacked `batch` rows at a time, for
- * each of which a column is gathered anew. The last time overlaps the one before. */
+/* Channels are summed `advance` at a time; packed weights are unpacked `batch` rows at a
+ * time, for each of which a column is gathered anew. The last time overlaps the one before. */
 static void conv_features(const Step *step, double *feature) {
     Extent out = extent_of(step->out_shape);
     double pixels = (double)out.h * out.w, row = step->from->row;

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* ---- kernels by name ---- */
+/* ---- kernels by name --------------------------------------------------------------------- */
 
 static const Format activations[] = {FORMAT_I4, FORMAT_I8, FORMAT_I16, FORMAT_U8};
 
@@ -70,7 +70,7 @@ static bool kernel_named(const Device *device, Str name, Kernel *kernel) {
     return true;
 }
 
-/* ---- the shipped table ---- */
+/* ---- the shipped table ------------------------------------------------------------------- */
 
 static bool table_fresh(const Device *device, const Table *table, Str *why) {
     for (int i = 0; i < table->kernels.count; i++) {
@@ -197,7 +197,7 @@ void device_keep_step(Device *device, Str kernel, StepRow row) {
     store_put(device->store, device->kind, key, text_str(&line));
 }
 
-/* ---- opening ---- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 /* The compiler's version is part of where a row belongs. */
 static void kind_name(Device *device, Str version) {

@@ -11,7 +11,7 @@
  * enough to fit the emulated memories and to lose little when interrupted. */
 enum { CHUNK_STEPS = 64, CHUNK_WEIGHT_BYTES = 2 << 20, RUN_SECONDS = 900 };
 
-/* ---- what is missing ---- */
+/* ---- what is missing --------------------------------------------------------------------- */
 
 static const KernelRow *row_of(const Device *device, Arena *arena, const Step *step) {
     return table_kernel(&device->table, kernel_print(arena, step->kernel));
@@ -43,7 +43,7 @@ static Steps steps_missing(const Device *device, Arena *arena, const Step *steps
     return missing;
 }
 
-/* ---- code bytes of a kernel ---- */
+/* ---- code bytes of a kernel -------------------------------------------------------------- */
 
 static bool kernel_measure(Device *device, Workshop *workshop, Kernel kernel, Str *why) {
     Str name = STR("kernel.c");
@@ -66,7 +66,7 @@ static bool kernels_measure(Device *device, Workshop *workshop, const Steps *ste
     return true;
 }
 
-/* ---- costs of steps ---- */
+/* ---- costs of steps ---------------------------------------------------------------------- */
 
 /* The table that runtime/profile.c measures. */
 static Str chunk_table(Arena *arena, const Step *steps, int count) {
@@ -200,7 +200,7 @@ bool device_profile(Device *device, Arena *arena, const Step *steps, int count, 
     return done;
 }
 
-/* ---- whole networks ---- */
+/* ---- whole networks ---------------------------------------------------------------------- */
 
 /* A table of one step: the network, between its input and its output. */
 static Str network_table(Arena *arena, const Replay *replay) {

@@ -52,7 +52,7 @@ void kernel_put_step(Arena *arena, KernelRow *kernel, StepRow row) {
     vec_push(arena, &kernel->steps, row);
 }
 
-/* ---- writing ---- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 static const char *const unit_names[] = {
     [MEASURE_TIME] = "nanoseconds",
@@ -109,7 +109,7 @@ Str table_write(Arena *arena, const Table *table) {
     return text_str(&text);
 }
 
-/* ---- reading ---- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 enum { MOST_FIELDS = 5 + STEP_FEATURES, MOST_ROWS = 1000000 };
 
@@ -206,7 +206,7 @@ static bool key_read(Reader *reader, Str digits, Key *key) {
     return true;
 }
 
-/* ---- the head ---- */
+/* ---- the head ---------------------------------------------------------------------------- */
 
 static bool head_version(Reader *reader, Str value) {
     return str_equal(value, STR("1")) ||
@@ -279,7 +279,7 @@ static bool head_whole(Reader *reader) {
     return true;
 }
 
-/* ---- rows ---- */
+/* ---- rows -------------------------------------------------------------------------------- */
 
 static bool kernel_line(Reader *reader) {
     double code;

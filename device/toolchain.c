@@ -12,7 +12,7 @@
 
 enum { COMPILE_SECONDS = 300, TOOL_SECONDS = 20 };
 
-/* ---- command lines ---- */
+/* ---- command lines ----------------------------------------------------------------------- */
 
 typedef VEC(char *) Words;
 
@@ -60,7 +60,7 @@ static bool words_run(Arena *arena, Words *words, int seconds, Str *output, Str 
     return false;
 }
 
-/* ---- toolchains ---- */
+/* ---- toolchains -------------------------------------------------------------------------- */
 
 Toolchain target_toolchain(Arena *arena, const Target *target) {
     Str line =
@@ -94,7 +94,7 @@ static Str tool_of(Arena *arena, const Toolchain *toolchain, const char *tool) {
     return str_format(arena, "%.*s%s", compiler.length - 3, compiler.at, tool);
 }
 
-/* ---- workshops ---- */
+/* ---- workshops --------------------------------------------------------------------------- */
 
 bool workshop_begin(Arena *arena, Workshop *workshop, Str *why) {
     const char *base = getenv("TMPDIR");
@@ -149,7 +149,7 @@ bool files_write(const Workshop *workshop, const EmitFile *files, int count, Nam
     return true;
 }
 
-/* ---- compiling ---- */
+/* ---- compiling --------------------------------------------------------------------------- */
 
 static Str object_of(const Workshop *workshop, Str source) {
     Str stem = {source.at, source.length - 2};
@@ -231,7 +231,7 @@ bool toolchain_run(const Toolchain *toolchain, const Workshop *workshop, const S
     return words_run(arena, &words, seconds, output, why);
 }
 
-/* ---- sizes ---- */
+/* ---- sizes ------------------------------------------------------------------------------- */
 
 /* The next number of a text, or false. */
 static bool number_take(Str *text, int base, int64_t *value) {

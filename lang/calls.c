@@ -14,7 +14,7 @@ Str call_path(Elab *elab, Str callee) {
                       STR_ARG(callee), ordinal);
 }
 
-/* ---- arguments ------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------- */
 
 static int parameter_index(const Str *parameters, int count, Str name) {
     for (int i = 0; i < count; i++)
@@ -72,7 +72,7 @@ bool arguments_match(Elab *elab, const Node *call, Str callee, const Str *parame
     return matched;
 }
 
-/* ---- blocks ---------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------ */
 
 static bool match_block(Elab *elab, const Node *call, const Item *block,
                         const Argument **slots) {
@@ -165,7 +165,7 @@ static Value block_call(Elab *elab, const Node *call, const Item *block) {
     return result;
 }
 
-/* ---- any call -------------------------------------------------------------------------- */
+/* ---- any call ---------------------------------------------------------------------------- */
 
 static bool callable(ValueKind kind) {
     return kind == A_BLOCK || kind == A_OPERATOR || kind == A_FUNCTION;

@@ -5,7 +5,7 @@
 
 enum { MAX_VALUES = 255, MAX_CHOICES = 10000, MAX_RANGE = 10000 };
 
-/* ---- ranges ---------------------------------------------------------------------------- */
+/* ---- ranges ------------------------------------------------------------------------------ */
 
 static bool constant_part(Elab *elab, Value part, Rational *value) {
     if (is_constant(&elab->folder, part.expr, value))
@@ -43,7 +43,7 @@ bool range_expand(Elab *elab, Value range, Value **items, int *count) {
     return values.count > 0;
 }
 
-/* ---- naming ---------------------------------------------------------------------------- */
+/* ---- naming ------------------------------------------------------------------------------ */
 
 /* network.hint, with [1], [2], ... from the second of that name on. */
 static Str decision_name(Elab *elab, Str hint) {
@@ -81,7 +81,7 @@ static int choice_new(Elab *elab, Span span, int count) {
     return elab->space->choices.count - 1;
 }
 
-/* ---- choice ---------------------------------------------------------------------------- */
+/* ---- choice ------------------------------------------------------------------------------ */
 
 /* An alternative: an argument still to be evaluated, or a value of a range. */
 typedef struct Alternative {
@@ -233,7 +233,7 @@ Value choice_call(Elab *elab, const Node *call) {
     return decide(elab, &list, call->span);
 }
 
-/* ---- optional -------------------------------------------------------------------------- */
+/* ---- optional ---------------------------------------------------------------------------- */
 
 /* What is passed on where the call is skipped: the start of a chain, else the first
  * argument. */
@@ -264,7 +264,7 @@ Value optional_call(Elab *elab, const Node *call) {
     return value;
 }
 
-/* ---- subset ---------------------------------------------------------------------------- */
+/* ---- subset ------------------------------------------------------------------------------ */
 
 /* All ways to take n of the items in order, as lists. */
 static void add_subsets(Elab *elab, Alternatives *list, Value all, int n, int from,

@@ -22,7 +22,7 @@ static SpecItem *items_new(Converter *c, SpecValue *out, int count) {
     return out->items;
 }
 
-/* ---- constants ------------------------------------------------------------------------- */
+/* ---- constants --------------------------------------------------------------------------- */
 
 /* "`clock` must be a frequency, and this is ..." */
 static bool wrong_type(Converter *c, const Node *node, const char *wanted, Str what,
@@ -83,7 +83,7 @@ static bool convert_constant(Converter *c, const Node *node, FactType type, Str 
     return wrong_type(c, node, type_name(type), what, value);
 }
 
-/* ---- words and names ------------------------------------------------------------------- */
+/* ---- words and names --------------------------------------------------------------------- */
 
 static bool convert_word(Converter *c, const Node *node, const char *of, Str what,
                          SpecValue *out) {
@@ -140,7 +140,7 @@ static bool convert_metric(Converter *c, const Node *node, SpecValue *out) {
                    STR_ARG(suggestion(c->spec->arena, node->text, names, metric_count)));
 }
 
-/* ---- limits ---------------------------------------------------------------------------- */
+/* ---- limits ------------------------------------------------------------------------------ */
 
 static bool is_metric(const Node *node) {
     return node->kind == NODE_NAME && metric_of(node->text);
@@ -193,7 +193,7 @@ static bool convert_limit(Converter *c, const Node *node, SpecValue *out) {
     return true;
 }
 
-/* ---- calls ----------------------------------------------------------------------------- */
+/* ---- calls ------------------------------------------------------------------------------- */
 
 enum { MAX_ARGUMENTS = 24 };
 
@@ -273,7 +273,7 @@ static bool convert_call(Converter *c, const Node *node, const char *context, St
     return convert_arguments(c, call, callee, out);
 }
 
-/* ---- shares and results ---------------------------------------------------------------- */
+/* ---- shares and results ------------------------------------------------------------------ */
 
 static bool convert_share(Converter *c, const Node *node, SpecValue *out) {
     if (node->kind != NODE_SHARE || node->b->kind != NODE_NAME ||

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* ---- defaults -------------------------------------------------------------------------- */
+/* ---- defaults ---------------------------------------------------------------------------- */
 
 /* The initial values of the table, as a source: one declaration `defaults` of each kind. */
 static Source *defaults_source(Spec *spec) {
@@ -27,7 +27,7 @@ static Source *defaults_source(Spec *spec) {
     return source;
 }
 
-/* ---- keys ------------------------------------------------------------------------------ */
+/* ---- keys -------------------------------------------------------------------------------- */
 
 static const KeyFacts *key_facts_of(DeclKind kind, Str key) {
     for (int k = 0; k < key_count; k++)
@@ -70,7 +70,7 @@ static void check_keys(Spec *spec, DeclKind kind, const Item *item) {
     }
 }
 
-/* ---- values ---------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------ */
 
 /* The nodes that a key's value consists of, own or inherited, each with the source of its
  * names. */
@@ -174,7 +174,7 @@ static bool entry_make(Spec *spec, const Item *item, const KeyFacts *facts,
     return convert_all(spec, &gathered, facts, item->span, entry);
 }
 
-/* ---- declarations ---------------------------------------------------------------------- */
+/* ---- declarations ------------------------------------------------------------------------ */
 
 static bool check_base(Spec *spec, const Item *item) {
     if (!item->base.length)

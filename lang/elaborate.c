@@ -19,7 +19,7 @@ Elab *elab_new(Arena *arena, Diagnostics *diagnostics, const Spec *spec, Str nam
     return elab;
 }
 
-/* ---- messages -------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------- */
 
 void note_calls(Elab *elab, const Frame *frame) {
     enum { MAX_CALLS = 4 };
@@ -38,7 +38,7 @@ void elab_error(Elab *elab, Span span, const char *format, ...) {
     note_calls(elab, elab->frame);
 }
 
-/* ---- scopes ---------------------------------------------------------------------------- */
+/* ---- scopes ------------------------------------------------------------------------------ */
 
 Scope *scope_push(Elab *elab) {
     Scope *scope = arena_new_of(elab->arena, Scope);
@@ -67,7 +67,7 @@ Binding *scope_find(const Elab *elab, Str name) {
     return NULL;
 }
 
-/* ---- let and = ------------------------------------------------------------------------- */
+/* ---- let and = --------------------------------------------------------------------------- */
 
 static void run_let(Elab *elab, const Statement *s) {
     Value value = evaluate_as(elab, s->a, local_hint(elab, s->name));
@@ -96,7 +96,7 @@ static void run_assign(Elab *elab, const Statement *s) {
     }
 }
 
-/* ---- loops ----------------------------------------------------------------------------- */
+/* ---- loops ------------------------------------------------------------------------------- */
 
 /* Names bound outside a loop's body, with what they were before an iteration that may be
  * skipped. */
@@ -221,7 +221,7 @@ static void run_for(Elab *elab, const Statement *s) {
         run_iteration(elab, s, list.items[i]);
 }
 
-/* ---- conditions ------------------------------------------------------------------------ */
+/* ---- conditions -------------------------------------------------------------------------- */
 
 /* The condition holds in every member that reaches it. */
 static void constrain(Elab *elab, ExprId condition, Span span) {
@@ -283,7 +283,7 @@ static void run_legal(Elab *elab, const Statement *s) {
         constrain(elab, any, s->span);
 }
 
-/* ---- bodies ---------------------------------------------------------------------------- */
+/* ---- bodies ------------------------------------------------------------------------------ */
 
 void statement_run(Elab *elab, const Statement *s) {
     switch (s->kind) {
@@ -333,7 +333,7 @@ Value body_result(Elab *elab, const Body *body, Span span, Str name) {
     return evaluate_as(elab, last->a, local_hint(elab, STR("return")));
 }
 
-/* ---- networks -------------------------------------------------------------------------- */
+/* ---- networks ---------------------------------------------------------------------------- */
 
 /* [28, 28, 1]: one or three whole numbers. */
 static bool type_shape(Elab *elab, const Node *node, Shape *shape) {

@@ -6,7 +6,7 @@
 
 #include "lang/syntax.h"
 
-/* ---- folds.c: expressions over decisions, folded and shared ---------------------------- */
+/* ---- folds.c: expressions over decisions, folded and shared ------------------------------ */
 
 /* What is known of an expression without enumerating anything. */
 typedef struct ExprFacts {
@@ -40,7 +40,7 @@ bool is_true(const Folder *folder, ExprId id);
 bool is_false(const Folder *folder, ExprId id);
 const ExprFacts *facts_of(const Folder *folder, ExprId id);
 
-/* ---- values.c: what an expression of the language can be ------------------------------- */
+/* ---- values.c: what an expression of the language can be --------------------------------- */
 
 typedef enum {
     A_MISTAKE, /* reported already */
@@ -81,7 +81,7 @@ Value value_number(ExprId expr, Dimension dimension, Span span);
 Value value_truth(ExprId expr, Span span);
 Value value_mistake(Span span);
 
-/* ---- elaborate.c: statements, blocks, networks ----------------------------------------- */
+/* ---- elaborate.c: statements, blocks, networks ------------------------------------------- */
 
 typedef struct Binding {
     Str name;
@@ -159,7 +159,7 @@ Value body_result(Elab *elab, const Body *body, Span span, Str name);
 const Space *network_elaborate(Arena *arena, Diagnostics *diagnostics, const Spec *spec,
                                const Item *network, const Item *precision);
 
-/* ---- evaluate.c: expressions ----------------------------------------------------------- */
+/* ---- evaluate.c: expressions ------------------------------------------------------------- */
 
 /* Counts work, so that elaboration ends whatever the file says; false: enough was done. */
 bool steps_take(Elab *elab, int64_t steps, Span span);
@@ -178,7 +178,7 @@ Value global_value(Elab *elab, const Item *item);
 /* A name in an expression that means nothing; suggests. */
 void report_unknown_name(Elab *elab, const Node *name, bool called);
 
-/* ---- calls.c: blocks ------------------------------------------------------------------- */
+/* ---- calls.c: blocks --------------------------------------------------------------------- */
 
 Value call_evaluate(Elab *elab, const Node *call);
 /* Matches arguments with parameters: slot[i] is the argument for parameter i, or NULL. The
@@ -187,7 +187,7 @@ bool arguments_match(Elab *elab, const Node *call, Str callee, const Str *parame
                      int positional, const Argument **slots);
 Str call_path(Elab *elab, Str callee); /* "stage[0].conv[1]", a new ordinal */
 
-/* ---- functions.c: what is built in ----------------------------------------------------- */
+/* ---- functions.c: what is built in ------------------------------------------------------- */
 
 typedef struct Function {
     const char *name, *signature, *documentation;
@@ -197,7 +197,7 @@ extern const Function functions[];
 extern const int function_count;
 int function_of(Str name); /* -1: none */
 
-/* ---- choices.c: decisions -------------------------------------------------------------- */
+/* ---- choices.c: decisions ---------------------------------------------------------------- */
 
 Value choice_call(Elab *elab, const Node *call);
 Value optional_call(Elab *elab, const Node *call);
@@ -205,14 +205,14 @@ Value subset_call(Elab *elab, const Node *call);
 /* The values of a range; false where it is not constant, empty or too long (reported). */
 bool range_expand(Elab *elab, Value range, Value **items, int *count);
 
-/* ---- graphs.c: operators --------------------------------------------------------------- */
+/* ---- graphs.c: operators ----------------------------------------------------------------- */
 
 Value operator_call(Elab *elab, const Node *call, OpKind kind);
 int select_make(Elab *elab, ExprId which, const Value *alternatives, int count, Span span);
 int input_make(Elab *elab, Shape shape, Span span);
 void sites_make(Elab *elab);
 
-/* ---- joint.c: the joint values of some decisions, one after another -------------------- */
+/* ---- joint.c: the joint values of some decisions, one after another ---------------------- */
 
 enum { JOINT_LIMIT = 1 << 20 };
 typedef struct Joint {
@@ -235,7 +235,7 @@ void joint_first(Joint *joint);
 bool joint_next(Joint *joint);
 bool joint_legal(const Joint *joint); /* canonical, and satisfies the constraints */
 
-/* ---- prove.c: what must hold for every legal member ------------------------------------ */
+/* ---- prove.c: what must hold for every legal member -------------------------------------- */
 
 void check_add(Elab *elab, ExprId condition, Span span, ExprId a, ExprId b, const char *format,
                ...) PRINTF(6, 7);
@@ -243,11 +243,11 @@ void checks_run(Elab *elab);
 /* Largest value of an expression where the guard holds. */
 Rational expr_largest(Elab *elab, ExprId guard, ExprId id);
 
-/* ---- precise.c: precision rules -------------------------------------------------------- */
+/* ---- precise.c: precision rules ---------------------------------------------------------- */
 
 void precision_apply(Elab *elab, const Item *network, const Item *precision);
 
-/* ---- modules.c: files and what they use ------------------------------------------------ */
+/* ---- modules.c: files and what they use -------------------------------------------------- */
 
 /* A network that was elaborated under a precision. */
 typedef struct Elaborated {
@@ -273,12 +273,12 @@ const Item *item_find(const Source *source, ItemKind kind, Str word, Str name);
 void item_names(Arena *arena, const Source *source, ItemKind kind, Str word, const Str **names,
                 int *count);
 
-/* ---- spec.c ---------------------------------------------------------------------------- */
+/* ---- spec.c ------------------------------------------------------------------------------ */
 
 /* An empty name: the unnamed precision of the network. */
 const Item *precision_find(const Source *source, Str network, Str name);
 
-/* ---- suggest.c ------------------------------------------------------------------------- */
+/* ---- suggest.c --------------------------------------------------------------------------- */
 
 /* "; did you mean `x`?", or "; there are `a`, `b` and `c`", or "". */
 Str suggestion(Arena *arena, Str name, const Str *known, int count);
@@ -286,7 +286,7 @@ Str suggestion(Arena *arena, Str name, const Str *known, int count);
  * does. */
 Str library_module(Arena *arena, const char *word, Str name);
 
-/* ---- tables.c: keys.def, calls.def, net/metrics.def ------------------------------------ */
+/* ---- tables.c: keys.def, calls.def, net/metrics.def -------------------------------------- */
 
 typedef enum {
     TYPE_STRING,
@@ -340,7 +340,7 @@ const CallFacts *call_of(Str name);
 int words_split(const char *words, Str *out, int limit);
 Dimension dimension_of(const char *name); /* "BYTES"; "": none */
 
-/* ---- convert.c: a node -> a SpecValue of the type that a table states ------------------ */
+/* ---- convert.c: a node -> a SpecValue of the type that a table states -------------------- */
 
 typedef struct Converter {
     Spec *spec;
@@ -350,12 +350,12 @@ typedef struct Converter {
 bool spec_convert(Converter *converter, const Node *node, FactType type, const char *of,
                   Str what, SpecValue *out);
 
-/* ---- declare.c: declarations ----------------------------------------------------------- */
+/* ---- declare.c: declarations ------------------------------------------------------------- */
 
 void declarations_check(Spec *spec);
 const Decl *decl_of_item(const Spec *spec, const Item *item);
 
-/* ---- searches.c: whether a search's parts fit together --------------------------------- */
+/* ---- searches.c: whether a search's parts fit together ----------------------------------- */
 
 void searches_check(Spec *spec);
 

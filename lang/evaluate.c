@@ -33,7 +33,7 @@ static bool within_limits(Elab *elab, const Node *node) {
     return false;
 }
 
-/* ---- conversions ----------------------------------------------------------------------- */
+/* ---- conversions ------------------------------------------------------------------------- */
 
 ExprId number_of(Elab *elab, Value value, const char *what) {
     if (value.kind == A_NUMBER && value.dimension == DIMENSION_NONE)
@@ -86,7 +86,7 @@ Value evaluate_under(Elab *elab, ExprId condition, const Node *node) {
     return value;
 }
 
-/* ---- names ----------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------- */
 
 Value global_value(Elab *elab, const Item *item) {
     for (int i = 0; i < elab->globals.count; i++)
@@ -157,7 +157,7 @@ static Value name_value(Elab *elab, const Node *node) {
     return value;
 }
 
-/* ---- literals -------------------------------------------------------------------------- */
+/* ---- literals ---------------------------------------------------------------------------- */
 
 static Value list_value(Elab *elab, const Node *node) {
     Value value = {.kind = node->kind == NODE_LIST ? A_LIST : A_RECORD,
@@ -190,7 +190,7 @@ static Value range_value(Elab *elab, const Node *node) {
     return value;
 }
 
-/* ---- operators ------------------------------------------------------------------------- */
+/* ---- operators --------------------------------------------------------------------------- */
 
 static bool compares(TokenKind op) {
     return op >= TOKEN_EQUAL && op <= TOKEN_GREATER_EQUAL;
@@ -316,7 +316,7 @@ static Value negated(Elab *elab, const Node *node) {
                   node->span);
 }
 
-/* ---- if -------------------------------------------------------------------------------- */
+/* ---- if ---------------------------------------------------------------------------------- */
 
 static Value merge_lists(Elab *elab, ExprId condition, Value yes, Value no, Span span) {
     Value merged = yes;
@@ -365,7 +365,7 @@ static Value conditional(Elab *elab, const Node *node) {
     return value_merge(elab, condition, yes, no, node->span);
 }
 
-/* ---- parts of values ------------------------------------------------------------------- */
+/* ---- parts of values --------------------------------------------------------------------- */
 
 static Value indexed(Elab *elab, const Node *node) {
     Value list = evaluate(elab, node->a), at = evaluate(elab, node->b);

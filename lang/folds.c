@@ -119,7 +119,7 @@ bool is_false(const Folder *folder, ExprId id) {
     return is_constant(folder, id, &value) && value.n == 0;
 }
 
-/* ---- bounds ---------------------------------------------------------------------------- */
+/* ---- bounds ------------------------------------------------------------------------------ */
 
 typedef bool RationalStep(Rational a, Rational b, Rational *out);
 
@@ -223,7 +223,7 @@ static bool decided(ExprKind kind, const ExprFacts *a, const ExprFacts *b, bool 
     }
 }
 
-/* ---- small expressions, tried out ------------------------------------------------------ */
+/* ---- small expressions, tried out -------------------------------------------------------- */
 
 enum { TRIED_VALUES = 64, TRIED_SIZE = 64, TRIED_LIMIT = 1000000 };
 
@@ -281,7 +281,7 @@ static void tighten(Folder *folder, ExprId id, ExprFacts *facts) {
     facts->bounded = true;
 }
 
-/* ---- folding --------------------------------------------------------------------------- */
+/* ---- folding ----------------------------------------------------------------------------- */
 
 static ExprId truth_id(Folder *folder, bool truth) {
     return fold_integer(folder, truth);

@@ -21,7 +21,7 @@ static bool plain_arguments(Elab *elab, const Node *call, int least, int most) {
     return false;
 }
 
-/* ---- arithmetic ------------------------------------------------------------------------ */
+/* ---- arithmetic -------------------------------------------------------------------------- */
 
 static Value rounded(Elab *elab, const Node *call, ExprKind kind) {
     if (!plain_arguments(elab, call, 1, 1))
@@ -110,7 +110,7 @@ static Value multiple_of_call(Elab *elab, const Node *call) {
     return folded(elab, EXPR_MAX, product.expr, n, DIMENSION_NONE, span);
 }
 
-/* ---- lists and shapes ------------------------------------------------------------------ */
+/* ---- lists and shapes -------------------------------------------------------------------- */
 
 static Value length_call(Elab *elab, const Node *call) {
     if (!plain_arguments(elab, call, 1, 1))

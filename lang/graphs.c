@@ -10,7 +10,7 @@
 enum { MAX_OPS = 100000, MAX_EXTENT = 1 << 16, MAX_WINDOW = 255, MAX_DENSE = MAX_EXTENT * 64 };
 enum { MAX_SLOTS = MAX_INPUTS + ATTRIBUTE_COUNT };
 
-/* ---- making operators ------------------------------------------------------------------ */
+/* ---- making operators -------------------------------------------------------------------- */
 
 static int op_add(Elab *elab, SpaceOp op) {
     if (elab->space->ops.count >= MAX_OPS) {
@@ -37,7 +37,7 @@ static ExprId fold2(Elab *elab, ExprKind kind, ExprId a, ExprId b) {
     return a && b ? fold(&elab->folder, kind, a, b, EXPR_NONE) : EXPR_NONE;
 }
 
-/* ---- select ---------------------------------------------------------------------------- */
+/* ---- select ------------------------------------------------------------------------------ */
 
 /* The extent in one axis: the one that all alternatives share, or a choice between theirs. */
 static ExprId select_extent(Elab *elab, ExprId which, const Value *alternatives, int count,
@@ -75,7 +75,7 @@ int select_make(Elab *elab, ExprId which, const Value *alternatives, int count, 
     return op_add(elab, op);
 }
 
-/* ---- arguments ------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------- */
 
 /* The parameters of an operator: its inputs, then its attributes by spelling. */
 typedef struct Signature {
@@ -218,7 +218,7 @@ static bool evaluate_attributes(Elab *elab, const Node *call, const Signature *s
     return right;
 }
 
-/* ---- shapes ---------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------------------------ */
 
 static const char *const axes[] = {"height", "width", "channels"};
 
@@ -372,7 +372,7 @@ Value operator_call(Elab *elab, const Node *call, OpKind kind) {
                       : (Value){.kind = A_GRAPH, .op = number, .span = call->span};
 }
 
-/* ---- sites ----------------------------------------------------------------------------- */
+/* ---- sites ------------------------------------------------------------------------------- */
 
 static int largest(Elab *elab, const SpaceOp *op, ExprId id) {
     return (int)rational_floor(expr_largest(elab, op->active, id));

@@ -12,7 +12,7 @@ static void initial_help(Text *text, const char *initial) {
         text_add(text, "; default %s", initial);
 }
 
-/* ---- declarations ---------------------------------------------------------------------- */
+/* ---- declarations ------------------------------------------------------------------------ */
 
 static void key_help(Text *text, const KeyFacts *key) {
     text_add(text, "  %s: %s", key->key, key->type == TYPE_CALL ? "" : type_name(key->type));
@@ -80,7 +80,7 @@ static bool metric_help(Str topic, Text *text) {
     return true;
 }
 
-/* ---- networks -------------------------------------------------------------------------- */
+/* ---- networks ---------------------------------------------------------------------------- */
 
 static bool operator_help(Str topic, Text *text) {
     OpKind kind;
@@ -147,7 +147,7 @@ static bool word_help(Str topic, Text *text) {
     return false;
 }
 
-/* ---- topics ---------------------------------------------------------------------------- */
+/* ---- topics ------------------------------------------------------------------------------ */
 
 enum { MAX_TOPICS = 256 };
 

@@ -7,7 +7,7 @@
 
 #include "net/net.h"
 
-/* ---- spec.c: what a file says, after checking ------------------------------------------ */
+/* ---- spec.c: what a file says, after checking -------------------------------------------- */
 
 typedef enum {
     DIMENSION_NONE,
@@ -112,13 +112,13 @@ Key spec_key(const Spec *spec);
 bool spec_task(const Spec *spec, const Decl *decl, Arena *arena, Task *task);
 bool spec_target(const Spec *spec, const Decl *decl, Arena *arena, Target *target);
 
-/* ---- print.c --------------------------------------------------------------------------- */
+/* ---- print.c ----------------------------------------------------------------------------- */
 
 void spec_print(const Spec *spec, Text *text); /* --emit=spec */
 void decl_print(const Decl *decl, Text *text); /* one declaration, as .nas that says the same */
 void spec_print_syntax(const Spec *spec, Text *text); /* --emit=ast: an indented tree */
 
-/* ---- help.c: the manual of the language, from the tables ------------------------------- */
+/* ---- help.c: the manual of the language, from the tables --------------------------------- */
 
 /* `nasc help search`, `nasc help conv`: keys with types, defaults and documentation. False
  * where nothing has that name; then *nearest is a suggestion (may be empty). */

@@ -6,7 +6,7 @@
 
 enum { MAX_SOURCE_BYTES = 1 << 20, MAX_SOURCES = 200 };
 
-/* ---- reading --------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static bool read_embedded(Str path, Source *source) {
     for (int i = 0; i < embedded_count; i++)
@@ -87,7 +87,7 @@ static const Source *source_import(Spec *spec, const Source *from, const Import 
     return source;
 }
 
-/* ---- duplicates ------------------------------------------------------------------------ */
+/* ---- duplicates -------------------------------------------------------------------------- */
 
 static bool same_name(const Item *a, const Item *b) {
     if (a->kind == ITEM_PRECISION || b->kind == ITEM_PRECISION)
@@ -143,7 +143,7 @@ void modules_read(Spec *spec, Source *root) {
     }
 }
 
-/* ---- names ----------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------- */
 
 typedef VEC(const Source *) Visited;
 

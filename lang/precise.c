@@ -17,7 +17,7 @@ typedef struct Precise {
     int *passed_for;    /* (ops) ... and for which norm that was found */
 } Precise;
 
-/* ---- ends of the network --------------------------------------------------------------- */
+/* ---- ends of the network ----------------------------------------------------------------- */
 
 static bool is_weighted(const SpaceOp *op) {
     return op->kind != OP_SELECT && operator_facts[op->kind].weights == WEIGHTED;
@@ -46,7 +46,7 @@ static void mark_ends(Precise *p) {
     }
 }
 
-/* ---- selectors ------------------------------------------------------------------------- */
+/* ---- selectors --------------------------------------------------------------------------- */
 
 /* The next part of a path: its name and ordinal; returns what follows it. */
 static Str path_part(Str path, Str *name, int *index) {
@@ -119,7 +119,7 @@ static bool rule_matches(const Precise *p, const Rule *rule, int op) {
     return false;
 }
 
-/* ---- properties ------------------------------------------------------------------------ */
+/* ---- properties -------------------------------------------------------------------------- */
 
 static const Node *rule_property(const Rule *rule, Property property) {
     for (int i = 0; i < rule->properties.count; i++)
@@ -224,7 +224,7 @@ static void apply_to(Precise *p, int i) {
         op->output = format_value(p, ACTIVATIONS, i);
 }
 
-/* ---- conditions ------------------------------------------------------------------------ */
+/* ---- conditions -------------------------------------------------------------------------- */
 
 /* `require weights <= activations` holds for each operator with weights. */
 static void condition_apply(Precise *p, const Statement *condition) {
@@ -246,7 +246,7 @@ static void condition_apply(Precise *p, const Statement *condition) {
     }
 }
 
-/* ---- unknown names --------------------------------------------------------------------- */
+/* ---- unknown names ----------------------------------------------------------------------- */
 
 static void add_path_names(Arena *arena, Str path, Map *seen, Str **names, int *count) {
     while (path.length) {

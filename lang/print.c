@@ -3,7 +3,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
 
-/* ---- checked declarations, defaults included ------------------------------------------- */
+/* ---- checked declarations, defaults included --------------------------------------------- */
 
 static void value_print(Text *text, const SpecValue *value);
 
@@ -94,7 +94,7 @@ void spec_print(const Spec *spec, Text *text) {
         decl_print(spec->decls.at[i], text);
 }
 
-/* ---- the syntax tree ------------------------------------------------------------------- */
+/* ---- the syntax tree --------------------------------------------------------------------- */
 
 static const char *const node_names[] = {
     [NODE_ERROR] = "error",   [NODE_NUMBER] = "number", [NODE_STRING] = "string",

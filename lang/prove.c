@@ -21,7 +21,7 @@ void check_add(Elab *elab, ExprId condition, Span span, ExprId a, ExprId b, cons
     vec_push(elab->arena, &elab->checks, check);
 }
 
-/* ---- verdicts -------------------------------------------------------------------------- */
+/* ---- verdicts ---------------------------------------------------------------------------- */
 
 typedef enum { HOLDS, VIOLATED, UNDECIDED } Verdict;
 
@@ -64,7 +64,7 @@ static Verdict decide(Elab *elab, const Check *check, Joint *joint) {
     return search(joint, check, true);
 }
 
-/* ---- reports --------------------------------------------------------------------------- */
+/* ---- reports ----------------------------------------------------------------------------- */
 
 /* "8", and where it depends on decisions "8 (width)". */
 static void operand_print(Elab *elab, Text *text, const Joint *joint, ExprId id) {
@@ -201,7 +201,7 @@ void checks_run(Elab *elab) {
     arena_free(scratch);
 }
 
-/* ---- values of expressions ------------------------------------------------------------- */
+/* ---- values of expressions --------------------------------------------------------------- */
 
 static bool largest_tried(Elab *elab, Joint *joint, ExprId guard, ExprId id, Rational *best) {
     enum { ENUMERATED = 1 << 14 };

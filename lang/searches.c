@@ -3,7 +3,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
 
-/* ---- objectives ------------------------------------------------------------------------ */
+/* ---- objectives -------------------------------------------------------------------------- */
 
 static bool metric_given(const SpecEntry *entry, Str name, int before) {
     for (int i = 0; i < entry->count && i < before; i++)
@@ -63,7 +63,7 @@ static void check_training(Spec *spec, const Decl *search) {
         error_at(spec->diagnostics, train->span, "a search trains a `supernet(...)` first");
 }
 
-/* ---- network against device and task --------------------------------------------------- */
+/* ---- network against device and task ----------------------------------------------------- */
 
 static unsigned format_bits_of(const SpecEntry *entry) {
     unsigned bits = 0;

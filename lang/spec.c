@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* ---- spaces ---------------------------------------------------------------------------- */
+/* ---- spaces ------------------------------------------------------------------------------ */
 
 const Item *precision_find(const Source *source, Str network, Str name) {
     for (int v = 0; v < source->seen; v++)
@@ -54,7 +54,7 @@ static void networks_check(Spec *spec) {
                      precision_find(root, root->items.at[i]->name, (Str){0}));
 }
 
-/* ---- reading --------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 static void check_lets(Spec *spec) {
     const Source *root = spec->sources.at[0];
@@ -111,7 +111,7 @@ Spec *spec_read_text(Arena *arena, Diagnostics *diagnostics, Str name, Str text,
     return spec;
 }
 
-/* ---- asking ---------------------------------------------------------------------------- */
+/* ---- asking ------------------------------------------------------------------------------ */
 
 const Decl *spec_decl(const Spec *spec, DeclKind kind, Str name) {
     const Item *item =

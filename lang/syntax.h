@@ -7,7 +7,7 @@
 
 #include "lang/lang.h"
 
-/* ---- lexer.re -------------------------------------------------------------------------- */
+/* ---- lexer.re ---------------------------------------------------------------------------- */
 
 typedef enum {
     TOKEN_EOF,
@@ -41,7 +41,7 @@ typedef struct Lexer {
 } Lexer;
 Token lexer_next(Lexer *lexer); /* never fails; bytes of no token are reported and skipped */
 
-/* ---- layout.c: where entries end ------------------------------------------------------- */
+/* ---- layout.c: where entries end --------------------------------------------------------- */
 
 typedef struct Layout {
     Arena *arena;
@@ -58,14 +58,14 @@ Token layout_next(Layout *layout);
 int layout_depth(const Layout *layout); /* braces now open */
 void layout_forgive(Layout *layout);    /* forgets round and square brackets */
 
-/* ---- units.c --------------------------------------------------------------------------- */
+/* ---- units.c ----------------------------------------------------------------------------- */
 
 const char *dimension_name(Dimension dimension); /* "a size in bytes" */
 /* Scales the number to its base unit; reports an unknown unit. */
 bool unit_apply(Diagnostics *diagnostics, Token unit, Rational *number, Dimension *dimension);
 Str quantity_print(Arena *arena, Rational number, Dimension dimension); /* "16 KiB" */
 
-/* ---- syntax.c: the tree ---------------------------------------------------------------- */
+/* ---- syntax.c: the tree ------------------------------------------------------------------ */
 
 typedef enum {
     NODE_ERROR,  /* reported already */
@@ -244,7 +244,7 @@ void item_add(Parse *parse, Item item);
 void import_add(Parse *parse, Token word, Token last, bool quoted);
 void edition_check(Parse *parse, Token word, Token number);
 
-/* ---- parse.c --------------------------------------------------------------------------- */
+/* ---- parse.c ----------------------------------------------------------------------------- */
 
 /* Parses a whole source; false where it has mistakes (then its tree is not to be used). */
 bool source_parse(Arena *arena, Diagnostics *diagnostics, Source *source);

@@ -28,7 +28,7 @@ Value value_mistake(Span span) {
     return (Value){.kind = A_MISTAKE, .span = span};
 }
 
-/* ---- in messages ----------------------------------------------------------------------- */
+/* ---- in messages ------------------------------------------------------------------------- */
 
 Str choice_value(Arena *arena, const Choice *choice, int value) {
     if (choice->type == VALUE_FORMAT)

@@ -24,7 +24,7 @@ __attribute__((section(".vectors"), used)) const void *const vectors[16] = {
     fault,          fault, fault, fault, fault, fault, fault, fault,
 };
 
-/* ---- semihosting: the emulator's host at our service ---- */
+/* ---- semihosting: the emulator's host at our service ------------------------------------- */
 
 enum { SYS_OPEN = 1, SYS_CLOSE = 2, SYS_WRITE = 5, SYS_READ = 6, SYS_EXIT = 0x18 };
 enum { EXIT_APPLICATION = 0x20026, EXIT_RUN_TIME_ERROR = 0x20023 };
@@ -93,7 +93,7 @@ int harness_close(int file) {
     return semihost(SYS_CLOSE, argument) == 0;
 }
 
-/* ---- counting instructions ---- */
+/* ---- counting instructions --------------------------------------------------------------- */
 
 /* CMSDK APB timer 0 counts down at 25 MHz. With `-icount shift=6` an instruction takes 64 ns of
  * emulated time, so five calls of n instructions take 8 n ticks, and a division by 8 is exact:
@@ -123,7 +123,7 @@ uint64_t harness_cost(void (*step)(uint8_t *arena), uint8_t *arena) {
     return (uint64_t)((ticks + TICKS / 2) / TICKS) * 1000;
 }
 
-/* ---- start ---- */
+/* ---- start ------------------------------------------------------------------------------- */
 
 static void start_units(void) {
     volatile uint32_t *coprocessors = (volatile uint32_t *)0xE000ED88;
@@ -144,7 +144,7 @@ void reset(void) {
     leave(harness_main());
 }
 
-/* ---- what compilers call, whether the source does or not ---- */
+/* ---- what compilers call, whether the source does or not --------------------------------- */
 
 /* `volatile` keeps a compiler from recognising the loop and calling the function itself. */
 void *memcpy(void *restrict to, const void *restrict from, size_t count) {

@@ -64,8 +64,9 @@ double hypervolume(Arena *arena, const double *points, int count, int objectives
 
 /* ---- knee.c ------------------------------------------------------------------------------ */
 
-/* Knee: largest distance to the hyperplane through the extremes after normalising, on the side
- * of the ideal point; ties to the lower first cost (objective 1). Index into front; -1: empty. */
+/* Knee: largest distance to the hyperplane through the extremes after normalising, on the
+ * side of the ideal point; ties to the lower first cost (objective 1). Index into front; -1:
+ * empty. */
 int front_knee(const Design *const *front, int count, int objectives);
 
 /* ---- dominance.c: who is better ---------------------------------------------------------- */

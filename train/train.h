@@ -31,7 +31,7 @@ bool data_open(Arena *arena, const Task *task, DataPath path, Dataset *train, Da
 /* Opens `test`. Only the final evaluation calls this. */
 bool data_open_test(Arena *arena, const Task *task, DataPath path, Dataset *test, Str *why);
 
-/* ---- gemm.c: products of narrow matrices, for training and for the judge --------------------- */
+/* ---- gemm.c: products of narrow matrices, for training and for the judge ----------------- */
 
 /* C = A B, or C += A B where `add`. */
 typedef struct Gemm {

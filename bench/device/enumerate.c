@@ -42,7 +42,7 @@ static void net_collect(Collection *all, const Net *net) {
     }
 }
 
-/* ---- what spaces need ---- */
+/* ---- what spaces need -------------------------------------------------------------------- */
 
 /* A step depends on a handful of decisions, so that thousands of random members meet all of its
  * variants. */
@@ -76,7 +76,7 @@ static void spec_collect(Collection *all, const char *path) {
     }
 }
 
-/* ---- diverse steps for every kernel ---- */
+/* ---- diverse steps for every kernel ------------------------------------------------------ */
 
 typedef struct Example {
     OpKind kind;
@@ -183,7 +183,7 @@ static void examples_collect(Collection *all) {
             add_collect(all, activations[i], activations[i], activations[k]);
 }
 
-/* ---- the table ---- */
+/* ---- the table --------------------------------------------------------------------------- */
 
 /* The device as the standard library states it, without its table: everything is measured. */
 static Target target_read(Arena *arena, const char *name) {

@@ -201,7 +201,7 @@ static void paths_come_apart(void **state) {
     assert_string_equal(path_join(arena, STR(""), STR("b")).at, "b");
 }
 
-/* ---- other programs ---- */
+/* ---- other programs ---------------------------------------------------------------------- */
 
 static int shell(const char *script, int seconds, Str *output, Str *errors, const char **why) {
     char *argv[] = {"sh", "-c", (char *)script, NULL};
@@ -260,7 +260,7 @@ static void no_descriptor_is_lost(void **state) {
     assert_int_equal(before, after);
 }
 
-/* ---- signals ---- */
+/* ---- signals ----------------------------------------------------------------------------- */
 
 static int be_interrupted(void *unused) {
     (void)unused;
