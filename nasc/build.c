@@ -103,7 +103,8 @@ int deliver_all(Session *session, Deliver *deliver) {
         if (!code)
             code = phases(&run);
         if (!code && deliver == build_deliver)
-            show_front(&run, -1, session->options.json ? stderr : stdout);
+            show_front(&run, -1,
+                       session->options.json || session->options.emit ? stderr : stdout);
         if (!code)
             code = emissions_of(&run, emits, count, deliver);
         code = run_end(&run, code);
