@@ -113,9 +113,9 @@ typedef struct FastRun {
     int64_t *pooled;      /* and for a pixel's sums */
 } FastRun;
 
-/* y = clamp(((acc + bias) * m + half) >> t), centred, for `channels` sums of one pixel. Each sum
- * fits 32 bits, so the product is one of 32 by 32 bits. Apart, so that `restrict` lets it
- * vectorise. */
+/* y = clamp(((acc + bias) * m + half) >> t), centred, for `channels` sums of one pixel. Each
+ * sum fits 32 bits, so the product is one of 32 by 32 bits. Apart, so that `restrict` lets
+ * it vectorise. */
 __attribute__((noinline)) static void
 requantise_row(const FastLayer *fast, const float *restrict acc, const int32_t *restrict bias,
                const int32_t *restrict m, int channels, float *restrict y) {
@@ -172,18 +172,29 @@ static const float *tap_at(const Frame *f, const float *image, int oy, int ox, i
     return inside ? image + ((int64_t)y * f->w + x) * f->channels : NULL;
 }
 
-/* Rows of (k_y, k_x, c) of the channels [first, first + count), one for each output pixel. */
+static void gather_tap(const Frame *f, const float *image, int y, int x, int first, int count,
+                       float *column) {
+    bool inside = y >= 0 && y < f->h && x >= 0 && x < f->w;
+    const float *pixel = image + ((int64_t)y * f->w + x) * f->channels + first;
+    for (int c = 0; c < count; c++)
+        column[c] = inside ? pixel[c] : 0;
+}
+
+/* Rows of (k_y, k_x, c) of the channels [first, first + count), one for each output pixel. Inside
+ * the image, and with all channels, a row of taps is one piece of memory. */
 static void im2col(const Frame *f, const float *image, int first, int count, float *column) {
+    int taps = f->kernel_w * count;
     for (int oy = 0; oy < f->out_h; oy++)
         for (int ox = 0; ox < f->out_w; ox++)
-            for (int ky = 0; ky < f->kernel_h; ky++)
-                for (int kx = 0; kx < f->kernel_w; kx++, column += count) {
-                    const float *pixel = tap_at(f, image, oy, ox, ky, kx);
-                    if (pixel)
-                        memcpy(column, pixel + first, sizeof(float) * (size_t)count);
-                    else
-                        memset(column, 0, sizeof(float) * (size_t)count);
-                }
+            for (int ky = 0; ky < f->kernel_h; ky++, column += taps) {
+                int y = oy * f->stride_h - f->pad_h + ky, x = ox * f->stride_w - f->pad_w;
+                bool whole = y >= 0 && y < f->h && x >= 0 && x + f->kernel_w <= f->w;
+                const float *from = image + ((int64_t)y * f->w + x) * f->channels;
+                for (int t = 0; t < taps && whole && count == f->channels; t++)
+                    column[t] = from[t];
+                for (int kx = 0; kx < f->kernel_w && !(whole && count == f->channels); kx++)
+                    gather_tap(f, image, y, x + kx, first, count, column + kx * count);
+            }
 }
 
 static float requantised(const FastLayer *fast, int c, int64_t acc) {
@@ -389,14 +400,16 @@ static void run_piece(FastRun *run, const uint8_t *images, int count, int32_t *c
     const Fast *fast = run->fast;
     const Model *model = fast->model;
     const Tensor *in = &model->layers[0].out, *out = &model->layers[model->output].out;
+    int64_t inputs = shape_elements(in->shape) * count;
+    int64_t outputs = shape_elements(out->shape) * count;
     run->images = count;
-    for (int64_t k = 0; k < shape_elements(in->shape) * count; k++)
+    for (int64_t k = 0; k < inputs; k++)
         run->tensor[0][k] = (float)(images[k] - in->zero);
     for (int i = 0; i < fast->count; i++) {
         const FastLayer *layer = &fast->layers[i];
         runners[layer->layer->kind](run, layer, run->tensor[layer->tail]);
     }
-    for (int64_t k = 0; k < shape_elements(out->shape) * count; k++)
+    for (int64_t k = 0; k < outputs; k++)
         codes[k] = (int32_t)run->tensor[model->output][k] + out->zero;
 }
 
