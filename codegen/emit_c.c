@@ -88,15 +88,24 @@ static int64_t array_at(const Step *step, char array, int64_t i) {
                           : step->from->multiplier[i];
 }
 
+/* The alignment that the weights file gives its arrays must stand at every declaration of them:
+ * otherwise a compiler may take what its platform usually gives an array, such as 16 bytes. */
+static void print_alignment(const Emission *e, Text *text) {
+    text_add(text,
+             "#if defined(__GNUC__)\n#define %.*s_ALIGNED __attribute__((aligned(4)))\n"
+             "#else\n#define %.*s_ALIGNED\n#endif\n",
+             STR_ARG(e->capital), STR_ARG(e->capital));
+}
+
 static void print_arrays(const Emission *e, Text *text, int index) {
     const Step *step = &e->program->steps[index];
     static const char arrays[] = "wbm";
     for (int a = 0; a < 3; a++) {
         Str declaration = array_declaration(e, step, index, arrays[a]);
         int64_t count = arrays[a] == 'w' ? weight_count(step) : step->from->out_channels;
-        text_add(text, "extern %.*s;\n%.*s_WEIGHTS_SECTION %.*s_ALIGNED\n%.*s = {",
-                 STR_ARG(declaration), STR_ARG(e->capital), STR_ARG(e->capital),
-                 STR_ARG(declaration));
+        text_add(text, "extern %.*s_ALIGNED %.*s;\n%.*s_WEIGHTS_SECTION %.*s_ALIGNED\n%.*s = {",
+                 STR_ARG(e->capital), STR_ARG(declaration), STR_ARG(e->capital),
+                 STR_ARG(e->capital), STR_ARG(declaration));
         for (int64_t i = 0; i < count; i++)
             print_number(text, i, array_at(step, arrays[a], i));
         text_add(text, "\n};\n");
@@ -109,10 +118,9 @@ static EmitFile emit_weights(const Emission *e) {
     text_add(&text,
              "#include <stdint.h>\n\n"
              "/* Where the constants go: define it as a section attribute to choose. */\n"
-             "#ifndef %.*s_WEIGHTS_SECTION\n#define %.*s_WEIGHTS_SECTION\n#endif\n"
-             "#if defined(__GNUC__)\n#define %.*s_ALIGNED __attribute__((aligned(4)))\n"
-             "#else\n#define %.*s_ALIGNED\n#endif\n",
-             STR_ARG(m), STR_ARG(m), STR_ARG(m), STR_ARG(m));
+             "#ifndef %.*s_WEIGHTS_SECTION\n#define %.*s_WEIGHTS_SECTION\n#endif\n",
+             STR_ARG(m), STR_ARG(m));
+    print_alignment(e, &text);
     for (int i = 0; i < e->program->count; i++) {
         const Step *step = &e->program->steps[i];
         if (!is_weighted(step))
@@ -230,7 +238,8 @@ static void print_descriptors(const Emission *e, Text *text) {
         text_add(text, "/* %.*s */\n", STR_ARG(e->program->model->layers[step->layer].path));
         for (int a = 0; a < 3 && is_weighted(step); a++) {
             name[a] = str_format(e->arena, "%.*s_%c%d", STR_ARG(e->prefix), "wbm"[a], i);
-            text_add(text, "extern %.*s;\n", STR_ARG(array_declaration(e, step, i, "wbm"[a])));
+            text_add(text, "extern %.*s_ALIGNED %.*s;\n", STR_ARG(e->capital),
+                     STR_ARG(array_declaration(e, step, i, "wbm"[a])));
         }
         Str step_name = str_format(e->arena, "%.*s_step", STR_ARG(e->prefix));
         descriptor_print(text, step_name, e->prefix, step, i, name[0], name[1], name[2]);
@@ -241,6 +250,8 @@ static void print_descriptors(const Emission *e, Text *text) {
 static EmitFile emit_code(const Emission *e) {
     Text text = file_begin(e, ".c", "kernels and the order of their calls");
     text_add(&text, "#include \"%.*s.h\"\n\n", STR_ARG(e->prefix));
+    print_alignment(e, &text);
+    text_add(&text, "\n");
     kernels_print(&text, e->prefix, e->program->kernels, e->program->kernel_count);
     print_descriptors(e, &text);
     print_assertions(e, &text);

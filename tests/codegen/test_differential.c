@@ -207,6 +207,12 @@ static void gcc_optimised(void **state) {
     compile_and_run("gcc_optimised", flags, COUNT(flags), NULL);
 }
 
+static void clang_optimised(void **state) {
+    (void)state;
+    char *const flags[] = {"clang", "-O3"};
+    compile_and_run("clang_optimised", flags, COUNT(flags), NULL);
+}
+
 static void clang_sanitized(void **state) {
     (void)state;
     char *const flags[] = {"clang", "-O1", "-fsanitize=address,undefined",
@@ -240,6 +246,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gcc_plain),
         cmocka_unit_test(gcc_optimised),
+        cmocka_unit_test(clang_optimised),
         cmocka_unit_test(clang_sanitized),
         cmocka_unit_test(big_endian),
     };

@@ -6,7 +6,7 @@ own=$(mktemp -d) || exit 1
 trap 'rm -rf "$own"' EXIT
 number=0
 
-# agrees FORMAT CLASSES
+# agrees FORMAT CLASSES, by $compiler
 agrees() {
     number=$((number + 1))
     cat >"$own/net.nas" <<END
@@ -17,17 +17,19 @@ network net(image: [8, 8, 3]) -> [$2] {
 precision of net { *: weights = i4, activations = $1 }
 END
     if "$NASC" build "$own/net.nas" -o "$own/out" -q >"$own/said" 2>&1 &&
-        ${CC:-cc} -O2 -DNET_TEST_MAIN "$own"/out/net/net*.c -o "$own/test" >>"$own/said" 2>&1 &&
+        $compiler -O3 -DNET_TEST_MAIN "$own"/out/net/net*.c -o "$own/test" >>"$own/said" 2>&1 &&
         "$own/test" >>"$own/said" 2>&1; then
-        echo "ok $number - $2 outputs of $1"
+        echo "ok $number - $2 outputs of $1 by $compiler"
     else
-        echo "not ok $number - $2 outputs of $1"
+        echo "not ok $number - $2 outputs of $1 by $compiler"
         sed 's/^/# /' "$own/said" | tail -n 3
     fi
 }
 
-for format in i4 i8 i16; do
-    agrees $format 10
-    agrees $format 7
+for compiler in ${CC:-cc} $CLANG; do
+    for format in i4 i8 i16; do
+        agrees $format 10
+        agrees $format 7
+    done
 done
 echo "1..$number"
