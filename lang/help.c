@@ -96,7 +96,8 @@ static bool operator_help(Str topic, Text *text) {
         }
     text_add(text, ")\n  %s\n", facts->documentation);
     for (int a = 0; a < ATTRIBUTE_COUNT; a++) {
-        if (!operator_has(kind, (Attribute)a))
+        bool second = a > 0 && !strcmp(attribute_facts[a].name, attribute_facts[a - 1].name);
+        if (!operator_has(kind, (Attribute)a) || second)
             continue;
         text_add(text, "  %s", attribute_facts[a].name);
         if (attribute_facts[a].initial == 0)
