@@ -51,6 +51,20 @@ int check_command(Session *session) {
     return EXIT_DONE;
 }
 
+/* One line for each search. */
+static void print_space_json(const Run *run) {
+    Text text = text_new(run->arena);
+    SpaceCount count = space_count(run->arena, run->plan.space);
+    text_add(&text, "{\"search\": ");
+    json_add_string(&text, run->plan.name);
+    text_add(&text, ", \"network\": ");
+    json_add_string(&text, run->plan.network);
+    text_add(&text, ", \"decisions\": %d, \"members\": \"%.*s\", \"exact\": %s}",
+             run->plan.space->choices.count, STR_ARG(count.digits),
+             count.exact ? "true" : "false");
+    printf("%.*s\n", STR_ARG(text_str(&text)));
+}
+
 /* Flash, RAM and latency of random designs need a device's table, but neither data nor
  * training. */
 static int space_of_search(Session *session, const Decl *decl) {
@@ -58,6 +72,10 @@ static int space_of_search(Session *session, const Decl *decl) {
     int code = run_bind(session, decl, &run);
     if (code)
         return code;
+    if (session->options.json) {
+        print_space_json(&run);
+        return run_end(&run, EXIT_DONE);
+    }
     printf("search %.*s\n", STR_ARG(run.plan.name));
     show_space(run.plan.space, stdout);
     code = run_survey(&run);
