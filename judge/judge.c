@@ -428,6 +428,28 @@ static bool problem_legal(void *context, const uint8_t *genes) {
 }
 
 /* An objective that is not known is worse than any, and its design infeasible. */
+/* The value of a format decision that stores least or most. */
+static Gene extreme_format(const Choice *choice, bool widest) {
+    int best = 0;
+    for (int v = 1; v < choice->count; v++)
+        if (rational_compare(choice->values[v], choice->values[best]) * (widest ? 1 : -1) > 0)
+            best = v;
+    return (Gene)best;
+}
+
+/* Bits drawn one by one are nearly always an even mixture. So a quarter of the designs have them all
+ * narrow, and a quarter all wide: the large and the precise networks that limits leave room for. */
+static void problem_draw(void *context, Random *random, uint8_t *genes) {
+    const Space *space = ((Judge *)context)->space;
+    int manner = random_below(random, 4);
+    for (int c = 0; c < space->choices.count; c++) {
+        const Choice *choice = &space->choices.at[c];
+        genes[c] = (Gene)random_below(random, choice->count);
+        if (choice->type == VALUE_FORMAT && manner < 2)
+            genes[c] = extreme_format(choice, manner == 1);
+    }
+}
+
 static void worth_of(const Judge *judge, const Metrics *metrics, Worth *worth) {
     const JudgePlan *plan = &judge->plan;
     *worth = (Worth){0};
@@ -484,6 +506,7 @@ Problem judge_problem(Judge *judge, Arena *arena) {
                      .constraints = judge->plan.limits,
                      .context = judge,
                      .canonical = problem_canonical,
+                     .draw = problem_draw,
                      .legal = problem_legal,
                      .evaluate = problem_evaluate};
 }

@@ -62,8 +62,11 @@ Sampler *sampler_new(Arena *arena, const Problem *problem, Archive *archive, uin
 }
 
 static bool draw(Sampler *sampler, Random *random) {
-    for (int i = 0; i < sampler->problem->genes; i++)
-        sampler->genes[i] = (uint8_t)random_below(random, sampler->problem->cardinality[i]);
+    const Problem *problem = sampler->problem;
+    if (problem->draw)
+        problem->draw(problem->context, random, sampler->genes);
+    for (int i = 0; i < problem->genes && !problem->draw; i++)
+        sampler->genes[i] = (uint8_t)random_below(random, problem->cardinality[i]);
     return archive_propose(sampler->archive, sampler->genes);
 }
 

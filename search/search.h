@@ -24,6 +24,9 @@ typedef struct Problem {
     void *context;
     /* Inactive genes to their canonical value; repairs what it can. NULL: nothing to do. */
     void (*canonical)(void *context, uint8_t *genes);
+    /* A design from nowhere, as whoever knows what the genes mean would draw it. NULL: every
+     * value of every gene is as likely as the others. */
+    void (*draw)(void *context, Random *random, uint8_t *genes);
     /* Of canonical genes. NULL: all are. */
     bool (*legal)(void *context, const uint8_t *genes);
     /* Judges `count` designs at once (the callee may use threads). False: interrupted; stop. */

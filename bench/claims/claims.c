@@ -54,6 +54,8 @@ static const double reference[3] = {-0.1, 0.1, 32 * 1024};
 
 static double volume_of(Run *run, const char *strategy, uint64_t seed) {
     Problem problem = judge_problem(run->judge, run->arena);
+    if (!strcmp(strategy, "random"))
+        problem.draw = NULL; /* the control draws every decision evenly */
     Archive *archive = archive_new(run->arena, &problem);
     SearchPlan plan = run->plan.search;
     plan.seed = seed;
