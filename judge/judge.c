@@ -437,8 +437,9 @@ static Gene extreme_format(const Choice *choice, bool widest) {
     return (Gene)best;
 }
 
-/* Bits drawn one by one are nearly always an even mixture. So a quarter of the designs have them all
- * narrow, and a quarter all wide: the large and the precise networks that limits leave room for. */
+/* Bits drawn one by one are nearly always an even mixture. So a quarter of the designs have
+ * them all narrow, and a quarter all wide: the large and the precise networks that limits
+ * leave room for. */
 static void problem_draw(void *context, Random *random, uint8_t *genes) {
     const Space *space = ((Judge *)context)->space;
     int manner = random_below(random, 4);
