@@ -19,7 +19,8 @@ files() {
     if git rev-parse --git-dir >/dev/null 2>&1; then
         git ls-files -co --exclude-standard
     else
-        find . \( -path ./build -o -path ./.git \) -prune -o -type f -print | sed 's,^\./,,' | grep -v '^config\.'
+        find . \( -path ./build -o -path ./.git \) -prune -o -type f -print |
+            sed 's,^\./,,' | grep -v '^config\.'
     fi | while read -r file; do
         [ ! -f "$file" ] || echo "$file"
     done
