@@ -13,6 +13,9 @@
 typedef struct Fused {
     int layer, tail;   /* the layer that computes; the last clamp fused into it, or the same */
     int32_t low, high; /* all clamps together */
+    int add;           /* the add fused into it, whose other operand is add_input; or -1 */
+    int add_input;     /* layer */
+    int32_t add_low, add_high; /* clamps after the add; low and high are those before it */
 } Fused;
 /* In order of execution, without layers that the output does not need. Returns their number. */
 int fuse_layers(Arena *arena, const Model *model, Fused **fused);
@@ -27,7 +30,20 @@ typedef struct Kernel {
     Format in2;              /* second operand of an add; else equal to `in` */
     bool pointwise;          /* conv of kernel 1, stride 1, ungrouped, from whole bytes */
     int accumulator_bits;
+    bool adds; /* conv or dense followed by an add, whose second operand is of format in2 */
 } Kernel;
+
+typedef struct Lowered Lowered; /* a step as code and constants: routine.h */
+typedef struct Isa Isa;
+
+/* The add that a step does to its own result y before storing it:
+ * clamp(out_zero + (((y - zero) m0 + (x2 - in_zero2) m1 + 2^(shift-1)) >> shift), low, high),
+ * where y has been requantised to its own zero point and clamped to low, high below. */
+typedef struct AddTail {
+    int32_t zero, low, high; /* of y; the step's own out_zero, low, high are those of the sum */
+    int32_t multiplier[2];
+    int32_t shift;
+} AddTail;
 Str kernel_print(Arena *arena, Kernel kernel); /* "conv i4 i8 i8": stable, used in tables */
 bool kernel_equal(Kernel a, Kernel b);
 
@@ -50,6 +66,9 @@ typedef struct Step {
     int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w; /* pad: before the first */
     int groups;
     int32_t in_zero, in_zero2, out_zero, low, high, shift; /* low, high: after fused clamps */
+    AddTail add;                                           /* where kernel.adds */
+    Lowered *lowered;  /* its code for the program's instruction set */
+    int routine;       /* equal code, equal number: steps share functions */
     const Layer *from; /* constants: weight, bias, multiplier */
     Str packed;        /* weights as stored (codegen's layout); empty without constants */
     int64_t *bias;     /* -z_x * sum(w) folded in; NULL without constants */
@@ -60,6 +79,7 @@ typedef struct Step {
 
 typedef struct Program {
     Str name;
+    const Isa *isa;
     const Model *model; /* the caller's: outlives the program */
     Step *steps;
     int count;
