@@ -187,11 +187,13 @@ typedef struct Lowered {
     const int32_t *params; /* (param_count) */
     int param_count;
     int64_t scratch_bytes;
+    unsigned overwrites; /* bit k: the result may lie where operand k does */
 } Lowered;
 /* Picks the schedule by rule for the step's shape and the instruction set; false and *why where
  * there is none. schedule.c has the table; schedule_vector.c (lanes are output channels),
  * schedule_pair.c (Cortex-M4 pair words), schedule_plain.c (element by element) fill it. */
 bool schedule_step(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why);
+bool schedule_plain(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why);
 
 /* ---- emit_routine.c: a routine as a C99 function ------------------------------------------------ */
 
