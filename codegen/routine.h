@@ -15,6 +15,8 @@
 typedef enum { I8, U8, I16, U16, I32, U32, I64, F16, F32, F64, TYPE_COUNT } Type;
 int type_bits(Type type);
 const char *type_name(Type type); /* "i8" */
+bool type_is_float(Type type);
+bool type_is_signed(Type type); /* floats are */
 
 /* A register is either a pointer, or a value of 8, 16, 32, 64, 128, 256 or 512 bits. A value has
  * no type of its own: instructions see it as bits / type_bits(type) lanes, lane 0 lowest, on
@@ -43,7 +45,8 @@ enum {
  * T is Insn.type; S is Insn.type2.
  *
  * LOOP      count a (a value of 32 bits, signed; <= 0: no pass), or imm where a is NO_REG. dst,
- *           if any, is a value of 32 bits: 0, 1, ... in each pass. The body must not write it.
+ *           if any, is a value of 32 bits: 0, 1, ... in each pass. The body writes neither,
+ *           and after END dst counts as never written.
  * END       ends the innermost loop.
  * ADDRESS   pointer dst = pointer a + b * scale + imm bytes (b: value of 32 bits, or NO_REG)
  * CONSTANT  all lanes = imm (floats: `real`)
@@ -69,7 +72,8 @@ enum {
  * DOT2      T = I32: lane i = c + a[2i] b[2i] + a[2i+1] b[2i+1] of signed 16-bit lanes
  * DOT4      T = I32: lane i = c + the four products of a's bytes (S: U8 or I8) and b's (I8); no
  *           saturation
- * DIV SQRT  floats only, correctly rounded. Floats are never contracted.
+ * DIV SQRT  floats only, correctly rounded. Floats are never contracted; F16 is only loaded,
+ *           stored and converted. MIN and MAX of floats are a < b ? a : b and a > b ? a : b.
  */
 typedef enum {
 #define INSN(NAME, spelling, dst, a, b, c, flags) INSN_##NAME,
@@ -107,6 +111,7 @@ Reg routine_pointer(Routine *r);
  * operands do not say; each returns dst. The _to forms write a given register. */
 Reg op_constant(Routine *r, Type type, int bits, int64_t imm);
 Reg op_real(Routine *r, Type type, int bits, double real);
+Reg op_splat(Routine *r, Type type, int bits, Reg a);
 Reg op_load(Routine *r, Type type, int bits, Type memory, Reg pointer, int64_t offset,
             int count);
 Reg op_load_repeat(Routine *r, Type type, int bits, Type memory, Reg pointer, int64_t offset,
@@ -137,7 +142,8 @@ Insn *op_any(Routine *r, Insn insn); /* appends as it is; for what has no short 
 
 void routine_print(const Routine *routine,
                    Text *text); /* stable: its XXH3 is the code's identity */
-/* Kinds, bits, counts, nesting, reads of what no path has written; NULL where it is sound. */
+/* Kinds, bits, counts, nesting, reads of what some path has not written (a loop whose count is a
+ * register may make no pass); NULL where it is sound. */
 const char *routine_check(const Routine *routine);
 Key routine_key(const Routine *routine);
 
