@@ -17,8 +17,9 @@ typedef struct Fused {
     int add_input;     /* layer */
     int32_t add_low, add_high; /* clamps after the add; low and high are those before it */
 } Fused;
-/* In order of execution, without layers that the output does not need. Returns their number. */
-int fuse_layers(Arena *arena, const Model *model, Fused **fused);
+/* In order of execution, without layers that the output does not need. Returns their number.
+ * adds: whether adds may be fused too. */
+int fuse_layers(Arena *arena, const Model *model, bool adds, Fused **fused);
 
 /* ---- lower.c: Model -> steps ------------------------------------------------------------- */
 
@@ -59,6 +60,7 @@ typedef struct Step {
     Kernel kernel;
     int layer;             /* whose output it writes: the last of those fused into it */
     int inputs, input[2];  /* buffers; -1: the caller's input */
+    int reads[2];          /* the layers whose results lie there */
     int output;            /* buffer; -1: the caller's output */
     int scratch;           /* buffer, or -1 */
     int64_t scratch_bytes; /* from the function that prints the kernel's loops */
@@ -85,6 +87,8 @@ typedef struct Program {
     int count;
     Kernel *kernels; /* distinct, in order of first use */
     int kernel_count;
+    const Step **routines; /* the first step of each distinct routine, in order of first use */
+    int routine_count;
     Buffer *buffers;
     int buffer_count;
     int64_t arena_bytes, bound_bytes; /* planned; proven lower bound (equal: optimal) */
@@ -100,6 +104,9 @@ typedef struct Program {
 bool program_build(Arena *arena, const Model *model, const Target *target, Program *program,
                    Span *span, Str *why);
 void program_print(const Program *program, Text *text); /* --emit=plan */
+/* Likewise for an instruction set, with every step's code; NULL: that of the target. */
+bool program_build_isa(Arena *arena, const Model *model, const Target *target, const Isa *isa,
+                       Program *program, Span *span, Str *why);
 /* Plan overlaps, orders, sizes; NULL where it is sound. */
 const char *program_check(const Program *program);
 /* A step's identity for cost tables: kernel and all arguments that its time depends on. */

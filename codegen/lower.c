@@ -348,7 +348,7 @@ static void program_ends(Program *program) {
 bool program_build(Arena *arena, const Model *model, const Target *target, Program *program,
                    Span *span, Str *why) {
     Fused *fused;
-    int count = fuse_layers(arena, model, &fused);
+    int count = fuse_layers(arena, model, false, &fused);
     *program = (Program){.name = model->name,
                          .model = model,
                          .steps = arena_array(arena, Step, count),

@@ -92,7 +92,7 @@ Fast *fast_new(Arena *arena, const Model *model) {
     Fast *fast = arena_new_of(arena, Fast);
     Fused *fused;
     fast->model = model;
-    fast->count = fuse_layers(arena, model, &fused);
+    fast->count = fuse_layers(arena, model, false, &fused);
     fast->layers = arena_array(arena, FastLayer, fast->count);
     for (int i = 0; i < fast->count; i++)
         prepare_layer(arena, &fused[i], fast, &fast->layers[i]);

@@ -1,0 +1,39 @@
+/* Which scheduler makes a step's code: the first of the table that serves its instruction set and
+ * takes its shape and formats. The last takes everything.
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "codegen/routine.h"
+
+typedef bool Schedule(Arena *, const Isa *, const Step *, Lowered *, Str *);
+
+static bool has_lanes(const Isa *isa) {
+    return isa->vector_bits > 32;
+}
+
+static bool has_pairs(const Isa *isa) {
+    return isa->vector_bits == 32 && isa->dot == DOT_I16;
+}
+
+static bool is_any(const Isa *isa) {
+    return isa != NULL;
+}
+
+static const struct {
+    bool (*serves)(const Isa *isa);
+    Schedule *schedule;
+} schedulers[] = {
+#ifdef SCHEDULE_VECTOR
+    {has_lanes, schedule_vector},
+#endif
+#ifdef SCHEDULE_PAIR
+    {has_pairs, schedule_pair},
+#endif
+    {is_any, schedule_plain},
+};
+
+bool schedule_step(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why) {
+    (void)has_lanes, (void)has_pairs;
+    for (size_t i = 0; i < sizeof schedulers / sizeof schedulers[0]; i++)
+        if (schedulers[i].serves(isa) && schedulers[i].schedule(arena, isa, step, lowered, why))
+            return true;
+    return false;
+}
