@@ -85,8 +85,9 @@ static bool buffer_alive(const Program *program, int buffer, int step, int64_t b
 static const char *step_fault(const Program *program, int index) {
     const Step *step = &program->steps[index];
     Format in[2] = {step->kernel.in, step->kernel.in2};
+    Shape shape[2] = {step->in_shape, step->kernel.adds ? step->out_shape : step->in_shape};
     for (int k = 0; k < step->inputs; k++)
-        if (!buffer_alive(program, step->input[k], index, tensor_bytes(step->in_shape, in[k])))
+        if (!buffer_alive(program, step->input[k], index, tensor_bytes(shape[k], in[k])))
             return "a step that reads a buffer which is not alive, or too small";
     if (!buffer_alive(program, step->output, index,
                       tensor_bytes(step->out_shape, step->kernel.out)))
@@ -94,7 +95,7 @@ static const char *step_fault(const Program *program, int index) {
     if (!buffer_alive(program, step->scratch, index, step->scratch_bytes) ||
         (step->scratch < 0) != (step->scratch_bytes == 0))
         return "a step without its scratch";
-    bool known = false;
+    bool known = program->isa != NULL && step->routine < program->routine_count;
     for (int i = 0; i < program->kernel_count; i++)
         known |= kernel_equal(program->kernels[i], step->kernel);
     return known ? NULL : "a step whose kernel is not among the program's";

@@ -158,6 +158,16 @@ typedef struct Region {
 bool routine_run(Arena *arena, const Routine *routine, const Region region[ARG_COUNT],
                  Str *why);
 
+/* ---- program_run.c: programs by the kernel interpreter ---------------------------------------- */
+
+/* Elements as a machine keeps them, aligned to 64 bytes. */
+uint8_t *elements_store(Arena *arena, Type type, const int64_t *values, int64_t count);
+/* Runs a program that has its constants on one input; both as stored by the caller (u8, i8, i16,
+ * or 4-bit codes packed to bytes, each pixel's channels padded to a byte). False and *why
+ * where a step touched what is not its own. */
+bool program_run(Arena *arena, const Program *program, const void *input, void *output,
+                 Str *why);
+
 /* ---- isa.c: instruction sets as facts --------------------------------------------------------- */
 
 typedef enum { DOT_NONE, DOT_I16, DOT_U8, DOT_I8 } DotKind;
