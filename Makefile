@@ -85,6 +85,10 @@ $(BUILD)/bench/%: bench/%.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,CC   $<)$(PROGRAM) $(BENCH_LIBS) $(LIBS)
 
+# Benches of whole networks share what makes them; the archive again, for what that needs of it.
+$(BUILD)/bench/peers/% $(BUILD)/bench/bits/%: BENCH_LIBS = $(OBJ)/bench/networks.o $(ARCHIVE) -ldl
+$(BUILD)/bench/peers/nasc_time: $(OBJ)/bench/networks.o
+
 -include $(OBJECTS:.o=.d) $(OBJ)/nasc/main.d $(TESTS:=.d)
 
 config.mk: configure
