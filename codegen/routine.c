@@ -7,18 +7,9 @@
 
 /* ---- facts --------------------------------------------------------------------------------- */
 
-/* What an operand may be, and what an instruction has besides. */
-enum { ABSENT, VALUE, POINTER, EITHER, MAYBE };
-enum { TYPED = 1, FROM = 2, MEMORY = 4, IMM = 8 };
-
-typedef struct InsnFacts {
-    const char *spelling;
-    int dst, a, b, c, flags;
-} InsnFacts;
-
-static const InsnFacts facts[INSN_COUNT] = {
+const InsnFacts insn_facts[INSN_COUNT] = {
 #define INSN(NAME, spelling, dst, a, b, c, flags)                                              \
-    [INSN_##NAME] = {spelling, dst, a, b, c, flags},
+    [INSN_##NAME] = {spelling, OPERAND_##dst, OPERAND_##a, OPERAND_##b, OPERAND_##c, flags},
 #include "codegen/instructions.def"
 #undef INSN
 };
@@ -295,33 +286,33 @@ static void print_operands(Text *text, const InsnFacts *fact, const Insn *insn) 
     const int kind[3] = {fact->a, fact->b, fact->c};
     const Reg reg[3] = {insn->a, insn->b, insn->c};
     for (int i = 0; i < 3; i++)
-        if (kind[i] != ABSENT)
+        if (kind[i] != OPERAND_ABSENT)
             print_reg(text, reg[i]);
     if (insn->kind == INSN_CONSTANT && type_is_float(insn->type))
         text_add(text, " %a", insn->real);
-    else if (fact->flags & IMM)
+    else if (fact->flags & HAS_IMM)
         text_add(text, " %lld", (long long)insn->imm);
 }
 
 static void print_insn(Text *text, const Routine *r, const Insn *insn) {
-    const InsnFacts *fact = &facts[insn->kind];
+    const InsnFacts *fact = &insn_facts[insn->kind];
     if (insn->dst != NO_REG && bits_of(r, insn->dst))
         text_add(text, "v%d:%d = ", insn->dst, bits_of(r, insn->dst));
     else if (insn->dst != NO_REG)
         text_add(text, "v%d = ", insn->dst);
     text_add(text, "%s", fact->spelling);
-    if (fact->flags & TYPED)
+    if (fact->flags & HAS_TYPE)
         text_add(text, " %s", type_name(insn->type));
-    if (fact->flags & FROM)
+    if (fact->flags & HAS_FROM)
         text_add(text, " %s", type_name(insn->type2));
-    if (insn->kind == INSN_ADDRESS || fact->flags & MEMORY) {
+    if (insn->kind == INSN_ADDRESS || fact->flags & HAS_MEMORY) {
         if (insn->kind == INSN_STORE)
             print_reg(text, insn->c);
         print_address(text, insn);
     } else {
         print_operands(text, fact, insn);
     }
-    if (fact->flags & MEMORY)
+    if (fact->flags & HAS_MEMORY)
         print_memory(text, insn);
     text_add(text, "\n");
 }
@@ -356,8 +347,9 @@ typedef struct Checker {
     const Routine *r;
     const Insn *insn;
     const char *fault;
-    bool *written; /* (regs): on every path that leads here */
-    bool *fixed;   /* (regs): an open loop counts in it or by it */
+    bool *written;  /* (regs): on every path that leads here */
+    bool *fixed;    /* (regs): an open loop counts in it or by it */
+    bool *constant; /* (regs): pointers to what is only read */
     int depth;
     const Insn *open[MAX_LOOPS];
     bool *before[MAX_LOOPS]; /* `written` where the loop began, if it may make no pass */
@@ -379,9 +371,10 @@ static int value_bits(const Checker *check, Reg reg) {
 }
 
 static void check_operand(Checker *check, int kind, Reg reg, bool read) {
-    if (kind == ABSENT || reg == NO_REG) {
+    if (kind == OPERAND_ABSENT || reg == NO_REG) {
         require(check, reg == NO_REG, "an operand that this instruction does not have");
-        require(check, kind == ABSENT || kind == MAYBE, "an operand is missing");
+        require(check, kind == OPERAND_ABSENT || kind == OPERAND_MAYBE,
+                "an operand is missing");
         return;
     }
     if (reg < 0 || reg >= check->r->regs.count) {
@@ -390,8 +383,8 @@ static void check_operand(Checker *check, int kind, Reg reg, bool read) {
     }
     int bits = check->r->regs.at[reg].bits;
     require(check, bits == 0 || is_value_size(bits), "a value of odd size");
-    require(check, kind != POINTER || bits == 0, "a value where a pointer belongs");
-    require(check, kind == POINTER || kind == EITHER || bits,
+    require(check, kind != OPERAND_POINTER || bits == 0, "a value where a pointer belongs");
+    require(check, kind == OPERAND_POINTER || kind == OPERAND_EITHER || bits,
             "a pointer where a value belongs");
     require(check, !read || check->written[reg], "reads what no path or not each has written");
     require(check, read || !check->fixed[reg], "writes what a loop counts in or by");
@@ -411,6 +404,23 @@ static void check_lanes(Checker *check, Reg reg, Type type) {
     require(check, value_bits(check, reg) >= type_bits(type), "a register without one lane");
 }
 
+/* A pointer is to what is only read if any instruction makes it from one that is. */
+bool *routine_constants(const Routine *routine) {
+    bool *constant = arena_array(routine->arena, bool, routine->regs.count);
+    for (int i = 0; i < ARG_COUNT; i++)
+        constant[i] = i != ARG_OUT && i != ARG_SCRATCH;
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (int i = 0; i < routine->insns.count; i++) {
+            const Insn *insn = &routine->insns.at[i];
+            if ((insn->kind == INSN_ADDRESS || insn->kind == INSN_COPY) && constant[insn->a] &&
+                !constant[insn->dst])
+                changed = constant[insn->dst] = true;
+        }
+    }
+    return constant;
+}
+
 static void check_memory(Checker *check, const Insn *insn) {
     Reg value = insn->kind == INSN_LOAD ? insn->dst : insn->c;
     check_index(check, insn->b);
@@ -419,6 +429,7 @@ static void check_memory(Checker *check, const Insn *insn) {
     require(check, insn->count >= 1 && insn->count <= lanes, "more elements than lanes");
     require(check, !insn->repeat || (insn->count && lanes % insn->count == 0),
             "lanes are no multiple of the repeated elements");
+    require(check, insn->kind == INSN_LOAD || !insn->repeat, "repeats a store");
     require(check, insn->align >= 0 && !(insn->align & (insn->align - 1)), "alignment");
 }
 
@@ -562,7 +573,7 @@ static void check_insn(Checker *check, const Insn *insn) {
         require(check, false, "no such instruction or type");
         return;
     }
-    const InsnFacts *fact = &facts[insn->kind];
+    const InsnFacts *fact = &insn_facts[insn->kind];
     check_operand(check, fact->a, insn->a, true);
     check_operand(check, fact->b, insn->b, true);
     check_operand(check, fact->c, insn->c, true);
@@ -595,5 +606,15 @@ const char *routine_check(const Routine *routine) {
         if (check.fault)
             return check_fault(&check, i);
     }
-    return check.depth ? "a loop without an end" : NULL;
+    if (check.depth)
+        return "a loop without an end";
+    check.constant = routine_constants(routine);
+    for (int i = 0; i < routine->insns.count; i++) {
+        const Insn *insn = &routine->insns.at[i];
+        require(&check, insn->kind != INSN_STORE || !check.constant[insn->a],
+                "a store to what is only read");
+        if (check.fault)
+            return check_fault(&check, i);
+    }
+    return NULL;
 }
