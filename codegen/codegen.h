@@ -21,6 +21,58 @@ typedef struct Fused {
  * adds: whether adds may be fused too. */
 int fuse_layers(Arena *arena, const Model *model, bool adds, Fused **fused);
 
+/* ---- analyse.c: which codes a trained network can have ----------------------------------- */
+
+typedef struct Interval {
+    int64_t low, high;
+} Interval;
+
+/* What the analysis knows of an operator. */
+typedef enum {
+    ROLE_OPAQUE, /* nothing: any codes, and everything that it reads matters */
+    ROLE_INPUT,
+    ROLE_MIXES,  /* channels of its inputs, by weights: conv, dense */
+    ROLE_WEIGHS, /* each channel by itself: depthwise */
+    ROLE_KEEPS   /* channel c of the result is made of channel c of the inputs: add, pools */
+} LayerRole;
+LayerRole layer_role(const Model *model, const Layer *layer);
+
+/* What is proven of a layer, whatever the input of the network. */
+typedef struct LayerFacts {
+    int channels;
+    Interval *codes; /* (channels) of the result */
+    Interval *free;  /* (channels) of the result before its clamp */
+    Interval *sums;  /* (channels) finished sums with bias; NULL where there are no weights */
+    int64_t partial; /* no partial sum in any order is larger, zero point folded or not */
+    bool *needed;    /* (channels) does the network's output depend on it? */
+    bool used;       /* the layer as a whole */
+} LayerFacts;
+/* (model->count) facts of a model with constants. */
+LayerFacts *model_analyse(Arena *arena, const Model *model);
+bool model_has_constants(const Model *model);
+bool channel_constant(const LayerFacts *facts, int c);
+bool channel_computed(const LayerFacts *facts, int c); /* needed, and not constant */
+
+/* Taps of a window inside the input, along one dimension. */
+typedef struct TapRange {
+    int first, end;
+} TapRange;
+/* Conv, depthwise and dense (whose input is one window) alike: taps of `group_in` channels. */
+typedef struct WeightView {
+    const Layer *layer;
+    int zero; /* of the input */
+    int kernel_h, kernel_w, group_in, group_out;
+    TapRange *rows, *columns; /* distinct ones; each of the one goes with each of the other */
+    int row_count, column_count;
+} WeightView;
+WeightView view_of(Arena *arena, const Model *model, const Layer *layer);
+int view_first(const WeightView *view, int c); /* the first input channel that output c reads */
+const int16_t *view_weights(const WeightView *view, int c, int tap); /* (group_in) */
+bool view_uses(const WeightView *view, int tap); /* false: in the padding for every window */
+/* Does a constant in channel k of its group move all windows of output c alike? By so many
+ * weights. */
+bool view_folds(const WeightView *view, int c, int k, int64_t *sum);
+
 /* ---- lower.c: Model -> steps ------------------------------------------------------------- */
 
 /* What a kernel function is compiled for: everything else is an argument. Two steps with equal
@@ -82,7 +134,8 @@ typedef struct Step {
 typedef struct Program {
     Str name;
     const Isa *isa;
-    const Model *model; /* the caller's: outlives the program */
+    const Model *model;            /* the caller's, or pruned: outlives the program */
+    const struct Pruning *pruning; /* what was done to a trained model; or NULL */
     Step *steps;
     int count;
     Kernel *kernels; /* distinct, in order of first use */
@@ -121,6 +174,37 @@ typedef struct Extent {
 } Extent;
 Extent extent_of(Shape shape);
 int64_t tensor_bytes(Shape shape, Format format); /* as stored: pixels padded to a byte */
+
+/* ---- prune.c: a trained model without what cannot matter --------------------------------- */
+
+/* A layer that the output needs, before and after. */
+typedef struct LayerChange {
+    Str path;
+    OpKind kind;
+    int channels_before, channels; /* of the result */
+    int constant, unneeded;        /* channels proved so */
+    int64_t macs_before, macs;
+    bool removed;      /* a clamp that changes no code */
+    int clamps_before; /* ends of the clamp tighter than the format */
+    int clamps;        /* those that can bind */
+    Interval sum;      /* finished sums of what is computed */
+    int64_t partial;
+} LayerChange;
+typedef struct Pruning {
+    Model model; /* gives the same output codes for every input; knows the ends of its sums */
+    Model whole; /* the model as it was, likewise */
+    bool taken;  /* a program was made of the pruned model */
+    LayerChange *changes;
+    int count;
+} Pruning;
+/* Numbers of channels that were multiples of `granule` stay so. */
+Pruning model_prune(Arena *arena, const Model *model, int granule);
+/* The program of a trained model: pruned, or whole where that needs no more arena and no more
+ * flash. Without constants the same as program_build. */
+bool program_build_trained(Arena *arena, const Model *model, const Target *target,
+                           Program *program, Span *span, Str *why);
+void pruning_print(const Pruning *pruning, Text *text);
+void pruning_report(const Pruning *pruning, Text *text); /* a JSON object */
 
 /* ---- plan.c: memory ---------------------------------------------------------------------- */
 

@@ -485,6 +485,11 @@ static EmitFile emit_report(const Emission *e) {
         (long long)p->weight_bytes, (long long)p->constant_bytes, (long long)program_macs(p));
     if (e->options->facts.length)
         text_add(&text, "  %.*s,\n", STR_ARG(e->options->facts));
+    if (p->pruning) {
+        text_add(&text, "  \"analysis\": ");
+        pruning_report(p->pruning, &text);
+        text_add(&text, ",\n");
+    }
     text_add(&text, "  \"steps\": [");
     for (int i = 0; i < p->count; i++)
         report_step(e, &text, i);

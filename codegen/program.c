@@ -40,6 +40,8 @@ void program_print(const Program *program, Text *text) {
              (long long)program->constant_bytes);
     for (int i = 0; i < program->count; i++)
         print_step(text, program, i);
+    if (program->pruning)
+        pruning_print(program->pruning, text);
 }
 
 /* ---- checking ---------------------------------------------------------------------------- */

@@ -63,7 +63,7 @@ int ship_build(Shipment *ship) {
     Arena *arena = ship->session->arena;
     Span span;
     Str why;
-    if (!program_build(arena, ship->model, ship->target, &ship->program, &span, &why)) {
+    if (!program_build_trained(arena, ship->model, ship->target, &ship->program, &span, &why)) {
         session_error(ship->session, span, why);
         return EXIT_FILE;
     }

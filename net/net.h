@@ -299,6 +299,7 @@ typedef struct Layer {
     int32_t low, high;              /* clamp of the output codes: zero point of relu included */
     int64_t bound;                  /* proven: no partial sum exceeds this in size */
     int accumulator_bits;           /* 32 or 64 */
+    int64_t *sum_low, *sum_high;    /* (out_channels) proven ends of finished sums; or NULL */
 } Layer;
 
 typedef struct Model {

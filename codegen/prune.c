@@ -1,0 +1,535 @@
+/* Pruning: a trained model becomes a smaller one that gives the same codes for every input, by
+ * what analyse.c proves of it.
+ *
+ * Channels that operators carry from operand to result one by one are dropped together: layers
+ * that they join form a family, which has one set of kept channels. A channel is kept where in
+ * some layer of the family it is computed (needed, and not constant), or is a constant that a
+ * window cannot take into its bias, since the padding beside it has another value. What else is
+ * kept, so that grouped convolutions stay even or a tensor is not empty, computes nothing: its
+ * weights are zero. Constants that are dropped go into the biases of those that read them.
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "codegen/routine.h"
+
+#include <string.h>
+
+typedef struct Prune {
+    Arena *arena;
+    const Model *from;
+    const LayerFacts *facts;
+    int *family; /* layer -> the first layer of its family */
+    bool **kept; /* first layer of a family -> (channels) */
+    int *to;     /* layer -> its layer in the pruned model; -1: not needed */
+    Pruning result;
+} Prune;
+
+static bool is_weighted(const Layer *layer) {
+    return operator_facts[layer->kind].weights == WEIGHTED;
+}
+
+static LayerRole role_at(const Prune *prune, int i) {
+    return layer_role(prune->from, &prune->from->layers[i]);
+}
+
+/* ---- families ---------------------------------------------------------------------------- */
+
+static int family_of(const Prune *prune, int i) {
+    while (prune->family[i] != i)
+        i = prune->family[i];
+    return i;
+}
+
+static bool *kept_of(const Prune *prune, int i) {
+    return prune->kept[family_of(prune, i)];
+}
+
+static void find_families(Prune *prune) {
+    for (int i = 0; i < prune->from->count; i++) {
+        const Layer *layer = &prune->from->layers[i];
+        LayerRole role = role_at(prune, i);
+        prune->family[i] = i;
+        if (!prune->facts[i].used || (role != ROLE_KEEPS && role != ROLE_WEIGHS))
+            continue;
+        for (int k = 0; k < layer->inputs; k++) {
+            int a = family_of(prune, i), b = family_of(prune, layer->input[k]);
+            prune->family[max_i64(a, b)] = (int)min_i64(a, b);
+        }
+    }
+    for (int i = 0; i < prune->from->count; i++)
+        prune->kept[i] = arena_array(prune->arena, bool, prune->facts[i].channels);
+}
+
+/* ---- which channels stay ----------------------------------------------------------------- */
+
+static void keep_all(Prune *prune, int i) {
+    memset(kept_of(prune, i), true, (size_t)prune->facts[i].channels);
+}
+
+/* Constants that windows with padding read stay where they move those windows unevenly. */
+static void keep_uneven_constants(Prune *prune, int i) {
+    const Layer *layer = &prune->from->layers[i];
+    const LayerFacts *in = &prune->facts[layer->input[0]];
+    bool *kept = kept_of(prune, layer->input[0]);
+    WeightView view = view_of(prune->arena, prune->from, layer);
+    for (int c = 0; c < layer->out_channels; c++)
+        for (int k = 0; channel_computed(&prune->facts[i], c) && k < view.group_in; k++) {
+            int at = view_first(&view, c) + k;
+            int64_t sum;
+            if (!kept[at] && channel_constant(in, at) && in->codes[at].low != view.zero)
+                kept[at] = !view_folds(&view, c, k, &sum);
+        }
+}
+
+static void keep_required(Prune *prune) {
+    keep_all(prune, 0);
+    keep_all(prune, prune->from->output);
+    for (int i = 0; i < prune->from->count; i++) {
+        const LayerFacts *facts = &prune->facts[i];
+        LayerRole role = role_at(prune, i);
+        if (!facts->used)
+            continue;
+        for (int c = 0; c < facts->channels; c++)
+            kept_of(prune, i)[c] |= channel_computed(facts, c);
+        if (role == ROLE_MIXES)
+            keep_uneven_constants(prune, i);
+        if (role == ROLE_OPAQUE)
+            keep_all(prune, i);
+        for (int k = 0; role == ROLE_OPAQUE && k < prune->from->layers[i].inputs; k++)
+            keep_all(prune, prune->from->layers[i].input[k]);
+    }
+}
+
+static int count_kept(const bool *kept, int count) {
+    int sum = 0;
+    for (int c = 0; c < count; c++)
+        sum += kept[c];
+    return sum;
+}
+
+/* Keeps further channels until there are `wanted`; whether any was missing. */
+static bool keep_more(bool *kept, int count, int wanted) {
+    int missing = wanted - count_kept(kept, count);
+    for (int c = 0, left = missing; c < count && left > 0; c++) {
+        left -= !kept[c];
+        kept[c] = true;
+    }
+    return missing > 0;
+}
+
+/* Groups of which nothing is kept go; the others stay of one size. */
+static bool even_groups(Prune *prune, int i) {
+    const Layer *layer = &prune->from->layers[i];
+    int groups = layer->attribute[ATTRIBUTE_GROUPS];
+    int ins = prune->facts[layer->input[0]].channels / groups;
+    int outs = prune->facts[i].channels / groups, most_in = 1, most_out = 1;
+    bool *in = kept_of(prune, layer->input[0]), *out = kept_of(prune, i), grown = false;
+    for (int g = 0; g < groups; g++) {
+        most_in = (int)max_i64(most_in, count_kept(in + g * ins, ins));
+        most_out = (int)max_i64(most_out, count_kept(out + g * outs, outs));
+    }
+    for (int g = 0; g < groups; g++) {
+        if (!count_kept(in + g * ins, ins) && !count_kept(out + g * outs, outs))
+            continue;
+        grown |= keep_more(in + g * ins, ins, most_in);
+        grown |= keep_more(out + g * outs, outs, most_out);
+    }
+    return grown;
+}
+
+static bool round_up(bool *kept, int count, int granule) {
+    int wanted = (int)max_i64(1, count_kept(kept, count));
+    if (count % granule == 0)
+        wanted = (wanted + granule - 1) / granule * granule;
+    return keep_more(kept, count, wanted);
+}
+
+static void keep_even(Prune *prune, int granule) {
+    for (bool grown = true; grown;) {
+        grown = false;
+        for (int i = 0; i < prune->from->count; i++) {
+            if (!prune->facts[i].used)
+                continue;
+            grown |= round_up(kept_of(prune, i), prune->facts[i].channels, granule);
+            if (prune->from->layers[i].kind == OP_CONV && role_at(prune, i) == ROLE_MIXES)
+                grown |= even_groups(prune, i);
+        }
+    }
+}
+
+/* ---- weights ----------------------------------------------------------------------------- */
+
+/* A weighted layer being written anew. */
+typedef struct Rewrite {
+    const Layer *from;
+    Layer *to;
+    WeightView view;
+    const LayerFacts *facts, *in;
+    const bool *kept_in;
+    int row_in; /* kept input channels of a group */
+} Rewrite;
+
+/* The channel gives this code everywhere: bias and multiplier as doc/numerics.md has them for
+ * channels whose weights are zero. */
+static void write_constant(const Rewrite *rewrite, int c, int64_t code) {
+    Layer *to = rewrite->to;
+    int bits = to->accumulator_bits == 32 ? MULTIPLIER_BITS : MULTIPLIER_BITS_WIDE;
+    int power = (int)min_i64(to->shift, bits - 1);
+    to->multiplier[c] = (int32_t)1 << power;
+    to->bias[c] = (code - to->out.zero) * ((int64_t)1 << (to->shift - power));
+}
+
+static void write_tap(const Rewrite *rewrite, int from, int c, int tap) {
+    const WeightView *view = &rewrite->view;
+    const bool *kept = rewrite->kept_in + view_first(view, from);
+    const int16_t *w = view_weights(view, from, tap);
+    int16_t *to = rewrite->to->weight + (int64_t)c * rewrite->to->row + tap * rewrite->row_in;
+    for (int k = 0; view_uses(view, tap) && k < view->group_in; k++)
+        if (kept[k])
+            *to++ = w[k];
+}
+
+/* Dropped inputs are constants, or have weights of zero. */
+static int64_t dropped_sum(const Rewrite *rewrite, int c) {
+    const WeightView *view = &rewrite->view;
+    int first = view_first(view, c);
+    int64_t sum = 0, weights;
+    for (int k = 0; k < view->group_in; k++) {
+        int64_t code = rewrite->in->codes[first + k].low;
+        if (rewrite->kept_in[first + k] || code == view->zero)
+            continue;
+        bool folds = view_folds(view, c, k, &weights);
+        sum += folds ? (code - view->zero) * weights : 0;
+    }
+    return sum;
+}
+
+static void write_channel(const Rewrite *rewrite, int from, int c) {
+    Layer *to = rewrite->to;
+    if (!channel_computed(rewrite->facts, from)) {
+        write_constant(rewrite, c, rewrite->facts->codes[from].low);
+        return;
+    }
+    to->multiplier[c] = rewrite->from->multiplier[from];
+    to->bias[c] = rewrite->from->bias[from] + dropped_sum(rewrite, from);
+    for (int tap = 0; tap < rewrite->view.kernel_h * rewrite->view.kernel_w; tap++)
+        write_tap(rewrite, from, c, tap);
+}
+
+/* Input channels that each of the groups left reads. */
+static int kept_row(const Rewrite *rewrite, int channels) {
+    int most = 0;
+    for (int g = 0; g < channels; g += rewrite->view.group_in)
+        most = (int)max_i64(most, count_kept(rewrite->kept_in + g, rewrite->view.group_in));
+    return most;
+}
+
+static void write_weights(Prune *prune, int i, Layer *to) {
+    const Layer *from = &prune->from->layers[i];
+    Rewrite rewrite = {.from = from,
+                       .to = to,
+                       .view = view_of(prune->arena, prune->from, from),
+                       .facts = &prune->facts[i],
+                       .in = &prune->facts[from->input[0]],
+                       .kept_in = kept_of(prune, from->input[0])};
+    bool *kept = kept_of(prune, i);
+    rewrite.row_in = from->kind == OP_DEPTHWISE ? 1 : kept_row(&rewrite, rewrite.in->channels);
+    to->out_channels = shape_channels(to->out.shape);
+    to->row = rewrite.view.kernel_h * rewrite.view.kernel_w * rewrite.row_in;
+    if (from->kind == OP_CONV)
+        to->attribute[ATTRIBUTE_GROUPS] =
+            count_kept(rewrite.kept_in, rewrite.in->channels) / rewrite.row_in;
+    to->weight = arena_array(prune->arena, int16_t, (int64_t)to->out_channels * to->row);
+    to->bias = arena_array(prune->arena, int64_t, to->out_channels);
+    to->multiplier = arena_array(prune->arena, int32_t, to->out_channels);
+    for (int c = 0, next = 0; c < rewrite.facts->channels; c++)
+        if (kept[c])
+            write_channel(&rewrite, c, next++);
+}
+
+/* ---- clamps ------------------------------------------------------------------------------ */
+
+/* What the layer's kept channels can be before their clamp. */
+static Interval free_codes(const Prune *prune, int i) {
+    const LayerFacts *facts = &prune->facts[i];
+    Interval all = {INT64_MAX, INT64_MIN};
+    for (int c = 0; c < facts->channels; c++) {
+        bool constant = is_weighted(&prune->from->layers[i]) && !channel_computed(facts, c);
+        Interval free = constant ? facts->codes[c] : facts->free[c];
+        if (!kept_of(prune, i)[c])
+            continue;
+        all.low = min_i64(all.low, free.low);
+        all.high = max_i64(all.high, free.high);
+    }
+    return all;
+}
+
+static int clamp_ends(const Layer *layer) {
+    if (!format_is_integer(layer->out.format))
+        return 0;
+    return (layer->low > format_low(layer->out.format)) +
+           (layer->high < format_high(layer->out.format));
+}
+
+/* Ends that cannot bind become those of the format. */
+static void write_clamp(const Prune *prune, int i, Layer *to) {
+    LayerRole role = role_at(prune, i);
+    if (role == ROLE_OPAQUE || role == ROLE_INPUT)
+        return;
+    Interval free = free_codes(prune, i);
+    if (free.low >= to->low)
+        to->low = format_low(to->out.format);
+    if (free.high <= to->high)
+        to->high = format_high(to->out.format);
+}
+
+static bool changes_nothing(const Prune *prune, int i) {
+    const Layer *layer = &prune->from->layers[i];
+    if ((layer->kind != OP_RELU && layer->kind != OP_RELU6) || i == prune->from->output)
+        return false;
+    Interval free = free_codes(prune, i);
+    return free.low >= layer->low && free.high <= layer->high;
+}
+
+/* ---- ends of sums ------------------------------------------------------------------------ */
+
+static void sums_alloc(Arena *arena, Layer *layer) {
+    layer->sum_low = arena_array(arena, int64_t, layer->out_channels);
+    layer->sum_high = arena_array(arena, int64_t, layer->out_channels);
+}
+
+/* A channel written as a constant sums to its bias. */
+static void write_sums(const Prune *prune, int i, Layer *to) {
+    const LayerFacts *facts = &prune->facts[i];
+    sums_alloc(prune->arena, to);
+    for (int c = 0, next = 0; c < facts->channels; c++) {
+        if (!kept_of(prune, i)[c])
+            continue;
+        bool computed = channel_computed(facts, c);
+        to->sum_low[next] = computed ? facts->sums[c].low : to->bias[next];
+        to->sum_high[next] = computed ? facts->sums[c].high : to->bias[next];
+        next++;
+    }
+}
+
+static Model model_with_sums(const Prune *prune) {
+    Model model = *prune->from;
+    model.layers = arena_copy(prune->arena, model.layers, sizeof(Layer) * (size_t)model.count);
+    for (int i = 0; i < model.count; i++) {
+        if (!prune->facts[i].sums)
+            continue;
+        sums_alloc(prune->arena, &model.layers[i]);
+        for (int c = 0; c < prune->facts[i].channels; c++) {
+            model.layers[i].sum_low[c] = prune->facts[i].sums[c].low;
+            model.layers[i].sum_high[c] = prune->facts[i].sums[c].high;
+        }
+    }
+    return model;
+}
+
+/* ---- layers ------------------------------------------------------------------------------ */
+
+static int64_t layer_macs(const Layer *layer) {
+    if (!is_weighted(layer))
+        return 0;
+    int64_t pixels = layer->kind == OP_DENSE ? 1 : shape_pixels(layer->out.shape);
+    return pixels * layer->out_channels * layer->row;
+}
+
+static void count_channels(const LayerFacts *facts, LayerChange *change) {
+    change->channels_before = facts->channels;
+    for (int c = 0; c < facts->channels; c++) {
+        change->unneeded += !facts->needed[c];
+        change->constant += facts->needed[c] && channel_constant(facts, c);
+        if (!facts->sums || !channel_computed(facts, c))
+            continue;
+        change->sum.low = min_i64(change->sum.low, facts->sums[c].low);
+        change->sum.high = max_i64(change->sum.high, facts->sums[c].high);
+    }
+}
+
+static void write_layer(Prune *prune, int i, Layer *to) {
+    const Layer *from = &prune->from->layers[i];
+    bool shrinks = role_at(prune, i) != ROLE_OPAQUE;
+    *to = *from;
+    for (int k = 0; k < from->inputs; k++)
+        to->input[k] = prune->to[from->input[k]];
+    if (!shrinks)
+        return;
+    int channels = count_kept(kept_of(prune, i), prune->facts[i].channels);
+    to->out.shape.dim[to->out.shape.rank - 1] = channels;
+    if (operator_has(from->kind, ATTRIBUTE_CHANNELS))
+        to->attribute[ATTRIBUTE_CHANNELS] = channels;
+    if (is_weighted(from)) {
+        write_weights(prune, i, to);
+        write_sums(prune, i, to);
+        to->bound = layer_bound(to, &prune->result.model.layers[to->input[0]].out);
+    }
+    write_clamp(prune, i, to);
+}
+
+static void prune_layer(Prune *prune, int i) {
+    Model *model = &prune->result.model;
+    const Layer *from = &prune->from->layers[i];
+    LayerChange *change = &prune->result.changes[prune->result.count++];
+    *change = (LayerChange){.path = from->path,
+                            .kind = from->kind,
+                            .macs_before = layer_macs(from),
+                            .clamps_before = clamp_ends(from),
+                            .partial = prune->facts[i].partial};
+    count_channels(&prune->facts[i], change);
+    change->channels = count_kept(kept_of(prune, i), change->channels_before);
+    change->removed = changes_nothing(prune, i);
+    if (change->removed) {
+        prune->to[i] = prune->to[from->input[0]];
+        return;
+    }
+    Layer *to = &model->layers[model->count];
+    write_layer(prune, i, to);
+    prune->to[i] = model->count++;
+    change->macs = layer_macs(to);
+    change->clamps = clamp_ends(to);
+}
+
+Pruning model_prune(Arena *arena, const Model *model, int granule) {
+    Prune prune = {.arena = arena,
+                   .from = model,
+                   .facts = model_analyse(arena, model),
+                   .family = arena_array(arena, int, model->count),
+                   .kept = arena_array(arena, bool *, model->count),
+                   .to = arena_array(arena, int, model->count)};
+    prune.result.model =
+        (Model){.name = model->name, .layers = arena_array(arena, Layer, model->count)};
+    prune.result.changes = arena_array(arena, LayerChange, model->count);
+    prune.result.whole = model_with_sums(&prune);
+    find_families(&prune);
+    keep_required(&prune);
+    keep_even(&prune, granule);
+    for (int i = 0; i < model->count; i++)
+        if (i == 0 || prune.facts[i].used)
+            prune_layer(&prune, i);
+    prune.result.model.output = prune.to[model->output];
+    return prune.result;
+}
+
+/* ---- programs ---------------------------------------------------------------------------- */
+
+static bool changes_anything(const Pruning *pruning) {
+    for (int i = 0; i < pruning->count; i++) {
+        const LayerChange *change = &pruning->changes[i];
+        if (change->removed || change->channels != change->channels_before ||
+            change->clamps != change->clamps_before)
+            return true;
+    }
+    return false;
+}
+
+/* Channels by as many as a vector has lanes of 32 bits, since a part of one costs a whole. */
+static int granule_of(const Target *target) {
+    return (int)max_i64(4, isa_of_target(target)->vector_bits / 32);
+}
+
+static bool needs_no_more(const Program *a, const Program *b) {
+    return a->arena_bytes <= b->arena_bytes &&
+           a->weight_bytes + a->constant_bytes <= b->weight_bytes + b->constant_bytes;
+}
+
+bool program_build_trained(Arena *arena, const Model *model, const Target *target,
+                           Program *program, Span *span, Str *why) {
+    if (!model_has_constants(model))
+        return program_build(arena, model, target, program, span, why);
+    Pruning *pruning = arena_new_of(arena, Pruning);
+    *pruning = model_prune(arena, model, granule_of(target));
+    if (!program_build(arena, &pruning->whole, target, program, span, why))
+        return false;
+    Program pruned;
+    if (changes_anything(pruning) &&
+        program_build(arena, &pruning->model, target, &pruned, span, why) &&
+        needs_no_more(&pruned, program)) {
+        pruning->taken = true;
+        *program = pruned;
+    }
+    program->pruning = pruning;
+    return true;
+}
+
+/* ---- what was done ----------------------------------------------------------------------- */
+
+static LayerChange totals(const Pruning *pruning) {
+    LayerChange sum = {0};
+    for (int i = 0; i < pruning->count; i++) {
+        const LayerChange *change = &pruning->changes[i];
+        sum.channels_before += change->channels_before;
+        sum.channels += change->removed ? change->channels_before : change->channels;
+        sum.macs_before += change->macs_before;
+        sum.macs += change->macs;
+        sum.clamps_before += change->clamps_before;
+        sum.clamps += change->clamps;
+    }
+    return sum;
+}
+
+/* Bits of a two's complement number that holds everything in the interval. */
+static int bits_of(Interval interval) {
+    int bits = 1;
+    while (interval.low < -((int64_t)1 << (bits - 1)) || interval.high >= (int64_t)1
+                                                                              << (bits - 1))
+        bits++;
+    return bits;
+}
+
+static void print_change(const LayerChange *change, Text *text) {
+    text_add(text, "  %-28.*s", STR_ARG(change->path));
+    if (change->removed)
+        text_add(text, " clamp removed");
+    else
+        text_add(text, " channels %d of %d", change->channels, change->channels_before);
+    if (change->constant || change->unneeded)
+        text_add(text, " (%d constant, %d unneeded)", change->constant, change->unneeded);
+    if (change->macs_before)
+        text_add(text, ", macs %lld of %lld, sums of %d bits (%lld to %lld)",
+                 (long long)change->macs, (long long)change->macs_before, bits_of(change->sum),
+                 (long long)change->sum.low, (long long)change->sum.high);
+    if (!change->removed && change->clamps_before)
+        text_add(text, ", clamp ends %d of %d", change->clamps, change->clamps_before);
+    text_add(text, "\n");
+}
+
+void pruning_print(const Pruning *pruning, Text *text) {
+    LayerChange sum = totals(pruning);
+    text_add(text, "analysis: channels %d of %d, macs %lld of %lld, clamp ends %d of %d%s\n",
+             sum.channels, sum.channels_before, (long long)sum.macs, (long long)sum.macs_before,
+             sum.clamps, sum.clamps_before, pruning->taken ? "" : "; the model stays whole");
+    for (int i = 0; i < pruning->count; i++)
+        print_change(&pruning->changes[i], text);
+}
+
+static void report_change(const LayerChange *change, Text *text) {
+    text_add(text, "{\"layer\": ");
+    json_add_string(text, change->path);
+    text_add(text,
+             ", \"channels_before\": %d, \"channels\": %d, \"constant\": %d, \"unneeded\": %d",
+             change->channels_before, change->channels, change->constant, change->unneeded);
+    text_add(text, ", \"macs_before\": %lld, \"macs\": %lld", (long long)change->macs_before,
+             (long long)change->macs);
+    text_add(text, ", \"clamp_ends_before\": %d, \"clamp_ends\": %d, \"removed\": %s",
+             change->clamps_before, change->clamps, change->removed ? "true" : "false");
+    if (change->macs_before)
+        text_add(text, ", \"sum_low\": %lld, \"sum_high\": %lld, \"partial_sum\": %lld",
+                 (long long)change->sum.low, (long long)change->sum.high,
+                 (long long)change->partial);
+    text_add(text, "}");
+}
+
+void pruning_report(const Pruning *pruning, Text *text) {
+    LayerChange sum = totals(pruning);
+    text_add(text, "{\"taken\": %s, \"channels_before\": %d, \"channels\": %d",
+             pruning->taken ? "true" : "false", sum.channels_before, sum.channels);
+    text_add(text, ", \"macs_before\": %lld, \"macs\": %lld", (long long)sum.macs_before,
+             (long long)sum.macs);
+    text_add(text, ", \"clamp_ends_before\": %d, \"clamp_ends\": %d, \"layers\": [",
+             sum.clamps_before, sum.clamps);
+    for (int i = 0; i < pruning->count; i++) {
+        text_add(text, i ? ",\n    " : "\n    ");
+        report_change(&pruning->changes[i], text);
+    }
+    text_add(text, "\n  ]}");
+}
