@@ -41,6 +41,10 @@ ARCHIVE = $(BUILD)/libnasc.a
 LIBRARY = $(sort $(shell find stdlib -name '*.nas' -o -name '*.csv' 2>/dev/null) \
     $(wildcard runtime/*.[ch] runtime/*.ld))
 TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
+# What tests share that is too large for a header: random models and ways to execute them.
+DIFF = $(BUILD)/tests/diff/diff
+SHARED = $(BUILD)/libtests.a
+SHARED_SOURCES = $(filter-out tests/diff/diff.c tests/diff/test_%,$(wildcard tests/diff/*.c))
 
 all: $(NASC)
 
@@ -75,9 +79,12 @@ $(OBJ)/stdlib.c: $(LIBRARY) $(sort $(dir $(LIBRARY))) stdlib/embed
 	@mkdir -p $(@D)
 	$(call say,EMBED stdlib)sh stdlib/embed $(LIBRARY) > $@
 
-PROGRAM = $(CC) $(CPPFLAGS) $(CFLAGS) $(STRICT) $(WARN) -MMD -MP -o $@ $< $(ARCHIVE)
+PROGRAM = $(CC) $(CPPFLAGS) $(CFLAGS) $(STRICT) $(WARN) -MMD -MP -o $@ $(filter %.c %.a,$^)
 
-$(BUILD)/tests/%: tests/%.c $(ARCHIVE)
+$(SHARED): $(SHARED_SOURCES:%.c=$(OBJ)/%.o)
+	$(call say,AR   $@)rm -f $@ && ar qcs $@ $^
+
+$(BUILD)/tests/%: tests/%.c $(SHARED) $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,CC   $<)$(PROGRAM) $(CMOCKA) $(LIBS)
 
@@ -89,19 +96,27 @@ $(BUILD)/bench/%: bench/%.c $(ARCHIVE)
 $(BUILD)/bench/peers/% $(BUILD)/bench/bits/%: BENCH_LIBS = $(OBJ)/bench/networks.o $(ARCHIVE) -ldl
 $(BUILD)/bench/peers/nasc_time: $(OBJ)/bench/networks.o
 
--include $(OBJECTS:.o=.d) $(OBJ)/nasc/main.d $(TESTS:=.d)
+-include $(OBJECTS:.o=.d) $(OBJ)/nasc/main.d $(TESTS:=.d) $(DIFF).d
+-include $(SHARED_SOURCES:%.c=$(OBJ)/%.d)
 
 config.mk: configure
 	@echo "Run ./configure first$(if $(wildcard $@), again: it has changed)." && false
 
 # ---- what people ask for ----
 check: WERROR = 1
-check: all $(if $(CMOCKA),$(TESTS))
+check: all $(DIFF) $(if $(CMOCKA),$(TESTS))
 	NASC=$(NASC) BUILD=$(BUILD) tests/run
 
 san: config.mk
 	$(if $(SANITIZE),,$(error configure found no sanitizers))
 	+$(MAKE) BUILD=build/san SAN=1 check
+
+# make diff PATHS="gcc-O3 powerpc" COUNT=1000 JOBS=2; it goes on where the last run stopped.
+diff: $(DIFF)
+	$(DIFF) --folder $(BUILD)/diff $(COUNT:%=--count %) $(JOBS:%=--jobs %) $(PATHS)
+
+diff-report: $(DIFF)
+	$(DIFF) --folder $(BUILD)/diff --report
 
 demo: all
 	$(NASC) build examples/fashion/demo.nas -o $(BUILD)/demo
@@ -146,8 +161,9 @@ help:
 	@echo "make demo       finds, trains and emits a small network for Fashion-MNIST (3 minutes)"
 	@echo "make check      all tests; tests/run NAME runs those whose path contains NAME"
 	@echo "make san        all tests under the address and undefined-behaviour sanitisers"
+	@echo "make diff       random networks executed in every way, byte for byte;  make diff-report"
 	@echo "make fuzz       hostile inputs for a while;  make bench  measurements beside the peers"
 	@echo "make install    into $(PREFIX), below DESTDIR if set;  make uninstall"
 	@echo "make dist       a tarball of the sources;  make clean  removes build/"
 
-.PHONY: all check san demo bench fuzz install uninstall clean dist help
+.PHONY: all check san diff diff-report demo bench fuzz install uninstall clean dist help

@@ -1,0 +1,40 @@
+/* The table of all ways to execute a network.
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "tests/diff/diff.h"
+
+#define SANITIZERS "-fsanitize=address,undefined -fno-sanitize-recover=all -DEXACT"
+#define COMPILED .missing = compiled_missing, .run = compiled_run
+#define ON_HOST .group = "c", .usual = 200, .batch = 25, COMPILED
+#define EMULATED .group = "emulated", .usual = 100, .batch = 25, COMPILED
+#define CORTEX "-mthumb -O2 -ffreestanding"
+
+const Path paths[] = {
+    {"gcc-O0", ON_HOST, .checked = 24, .compiler = "gcc", .flags = "-O0"},
+    {"gcc-O3", ON_HOST, .checked = 24, .compiler = "gcc", .flags = "-O3"},
+    {"clang-O0", ON_HOST, .compiler = "clang", .flags = "-O0"},
+    {"clang-O3", ON_HOST, .checked = 24, .compiler = "clang", .flags = "-O3"},
+    {"gcc-sanitize", ON_HOST, .compiler = "gcc", .flags = "-O1 " SANITIZERS},
+    {"clang-sanitize", ON_HOST, .checked = 24, .compiler = "clang", .flags = "-O1 " SANITIZERS},
+    {"cortex-m4", EMULATED, .checked = 12, .compiler = "arm-none-eabi-gcc",
+     .flags = "-mcpu=cortex-m4 " CORTEX, .board = "mps2-an386"},
+    {"cortex-m7", EMULATED, .compiler = "arm-none-eabi-gcc", .flags = "-mcpu=cortex-m7 " CORTEX,
+     .board = "mps2-an500"},
+    {"cortex-m55", EMULATED, .compiler = "arm-none-eabi-gcc",
+     .flags = "-mcpu=cortex-m55 " CORTEX, .board = "mps3-an547"},
+    {"aarch64", EMULATED, .compiler = "aarch64-linux-gnu-gcc", .flags = "-O2 -static",
+     .runner = "qemu-aarch64"},
+    {"riscv64", EMULATED, .compiler = "riscv64-linux-gnu-gcc", .flags = "-O2 -static",
+     .runner = "qemu-riscv64"},
+    {"powerpc", EMULATED, .checked = 12, .compiler = "powerpc-linux-gnu-gcc",
+     .flags = "-O2 -static", .runner = "qemu-ppc"},
+    {"s390x", EMULATED, .compiler = "s390x-linux-gnu-gcc", .flags = "-O2 -static",
+     .runner = "qemu-s390x"},
+};
+const int path_count = COUNT(paths);
+
+const Path *path_named(Str name) {
+    for (int i = 0; i < path_count; i++)
+        if (str_equal(name, str_of(paths[i].name)))
+            return &paths[i];
+    return NULL;
+}
