@@ -45,7 +45,7 @@ static bool in_range(FactType type, Rational number) {
 static bool convert_number(Converter *c, const Node *node, FactType type, const char *of,
                            Str what, SpecValue *out) {
     Dimension dimension = dimension_of(of);
-    const char *wanted = dimension ? dimension_name(dimension) : type_name(type);
+    const char *wanted = dimension ? dimension_name(dimension) : fact_type_name(type);
     Value value = evaluate(c->elab, node);
     Rational number;
     if (value.kind != A_NUMBER || value.dimension != dimension ||
@@ -80,7 +80,7 @@ static bool convert_constant(Converter *c, const Node *node, FactType type, Str 
             is_constant(&c->elab->folder, value.expr, &out->number);
         return true;
     }
-    return wrong_type(c, node, type_name(type), what, value);
+    return wrong_type(c, node, fact_type_name(type), what, value);
 }
 
 /* ---- words and names --------------------------------------------------------------------- */

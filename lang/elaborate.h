@@ -333,7 +333,7 @@ extern const ArgumentFacts argument_facts[];
 extern const MetricFacts metric_facts[];
 extern const int key_count, call_count, argument_count, metric_count;
 extern const char *const decl_words[DECL_KINDS];
-const char *type_name(FactType type);
+const char *fact_type_name(FactType type);
 int decl_kind_of(Str word); /* -1: none */
 const MetricFacts *metric_of(Str name);
 const CallFacts *call_of(Str name);

@@ -15,7 +15,7 @@ static void initial_help(Text *text, const char *initial) {
 /* ---- declarations ------------------------------------------------------------------------ */
 
 static void key_help(Text *text, const KeyFacts *key) {
-    text_add(text, "  %s: %s", key->key, key->type == TYPE_CALL ? "" : type_name(key->type));
+    text_add(text, "  %s: %s", key->key, key->type == TYPE_CALL ? "" : fact_type_name(key->type));
     int calls = 0;
     if (key->type == TYPE_NUMBER && dimension_of(key->of))
         text_add(text, " (%s)", dimension_name(dimension_of(key->of)));
@@ -61,7 +61,7 @@ static bool call_help(Str topic, Text *text) {
         const ArgumentFacts *argument = &argument_facts[i];
         if (strcmp(argument->call, call->name) != 0)
             continue;
-        text_add(text, "  %s: %s", argument->name, type_name(argument->type));
+        text_add(text, "  %s: %s", argument->name, fact_type_name(argument->type));
         if (argument->type == TYPE_WORD)
             text_add(text, ": %s", argument->of);
         initial_help(text, argument->initial);

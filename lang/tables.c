@@ -41,7 +41,7 @@ const int metric_count = COUNT(metric_facts);
 
 const char *const decl_words[DECL_KINDS] = {"task", "device", "search", "emit"};
 
-const char *type_name(FactType type) {
+const char *fact_type_name(FactType type) {
     static const char *const names[] = {[TYPE_STRING] = "a string",
                                         [TYPE_NUMBER] = "a number",
                                         [TYPE_COUNT] = "a whole number, from 1",
