@@ -4,14 +4,18 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/routine.h"
 
+#include <string.h>
+
 /* What the lowering of one program knows. */
 typedef struct Lowering {
     Arena *arena;
     const Model *model;
     const Target *target;
+    const Isa *isa;
     Program *program;
     int *buffer_of; /* layer -> buffer that holds its result; -1: the caller's */
     int *last_step; /* layer -> the last step that reads it; -1: none */
+    int *capacity;  /* layer -> rows that its buffer holds; 0: all */
     Span *span;
     Str *why;
 } Lowering;
@@ -180,7 +184,7 @@ static int store_unsigned(Format *format) {
 }
 
 static void lower_storage(const Lowering *low, Step *step) {
-    if (!low->program->isa->bytes_unsigned)
+    if (!low->isa->bytes_unsigned)
         return;
     if (step->reads[0] != 0)
         step->in_zero += store_unsigned(&step->kernel.in);
@@ -210,32 +214,57 @@ static int64_t *folded_biases(Arena *arena, const Layer *layer, int in_zero) {
     return bias;
 }
 
-static int64_t layer_macs(const Layer *layer) {
-    Extent out = extent_of(layer->out.shape);
-    return (int64_t)out.h * out.w * layer->out_channels * layer->row;
+static int64_t step_macs(const Step *step) {
+    Extent out = extent_of(step->out_shape);
+    return (int64_t)out.h * out.w * step->from->out_channels * step->from->row;
+}
+
+/* The constants of an earlier step that computes other rows of the same layer, if they are laid
+ * out alike. */
+static int constants_shared(const Program *program, const Step *step) {
+    for (int i = 0; step->slice && i < program->count; i++) {
+        const Step *other = &program->steps[i];
+        const Lowered *a = other->lowered, *b = step->lowered;
+        if (other->shares < 0 && other->from == step->from &&
+            other->kernel.kind == step->kernel.kind && a->weights_count == b->weights_count &&
+            a->weights_type == b->weights_type && a->constants_count == b->constants_count &&
+            (!a->weights || !memcmp(a->weights, b->weights, 8 * (size_t)a->weights_count)) &&
+            (!a->constants ||
+             !memcmp(a->constants, b->constants, 8 * (size_t)a->constants_count)))
+            return i;
+    }
+    return -1;
 }
 
 static int64_t rounded_up(int64_t bytes, int64_t to) {
     return (bytes + to - 1) / to * to;
 }
 
+static void lower_sizes(Step *step) {
+    const Lowered *code = step->lowered;
+    step->constant_bytes = 4 * code->param_count;
+    step->scratch_bytes = code->scratch_bytes;
+    if (step->shares >= 0)
+        return;
+    step->weight_bytes = code->weights_count * type_bits(code->weights_type) / 8;
+    step->constant_bytes += rounded_up(step->weight_bytes, 4) - step->weight_bytes +
+                            code->constants_count * type_bits(code->constants_type) / 8;
+}
+
 static bool lower_code(Lowering *low, Step *step) {
     const Layer *layer = step->from;
-    if (operator_facts[layer->kind].weights == WEIGHTED) {
-        step->macs = layer_macs(layer);
+    bool moves = step->kernel.kind == OP_INPUT;
+    if (!moves && operator_facts[layer->kind].weights == WEIGHTED) {
+        step->macs = step_macs(step);
         if (layer->weight)
             step->bias = folded_biases(low->arena, layer, step->in_zero);
     }
     *low->span = step->span;
-    Lowered *code = arena_array(low->arena, Lowered, 1);
-    if (!schedule_step(low->arena, low->program->isa, step, code, low->why))
+    step->lowered = arena_array(low->arena, Lowered, 1);
+    if (!schedule_step(low->arena, low->isa, step, step->lowered, low->why))
         return false;
-    step->lowered = code;
-    step->weight_bytes = code->weights_count * type_bits(code->weights_type) / 8;
-    step->constant_bytes = rounded_up(step->weight_bytes, 4) - step->weight_bytes +
-                           4 * code->param_count +
-                           code->constants_count * type_bits(code->constants_type) / 8;
-    step->scratch_bytes = code->scratch_bytes;
+    step->shares = constants_shared(low->program, step);
+    lower_sizes(step);
     return true;
 }
 
@@ -250,26 +279,51 @@ static int buffer_add(Program *program, int64_t bytes, int first, int last) {
 /* May the result overwrite operand k? The code must allow it, nobody may read the operand later,
  * nor the step itself as its other operand. */
 static bool can_overwrite(const Lowering *low, const Step *step, int index, int k) {
-    return step->lowered->overwrites >> k & 1 && step->input[k] >= 0 &&
+    return !step->slice && step->lowered->overwrites >> k & 1 && step->input[k] >= 0 &&
            low->last_step[step->reads[k]] == index &&
            (step->inputs < 2 || step->reads[0] != step->reads[1]);
 }
 
-static void lower_buffers(Lowering *low, int index, Step *step) {
+static int64_t result_bytes(const Lowering *low, const Step *step) {
+    int rows = low->capacity[step->layer];
+    Shape shape = low->model->layers[step->layer].out.shape;
+    if (rows)
+        shape.dim[0] = rows;
+    return tensor_bytes(shape, step->kernel.out);
+}
+
+/* A layer that several steps write has the buffer that the first of them made. */
+static void lower_result(Lowering *low, int index, Step *step) {
     Program *program = low->program;
+    if (step->layer == low->model->output)
+        return;
+    if (low->buffer_of[step->layer] >= 0) {
+        step->output = low->buffer_of[step->layer];
+        return;
+    }
+    step->output =
+        buffer_add(program, result_bytes(low, step), index, low->last_step[step->layer]);
+    for (int k = step->inputs - 1; k >= 0; k--)
+        if (can_overwrite(low, step, index, k))
+            program->buffers[step->output].same_as = step->input[k];
+    low->buffer_of[step->layer] = step->output;
+}
+
+static void lower_buffers(Lowering *low, int index, Step *step) {
     for (int k = 0; k < step->inputs; k++)
         step->input[k] = low->buffer_of[step->reads[k]];
     step->output = -1;
-    if (step->layer != low->model->output) {
-        step->output = buffer_add(program, tensor_bytes(step->out_shape, step->kernel.out),
-                                  index, low->last_step[step->layer]);
-        for (int k = step->inputs - 1; k >= 0; k--)
-            if (can_overwrite(low, step, index, k))
-                program->buffers[step->output].same_as = step->input[k];
-    }
-    low->buffer_of[step->layer] = step->output;
+    lower_result(low, index, step);
     step->scratch =
-        step->scratch_bytes ? buffer_add(program, step->scratch_bytes, index, index) : -1;
+        step->scratch_bytes ? buffer_add(low->program, step->scratch_bytes, index, index) : -1;
+}
+
+static void find_last_steps(Lowering *low, const Step *steps, int count) {
+    for (int i = 0; i < low->model->count; i++)
+        low->last_step[i] = low->buffer_of[i] = -1;
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < steps[i].inputs; k++)
+            low->last_step[steps[i].reads[k]] = i;
 }
 
 /* ---- steps ----------------------------------------------------------------------------------- */
@@ -303,17 +357,14 @@ static Step step_begin(const Lowering *low, const Fused *fused) {
                   .span = layer->span};
 }
 
-static bool lower_step(Lowering *low, const Fused *fused, int index) {
-    Step *step = &low->program->steps[index];
-    *step = step_begin(low, fused);
-    lower_scales(low, fused, step);
-    lower_geometry(step->from, step);
-    lower_sums(step->from, &low->model->layers[step->reads[0]].out, step);
-    lower_storage(low, step);
-    if (!lower_code(low, step))
-        return false;
-    lower_buffers(low, index, step);
-    return true;
+/* Everything about a step but its code and its buffers. */
+static Step step_of(const Lowering *low, const Fused *fused) {
+    Step step = step_begin(low, fused);
+    lower_scales(low, fused, &step);
+    lower_geometry(step.from, &step);
+    lower_sums(step.from, &low->model->layers[step.reads[0]].out, &step);
+    lower_storage(low, &step);
+    return step;
 }
 
 /* Steps of equal code share a function. */
@@ -328,18 +379,6 @@ static void share_routine(Program *program, Step *step, Map *known) {
         map_put(known, bytes, at);
     }
     step->routine = at;
-}
-
-static void find_last_steps(Lowering *low, const Fused *fused, int count) {
-    for (int i = 0; i < low->model->count; i++)
-        low->last_step[i] = low->buffer_of[i] = -1;
-    for (int i = 0; i < count; i++) {
-        const Layer *layer = &low->model->layers[fused[i].layer];
-        for (int k = 0; k < layer->inputs; k++)
-            low->last_step[layer->input[k]] = i;
-        if (fused[i].add >= 0)
-            low->last_step[fused[i].add_input] = i;
-    }
 }
 
 static void program_ends(Program *program) {
@@ -357,36 +396,165 @@ static void program_ends(Program *program) {
     }
 }
 
-bool program_build_isa(Arena *arena, const Model *model, const Target *target, const Isa *isa,
-                       Program *program, Span *span, Str *why) {
+/* ---- programs --------------------------------------------------------------------------------- */
+
+/* The program of steps whose code and buffers are still to be made. */
+static bool program_of(Lowering *low, const Step *steps, int count) {
+    Program *program = low->program;
+    *program = (Program){.name = low->model->name,
+                         .isa = low->isa,
+                         .model = low->model,
+                         .steps = arena_array(low->arena, Step, count),
+                         .routines = arena_array(low->arena, const Step *, count),
+                         .buffers = arena_array(low->arena, Buffer, 2 * count)};
+    find_last_steps(low, steps, count);
+    Map *known = map_new(low->arena);
+    for (; program->count < count; program->count++) {
+        Step *step = &program->steps[program->count];
+        *step = steps[program->count];
+        if (!lower_code(low, step))
+            return false;
+        lower_buffers(low, program->count, step);
+        share_routine(program, step, known);
+    }
+    program->arena_bytes = plan_memory(low->arena, program->buffers, program->buffer_count,
+                                       low->isa->alignment, PLAN_NODES, &program->bound_bytes);
+    program_ends(program);
+    return true;
+}
+
+/* ---- streaming: which steps, in bands of how many rows ------------------------------------------ */
+
+enum { LONGEST_STREAM = 8, MOST_ROWS = 16, MOST_STREAMS = 3 };
+
+static bool continues(const Lowering *low, const Step *steps, int at) {
+    const Step *before = &steps[at - 1], *step = &steps[at];
+    return step_has_rows(step) && step->reads[0] == before->layer &&
+           low->last_step[before->layer] == at &&
+           (step->inputs < 2 || step->reads[1] != before->layer);
+}
+
+/* The best stream found: none where rows is 0. */
+typedef struct Found {
+    int first, last, rows;
+    int64_t arena_bytes;
+} Found;
+
+static int peak_step(const Program *program) {
+    int peak = 0;
+    int64_t most = -1;
+    for (int i = 0; i < program->count; i++) {
+        int64_t bytes = 0;
+        for (int b = 0; b < program->buffer_count; b++)
+            if (program->buffers[b].first <= i && i <= program->buffers[b].last)
+                bytes += program->buffers[b].bytes;
+        if (bytes > most)
+            most = bytes, peak = i;
+    }
+    return peak;
+}
+
+static void try_stream(Lowering *low, const Step *steps, int count, Found at, Found *best) {
+    Step *streamed;
+    Program trial;
+    Lowering inner = *low;
+    inner.program = &trial;
+    inner.capacity =
+        arena_copy(low->arena, low->capacity, sizeof(int) * (size_t)low->model->count);
+    int length = stream_steps(low->arena, steps, count, at.first, at.last, at.rows, &streamed,
+                              inner.capacity);
+    if (!program_of(&inner, streamed, length) || trial.arena_bytes >= best->arena_bytes)
+        return;
+    *best = at;
+    best->arena_bytes = trial.arena_bytes;
+}
+
+/* Chains from `first` on that meet the peak, in bands of 1, 2, 4 ... rows. */
+static void stream_from(Lowering *low, const Step *steps, int count, int first, int peak,
+                        Found *best) {
+    if (steps[first].slice || !step_has_rows(&steps[first]))
+        return;
+    for (int last = first + 1; last < count && last < first + LONGEST_STREAM; last++) {
+        find_last_steps(low, steps, count);
+        if (!continues(low, steps, last))
+            return;
+        int height = extent_of(steps[last].out_shape).h;
+        for (int rows = 1; last >= peak && rows <= MOST_ROWS && 2 * rows <= height; rows *= 2)
+            try_stream(low, steps, count, (Found){first, last, rows, 0}, best);
+    }
+}
+
+/* Steps as they would be without constants, whose sizes are the same. */
+static Step *bare_steps(const Lowering *low, const Step *steps, int count) {
+    Step *bare = arena_copy(low->arena, steps, sizeof(Step) * (size_t)count);
+    for (int i = 0; i < count; i++) {
+        Layer *layer = arena_copy(low->arena, steps[i].from, sizeof(Layer));
+        layer->weight = NULL;
+        layer->bias = NULL;
+        layer->multiplier = NULL;
+        bare[i].from = layer;
+    }
+    return bare;
+}
+
+/* Streams the chain that lowers the peak most, then perhaps another. */
+static bool stream_program(Lowering *low, const Step *steps, int count) {
+    for (int round = 0; round < MOST_STREAMS; round++) {
+        Arena *home = low->arena;
+        Found best = {.arena_bytes = low->program->arena_bytes};
+        int peak = peak_step(low->program);
+        low->arena = arena_new();
+        Step *bare = bare_steps(low, steps, count), *streamed;
+        for (int first = 0; first <= peak && first < count; first++)
+            stream_from(low, bare, count, first, peak, &best);
+        arena_free(low->arena);
+        low->arena = home;
+        if (!best.rows)
+            break;
+        count = stream_steps(home, steps, count, best.first, best.last, best.rows, &streamed,
+                             low->capacity);
+        steps = streamed;
+        if (!program_of(low, steps, count))
+            return false;
+    }
+    return true;
+}
+
+static bool wants_streaming(const Program *program, const BuildOptions *options) {
+    return options->stream == STREAM_ALWAYS ||
+           (options->stream == STREAM_IF_NEEDED && options->ram_bytes > 0 &&
+            program->arena_bytes > options->ram_bytes);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------ */
+
+bool program_build_with(Arena *arena, const Model *model, const Target *target,
+                        const BuildOptions *options, Program *program, Span *span, Str *why) {
     Fused *fused;
     int count = fuse_layers(arena, model, true, &fused);
-    *program = (Program){.name = model->name,
-                         .isa = isa ? isa : isa_of_target(target),
-                         .model = model,
-                         .steps = arena_array(arena, Step, count),
-                         .routines = arena_array(arena, const Step *, count),
-                         .buffers = arena_array(arena, Buffer, 2 * count)};
     Lowering low = {.arena = arena,
                     .model = model,
                     .target = target,
+                    .isa = options->isa ? options->isa : isa_of_target(target),
                     .program = program,
                     .buffer_of = arena_array(arena, int, model->count),
                     .last_step = arena_array(arena, int, model->count),
+                    .capacity = arena_array(arena, int, model->count),
                     .span = span,
                     .why = why};
     if (!model_computable(&low, fused, count))
         return false;
-    find_last_steps(&low, fused, count);
-    Map *known = map_new(arena);
-    for (; program->count < count; program->count++) {
-        if (!lower_step(&low, &fused[program->count], program->count))
-            return false;
-        share_routine(program, &program->steps[program->count], known);
-    }
-    program->arena_bytes =
-        plan_memory(arena, program->buffers, program->buffer_count, program->isa->alignment,
-                    PLAN_NODES, &program->bound_bytes);
-    program_ends(program);
-    return true;
+    Step *steps = arena_array(arena, Step, count);
+    for (int i = 0; i < count; i++)
+        steps[i] = step_of(&low, &fused[i]);
+    if (!program_of(&low, steps, count))
+        return false;
+    return !wants_streaming(program, options) || stream_program(&low, steps, count);
+}
+
+bool program_build_isa(Arena *arena, const Model *model, const Target *target, const Isa *isa,
+                       Program *program, Span *span, Str *why) {
+    BuildOptions options = {
+        .isa = isa, .stream = STREAM_IF_NEEDED, .ram_bytes = target ? target->ram_bytes : 0};
+    return program_build_with(arena, model, target, &options, program, span, why);
 }

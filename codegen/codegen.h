@@ -110,12 +110,14 @@ typedef struct Buffer {
 
 typedef struct Step {
     Kernel kernel;
-    int layer;             /* whose output it writes: the last of those fused into it */
-    int inputs, input[2];  /* buffers; -1: the caller's input */
-    int reads[2];          /* the layers whose results lie there */
-    int output;            /* buffer; -1: the caller's output */
-    int scratch;           /* buffer, or -1 */
-    int64_t scratch_bytes; /* from the function that prints the kernel's loops */
+    int layer;            /* whose output it writes: the last of those fused into it */
+    int inputs, input[2]; /* buffers; -1: the caller's input */
+    int reads[2];         /* the layers whose results lie there */
+    int output;           /* buffer; -1: the caller's output */
+    int64_t in_offset[2], out_offset; /* bytes into them: of a step that computes some rows */
+    bool slice;                       /* computes, or moves, some rows of its layer's result */
+    int scratch;                      /* buffer, or -1 */
+    int64_t scratch_bytes;            /* from the function that prints the kernel's loops */
     Shape in_shape, out_shape;
     int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w; /* pad: before the first */
     int groups;
@@ -123,6 +125,7 @@ typedef struct Step {
     AddTail add;                                           /* where kernel.adds */
     Lowered *lowered;  /* its code for the program's instruction set */
     int routine;       /* equal code, equal number: steps share functions */
+    int shares;        /* the step whose weights and constants it uses, or -1: its own */
     const Layer *from; /* constants: weight, bias, multiplier */
     Str packed;        /* weights as stored (codegen's layout); empty without constants */
     int64_t *bias;     /* -z_x * sum(w) folded in; NULL without constants */
@@ -158,8 +161,26 @@ bool program_build(Arena *arena, const Model *model, const Target *target, Progr
                    Span *span, Str *why);
 void program_print(const Program *program, Text *text); /* --emit=plan */
 /* Likewise for an instruction set, with every step's code; NULL: that of the target. */
+typedef enum { STREAM_NEVER, STREAM_IF_NEEDED, STREAM_ALWAYS } Stream;
+typedef struct BuildOptions {
+    const Isa *isa; /* NULL: that of the target */
+    Stream stream;  /* IF_NEEDED: where the arena exceeds ram_bytes otherwise */
+    int64_t ram_bytes;
+} BuildOptions;
+bool program_build_with(Arena *arena, const Model *model, const Target *target,
+                        const BuildOptions *options, Program *program, Span *span, Str *why);
 bool program_build_isa(Arena *arena, const Model *model, const Target *target, const Isa *isa,
                        Program *program, Span *span, Str *why);
+/* ---- stream.c: layers computed some rows at a time ---------------------------------------- */
+
+/* The steps from `first` to `last`, each the only reader of the one before, in bands of `rows`
+ * rows of the last one's result: of the results between them only the rows in use are kept.
+ * capacity[layer] becomes the rows that a layer's buffer holds. Returns the number of steps. */
+int stream_steps(Arena *arena, const Step *steps, int count, int first, int last, int rows,
+                 Step **streamed, int *capacity);
+/* Whether a step's result can be computed some rows at a time. */
+bool step_has_rows(const Step *step);
+
 /* Plan overlaps, orders, sizes; NULL where it is sound. */
 const char *program_check(const Program *program);
 /* A step's identity for cost tables: kernel and all arguments that its time depends on. */

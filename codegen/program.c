@@ -89,10 +89,11 @@ static const char *step_fault(const Program *program, int index) {
     Format in[2] = {step->kernel.in, step->kernel.in2};
     Shape shape[2] = {step->in_shape, step->kernel.adds ? step->out_shape : step->in_shape};
     for (int k = 0; k < step->inputs; k++)
-        if (!buffer_alive(program, step->input[k], index, tensor_bytes(shape[k], in[k])))
+        if (!buffer_alive(program, step->input[k], index,
+                          step->in_offset[k] + tensor_bytes(shape[k], in[k])))
             return "a step that reads a buffer which is not alive, or too small";
     if (!buffer_alive(program, step->output, index,
-                      tensor_bytes(step->out_shape, step->kernel.out)))
+                      step->out_offset + tensor_bytes(step->out_shape, step->kernel.out)))
         return "a step that writes a buffer which is not alive, or too small";
     if (!buffer_alive(program, step->scratch, index, step->scratch_bytes) ||
         (step->scratch < 0) != (step->scratch_bytes == 0))

@@ -38,10 +38,11 @@ typedef struct Run {
     void *output;
 } Run;
 
-static Region place(const Run *run, int buffer, int64_t bytes, const void *caller) {
+static Region place(const Run *run, int buffer, int64_t offset, int64_t bytes,
+                    const void *caller) {
     const Program *p = run->program;
     uint8_t *at = buffer < 0 ? (uint8_t *)caller : run->memory + p->buffers[buffer].offset;
-    return (Region){at, bytes};
+    return (Region){at + offset, bytes};
 }
 
 static Region constants_of(const Run *run, Type type, const int64_t *values, int64_t count) {
@@ -55,19 +56,19 @@ static bool run_step(const Run *run, const Step *step, Str *why) {
     const Lowered *code = step->lowered;
     Region region[ARG_COUNT] = {0};
     Shape second = step->kernel.adds ? step->out_shape : step->in_shape;
-    region[ARG_IN] =
-        place(run, step->input[0], tensor_bytes(step->in_shape, step->kernel.in), run->input);
+    region[ARG_IN] = place(run, step->input[0], step->in_offset[0],
+                           tensor_bytes(step->in_shape, step->kernel.in), run->input);
     if (step->inputs > 1)
-        region[ARG_IN2] =
-            place(run, step->input[1], tensor_bytes(second, step->kernel.in2), run->input);
-    region[ARG_OUT] =
-        place(run, step->output, tensor_bytes(step->out_shape, step->kernel.out), run->output);
+        region[ARG_IN2] = place(run, step->input[1], step->in_offset[1],
+                                tensor_bytes(second, step->kernel.in2), run->input);
+    region[ARG_OUT] = place(run, step->output, step->out_offset,
+                            tensor_bytes(step->out_shape, step->kernel.out), run->output);
     region[ARG_WEIGHTS] =
         constants_of(run, code->weights_type, code->weights, code->weights_count);
     region[ARG_CONSTANTS] =
         constants_of(run, code->constants_type, code->constants, code->constants_count);
     if (step->scratch >= 0)
-        region[ARG_SCRATCH] = place(run, step->scratch, code->scratch_bytes, NULL);
+        region[ARG_SCRATCH] = place(run, step->scratch, 0, code->scratch_bytes, NULL);
     region[ARG_PARAMS] =
         (Region){(uint8_t *)(uintptr_t)code->params, (int64_t)code->param_count * 4};
     return routine_run(run->arena, &code->routine, region, why);

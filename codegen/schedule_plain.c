@@ -395,6 +395,22 @@ static bool plain_clamp(Plain *p, Lowered *lowered, Str *why) {
     return true;
 }
 
+/* Rows to a lower place of their buffer, from the first on: what is loaded at a time is stored
+ * before what follows is loaded, so that they may overlap. */
+static bool plain_move(Plain *p, Lowered *lowered, Str *why) {
+    (void)lowered, (void)why;
+    const Step *s = p->step;
+    Routine *r = p->r;
+    int64_t bytes = tensor_bytes(s->in_shape, s->kernel.in);
+    bool words = bytes % 4 == 0 && s->in_offset[0] % 4 == 0;
+    int size = words ? 4 : 1;
+    Reg i = op_loop(r, number(p, bytes / size));
+    Reg x = op_load_at(r, I32, 32, words ? I32 : U8, ARG_IN, i, size, 0, 1);
+    op_store_at(r, I32, x, words ? I32 : U8, ARG_OUT, i, size, 0, 1);
+    op_end(r);
+    return true;
+}
+
 /* ---- pools ------------------------------------------------------------------------------------- */
 
 static int bits_of(int64_t x) {
@@ -510,6 +526,7 @@ static bool plain_pool(Plain *p, Lowered *lowered, Str *why) {
 typedef bool Write(Plain *, Lowered *, Str *);
 
 static Write *const writers[OP_COUNT] = {
+    [OP_INPUT] = plain_move, /* of rows already computed */
     [OP_CONV] = plain_conv,         [OP_DEPTHWISE] = plain_conv, [OP_DENSE] = plain_conv,
     [OP_ADD] = plain_add,           [OP_RELU] = plain_clamp,     [OP_MAX_POOL] = plain_pool,
     [OP_AVERAGE_POOL] = plain_pool,
@@ -523,11 +540,10 @@ bool schedule_plain(Arena *arena, const Isa *isa, const Step *step, Lowered *low
                           operator_facts[step->kernel.kind].name);
         return false;
     }
+    Str name = step->kernel.kind == OP_INPUT ? STR("move") : kernel_print(arena, step->kernel);
+    name = str_format(arena, "%.*s plain", STR_ARG(name));
     *lowered = (Lowered){
-        .routine = routine_new(
-            arena, str_format(arena, "%.*s plain", STR_ARG(kernel_print(arena, step->kernel)))),
-        .weights_type = I8,
-        .constants_type = I32};
+        .routine = routine_new(arena, name), .weights_type = I8, .constants_type = I32};
     Plain plain = {.r = &lowered->routine,
                    .step = step,
                    .shared = isa->shared_kernels,

@@ -66,11 +66,13 @@ static void run_vector(Arena *arena, const Model *model, const Program *program,
                      tensors[model->output][i]);
 }
 
-static Program built(Arena *arena, const Model *model, const Isa *isa, uint64_t seed) {
+static Program built(Arena *arena, const Model *model, const Isa *isa, Stream stream,
+                     uint64_t seed) {
     Program program;
     Span span;
     Str why = STR("");
-    if (!program_build_isa(arena, model, NULL, isa, &program, &span, &why))
+    BuildOptions options = {.isa = isa, .stream = stream};
+    if (!program_build_with(arena, model, NULL, &options, &program, &span, &why))
         fail_msg("%s, %llu: %.*s", isa->name, (unsigned long long)seed, STR_ARG(why));
     if (program_check(&program))
         fail_msg("%s, %llu: %s", isa->name, (unsigned long long)seed, program_check(&program));
@@ -108,7 +110,7 @@ static void equals_the_reference(void **state) {
         for (int i = 0; i < isa_count; i++) {
             Arena *arena = arena_new();
             Model model = random_model(arena, (uint64_t)seed, LAYERS);
-            Program program = built(arena, &model, &isas[i], (uint64_t)seed);
+            Program program = built(arena, &model, &isas[i], STREAM_NEVER, (uint64_t)seed);
             for (int v = 0; v < VECTORS; v++)
                 run_vector(arena, &model, &program, (uint64_t)seed, v);
             without_constants(arena, &model, &program);
@@ -116,7 +118,30 @@ static void equals_the_reference(void **state) {
         }
 }
 
+/* Chains computed some rows at a time: the same codes in no larger an arena. */
+static void streams_alike(void **state) {
+    (void)state;
+    int first = setting("SEED", 1), count = setting("MODELS", 150), streamed = 0;
+    for (int seed = first; seed < first + count; seed++)
+        for (int i = 0; i < isa_count; i++) {
+            Arena *arena = arena_new();
+            Model model = random_model(arena, (uint64_t)seed, LAYERS);
+            Program plain = built(arena, &model, &isas[i], STREAM_NEVER, (uint64_t)seed);
+            Program program = built(arena, &model, &isas[i], STREAM_ALWAYS, (uint64_t)seed);
+            assert_true(program.arena_bytes <= plain.arena_bytes);
+            streamed += program.arena_bytes < plain.arena_bytes;
+            for (int v = 0; v < VECTORS; v++)
+                run_vector(arena, &model, &program, (uint64_t)seed, v);
+            arena_free(arena);
+        }
+    print_message("%d of %d programs are smaller streamed\n", streamed, count * isa_count);
+    assert_true(streamed > 0);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(equals_the_reference)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equals_the_reference),
+        cmocka_unit_test(streams_alike),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
