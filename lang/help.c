@@ -15,7 +15,8 @@ static void initial_help(Text *text, const char *initial) {
 /* ---- declarations ------------------------------------------------------------------------ */
 
 static void key_help(Text *text, const KeyFacts *key) {
-    text_add(text, "  %s: %s", key->key, key->type == TYPE_CALL ? "" : fact_type_name(key->type));
+    text_add(text, "  %s: %s", key->key,
+             key->type == TYPE_CALL ? "" : fact_type_name(key->type));
     int calls = 0;
     if (key->type == TYPE_NUMBER && dimension_of(key->of))
         text_add(text, " (%s)", dimension_name(dimension_of(key->of)));
