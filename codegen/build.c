@@ -240,9 +240,22 @@ static int64_t rounded_up(int64_t bytes, int64_t to) {
     return (bytes + to - 1) / to * to;
 }
 
-static void lower_sizes(Step *step) {
+/* The first step with the same parameters, perhaps itself. */
+static int params_shared(const Program *program, const Lowered *code) {
+    for (int i = 0; i < program->count; i++) {
+        const Lowered *other = program->steps[i].lowered;
+        if (other->param_count == code->param_count &&
+            (code->param_count == 0 ||
+             !memcmp(other->params, code->params, 4 * (size_t)code->param_count)))
+            return i;
+    }
+    return program->count;
+}
+
+static void lower_sizes(const Program *program, Step *step) {
     const Lowered *code = step->lowered;
-    step->constant_bytes = 4 * code->param_count;
+    step->params_of = params_shared(program, code);
+    step->constant_bytes = step->params_of == program->count ? 4 * code->param_count : 0;
     step->scratch_bytes = code->scratch_bytes;
     if (step->shares >= 0)
         return;
@@ -264,7 +277,7 @@ static bool lower_code(Lowering *low, Step *step) {
     if (!schedule_step(low->arena, low->isa, step, step->lowered, low->why))
         return false;
     step->shares = constants_shared(low->program, step);
-    lower_sizes(step);
+    lower_sizes(low->program, step);
     return true;
 }
 
@@ -437,8 +450,23 @@ static bool continues(const Lowering *low, const Step *steps, int at) {
 /* The best stream found: none where rows is 0. */
 typedef struct Found {
     int first, last, rows;
-    int64_t arena_bytes;
+    int64_t cost;
 } Found;
+
+/* A call costs flash, of which a microcontroller has some eight times as much as memory. */
+static int64_t stream_cost(const Program *program) {
+    enum { CALL_BYTES = 48, MEMORY_WORTH = 8 };
+    return program->arena_bytes + program->count * CALL_BYTES / MEMORY_WORTH;
+}
+
+/* A chain's first operand and last result are in memory together, however it is streamed. */
+static bool is_hopeless(const Lowering *low, const Step *first, const Step *last,
+                        const Found *best) {
+    int64_t in = first->reads[0] ? tensor_bytes(first->in_shape, first->kernel.in) : 0;
+    int64_t out =
+        last->layer == low->model->output ? 0 : tensor_bytes(last->out_shape, last->kernel.out);
+    return in + out >= best->cost;
+}
 
 static int peak_step(const Program *program) {
     int peak = 0;
@@ -463,10 +491,10 @@ static void try_stream(Lowering *low, const Step *steps, int count, Found at, Fo
         arena_copy(low->arena, low->capacity, sizeof(int) * (size_t)low->model->count);
     int length = stream_steps(low->arena, steps, count, at.first, at.last, at.rows, &streamed,
                               inner.capacity);
-    if (!program_of(&inner, streamed, length) || trial.arena_bytes >= best->arena_bytes)
+    if (!program_of(&inner, streamed, length) || stream_cost(&trial) >= best->cost)
         return;
     *best = at;
-    best->arena_bytes = trial.arena_bytes;
+    best->cost = stream_cost(&trial);
 }
 
 /* Chains from `first` on that meet the peak, in bands of 1, 2, 4 ... rows. */
@@ -478,8 +506,10 @@ static void stream_from(Lowering *low, const Step *steps, int count, int first, 
         find_last_steps(low, steps, count);
         if (!continues(low, steps, last))
             return;
+        if (last < peak || is_hopeless(low, &steps[first], &steps[last], best))
+            continue;
         int height = extent_of(steps[last].out_shape).h;
-        for (int rows = 1; last >= peak && rows <= MOST_ROWS && 2 * rows <= height; rows *= 2)
+        for (int rows = 1; rows <= MOST_ROWS && 2 * rows <= height; rows *= 2)
             try_stream(low, steps, count, (Found){first, last, rows, 0}, best);
     }
 }
@@ -501,7 +531,7 @@ static Step *bare_steps(const Lowering *low, const Step *steps, int count) {
 static bool stream_program(Lowering *low, const Step *steps, int count) {
     for (int round = 0; round < MOST_STREAMS; round++) {
         Arena *home = low->arena;
-        Found best = {.arena_bytes = low->program->arena_bytes};
+        Found best = {.cost = stream_cost(low->program)};
         int peak = peak_step(low->program);
         low->arena = arena_new();
         Step *bare = bare_steps(low, steps, count), *streamed;

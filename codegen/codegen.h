@@ -126,6 +126,7 @@ typedef struct Step {
     Lowered *lowered;  /* its code for the program's instruction set */
     int routine;       /* equal code, equal number: steps share functions */
     int shares;        /* the step whose weights and constants it uses, or -1: its own */
+    int params_of;     /* the first step with the same parameters, perhaps this one */
     const Layer *from; /* constants: weight, bias, multiplier */
     Str packed;        /* weights as stored (codegen's layout); empty without constants */
     int64_t *bias;     /* -z_x * sum(w) folded in; NULL without constants */
