@@ -431,10 +431,8 @@ typedef struct Mean {
 
 static bool windows_inside(const Step *s) {
     Extent in = extent_of(s->in_shape), out = extent_of(s->out_shape);
-    bool whole = s->kernel_h == in.h && s->kernel_w == in.w;
-    return !s->pad_h && !s->pad_w &&
-           (whole || ((out.h - 1) * s->stride_h + s->kernel_h <= in.h &&
-                      (out.w - 1) * s->stride_w + s->kernel_w <= in.w));
+    return !s->pad_h && !s->pad_w && (out.h - 1) * s->stride_h + s->kernel_h <= in.h &&
+           (out.w - 1) * s->stride_w + s->kernel_w <= in.w;
 }
 
 static bool mean_of(Plain *p, Lowered *lowered, Mean *mean, Str *why) {
@@ -493,11 +491,10 @@ static bool plain_pool(Plain *p, Lowered *lowered, Str *why) {
     Routine *r = p->r;
     Extent in = extent_of(s->in_shape), out = extent_of(s->out_shape);
     bool averages = s->kernel.kind == OP_AVERAGE_POOL;
-    bool whole = s->kernel_h == in.h && s->kernel_w == in.w && !s->pad_h && !s->pad_w;
     Mean mean;
     if (averages && !mean_of(p, lowered, &mean, why))
         return false;
-    Reg out_h = number(p, whole ? 1 : out.h), out_w = number(p, whole ? 1 : out.w);
+    Reg out_h = number(p, out.h), out_w = number(p, out.w);
     Reg channels = number(p, in.c), low = number(p, s->low), high = number(p, s->high);
     Reg moved = number(p, s->out_zero - s->in_zero);
     Span1 row_span = span_of(p, in.h, s->kernel_h, s->stride_h, s->pad_h);
