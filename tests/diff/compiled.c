@@ -131,7 +131,7 @@ static bool emit_network(Batch *batch, Trial *trial, int index, Text *all) {
     Arena *arena = batch->arena;
     Program program;
     Span span;
-    if (!program_build(arena, &trial->model, NULL, &program, &span, &trial->fault))
+    if (!program_build_trained(arena, &trial->model, NULL, &program, &span, &trial->fault))
         return false;
     if (program_check(&program)) {
         trial->fault = str_of(program_check(&program));

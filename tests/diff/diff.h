@@ -10,7 +10,7 @@
 
 /* ---- trial.c: one network, its inputs and what must come out ----------------------------- */
 
-enum { TRIAL_VECTORS = 5, TRIAL_LAYERS = 10 };
+enum { TRIAL_VECTORS = 5, TRIAL_LAYERS = 14 };
 
 typedef struct Trial {
     const Recipe *recipe;
@@ -25,6 +25,11 @@ typedef struct Trial {
 
 /* The network of a recipe, executed by the reference; false and *why if it does not build. */
 bool trial_begin(Arena *arena, const Recipe *recipe, Trial *trial, Str *why);
+
+/* Input v as model_run takes it. */
+const void *trial_input(Arena *arena, const Trial *trial, int v);
+/* Output v as the interpreter gives codes, into `got`. */
+void trial_output(Arena *arena, Trial *trial, int v, const int32_t *codes);
 
 /* The first difference of a trial that a path has run. */
 typedef struct Difference {
@@ -49,10 +54,17 @@ struct Path {
     void (*run)(Arena *arena, const Path *path, Trial *trials, int count);
     const char *compiler, *flags, *runner; /* of compiled paths */
     const char *board;                     /* bare machines: of qemu-system-arm */
+    const char *isa;                       /* instruction set: isa.c */
 };
 extern const Path paths[];
 extern const int path_count;
 const Path *path_named(Str name); /* or NULL */
+
+/* ---- in_process.c: without a compiler ---------------------------------------------------- */
+
+const char *nothing_missing(Arena *arena, const Path *path);
+void kernels_run(Arena *arena, const Path *path, Trial *trials, int count);
+void analysis_run(Arena *arena, const Path *path, Trial *trials, int count);
 
 /* ---- compiled.c: emitted C, compiled and run --------------------------------------------- */
 

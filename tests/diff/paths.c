@@ -8,7 +8,15 @@
 #define EMULATED .group = "emulated", .usual = 100, .batch = 25, COMPILED
 #define CORTEX "-mthumb -O2 -ffreestanding"
 
+#define IN_PROCESS .group = "process", .usual = 2000, .batch = 1, .missing = nothing_missing
+#define KERNELS IN_PROCESS, .checked = 100, .run = kernels_run
+
 const Path paths[] = {
+    {"analysis", IN_PROCESS, .checked = 200, .run = analysis_run},
+    {"kernel-vnni", KERNELS, .isa = "x86-64-avx512vnni"},
+    {"kernel-avx2", KERNELS, .isa = "x86-64-avx2"},
+    {"kernel-arm", KERNELS, .isa = "armv7e-m"},
+    {"kernel-plain", KERNELS, .isa = "portable"},
     {"gcc-O0", ON_HOST, .checked = 24, .compiler = "gcc", .flags = "-O0"},
     {"gcc-O3", ON_HOST, .checked = 24, .compiler = "gcc", .flags = "-O3"},
     {"clang-O0", ON_HOST, .compiler = "clang", .flags = "-O0"},

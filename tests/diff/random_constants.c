@@ -161,6 +161,35 @@ static void draw_norm(Constants *c, Random *random, int op, double *range) {
     norm->variance = variance;
 }
 
+/* ---- sums at their bound ----------------------------------------------------------------- */
+
+/* Which channels get the largest biases that are proven to fit. All: results are scaled so that
+ * these are not lost at the ends of the codes, but little else is seen. Some: the others stay
+ * as they are. */
+typedef enum { STRETCH_NONE, STRETCH_SOME, STRETCH_ALL } Stretch;
+
+static Stretch stretches(const Draw *draw, const Net *net, int op) {
+    if (draw->bias != BIAS_BOUND || operator_facts[draw->kind].weights != WEIGHTED ||
+        net_folded_norm(net, op) >= 0)
+        return STRETCH_NONE;
+    return draw->stream % 3 ? STRETCH_SOME : STRETCH_ALL;
+}
+
+/* Biases of either sign, as large as can be proven or somewhat less. */
+static void stretch_biases(Random *random, const Model *model, Layer *layer, Stretch how) {
+    for (int k = 0; k < layer->out_channels; k++)
+        layer->bias[k] = 0;
+    int64_t bound = layer_bound(layer, &model->layers[layer->input[0]].out);
+    int64_t room = (layer->accumulator_bits == 32 ? 1LL << 31 : 1LL << 46) - 1 - bound;
+    for (int k = 0; k < layer->out_channels; k++) {
+        double share = 2 * random_next_unit(random) - 1;
+        if (how == STRETCH_ALL || random_below(random, 3) == 0)
+            layer->bias[k] = random_below(random, 2)   ? (int64_t)(share * (double)room)
+                             : random_below(random, 2) ? room
+                                                       : -room;
+    }
+}
+
 /* ---- operators --------------------------------------------------------------------------- */
 
 static double largest_of(const double *values, int count) {
@@ -181,20 +210,21 @@ static double range_of_bound(const Constants *c, int op, double range) {
     return in_scale * step * (wide ? 0x1p45 : 0x1p31);
 }
 
+/* Sums of many products seldom come near what they could be. */
 static void weighted_constants(Constants *c, Random *random, int op) {
     const Op *at = &c->net->ops[op];
     int channels = shape_channels(at->shape), norm = net_folded_norm(c->net, op);
     double *range = arena_array(c->arena, double, channels);
     draw_weights(c, random, op, range);
     for (int k = 0; k < channels; k++)
-        range[k] *= range_of(c, at->input[0]);
+        range[k] *= range_of(c, at->input[0]) * fmin(1, 2 / sqrt(op_fan_in(c->net, op)));
     draw_biases(c, random, op, range);
     for (int k = 0; k < channels; k++)
         range[k] += c->ops[op].bias ? fabs(c->ops[op].bias[k]) : 0;
     if (norm >= 0)
         draw_norm(c, random, norm, range);
     double reach = largest_of(range, channels);
-    bool bound = c->recipe->op[op].bias == BIAS_BOUND && norm < 0;
+    bool bound = stretches(&c->recipe->op[op], c->net, op) == STRETCH_ALL;
     quantiser_set(c, op, bound ? range_of_bound(c, op, reach) : reach);
 }
 
@@ -241,22 +271,6 @@ static FloatModel draw_floats_of(Arena *arena, const Recipe *recipe, const Net *
     return (FloatModel){net, c.ops};
 }
 
-/* ---- sums at their bound ----------------------------------------------------------------- */
-
-/* Biases so large that no larger ones are proven to fit, of either sign or somewhat less. */
-static void stretch_biases(Random *random, const Model *model, Layer *layer) {
-    for (int k = 0; k < layer->out_channels; k++)
-        layer->bias[k] = 0;
-    int64_t bound = layer_bound(layer, &model->layers[layer->input[0]].out);
-    int64_t room = (layer->accumulator_bits == 32 ? 1LL << 31 : 1LL << 46) - 1 - bound;
-    for (int k = 0; k < layer->out_channels; k++) {
-        double share = 2 * random_next_unit(random) - 1;
-        layer->bias[k] = random_below(random, 2)   ? (int64_t)(share * (double)room)
-                         : random_below(random, 2) ? room
-                                                   : -room;
-    }
-}
-
 bool recipe_build(Arena *arena, const Recipe *recipe, Net *net, Model *model, Str *why) {
     Span span;
     if (!recipe_net(arena, recipe, net, why))
@@ -268,9 +282,9 @@ bool recipe_build(Arena *arena, const Recipe *recipe, Net *net, Model *model, St
         Layer *layer = &model->layers[i];
         const Draw *draw = &recipe->op[layer->op];
         Random random = {recipe->seed, (uint64_t)draw->stream, 1 << 20};
-        if (operator_facts[draw->kind].weights == WEIGHTED && draw->bias == BIAS_BOUND &&
-            net_folded_norm(net, layer->op) < 0)
-            stretch_biases(&random, model, layer);
+        Stretch how = stretches(draw, net, layer->op);
+        if (how)
+            stretch_biases(&random, model, layer, how);
     }
     const char *fault = model_check(model);
     *why = fault ? str_of(fault) : (Str){0};

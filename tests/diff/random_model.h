@@ -54,6 +54,8 @@ Model random_model(Arena *arena, uint64_t seed, int layers);
 /* Codes of a tensor by `which`: all lowest (0), all highest (1), both in turn (2), or random
  * (from 3 on). */
 void random_input(const Tensor *tensor, uint64_t seed, int which, int16_t *codes);
+/* The same as model_run takes them: one element for each code. */
+const void *input_unpacked(Arena *arena, const Tensor *tensor, const int16_t *codes);
 
 /* ---- recipe.c: recipes to networks and text ---------------------------------------------- */
 

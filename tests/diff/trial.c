@@ -13,26 +13,32 @@ static void store(const Tensor *tensor, const int16_t *codes, uint8_t *to) {
                   tensor->format, to);
 }
 
-/* The input as the interpreter takes it: one element for each code. */
-static const void *unpacked(Arena *arena, const Tensor *tensor, const int16_t *codes) {
-    int64_t count = shape_elements(tensor->shape);
-    int8_t *narrow = arena_alloc(arena, (size_t)count);
-    for (int64_t i = 0; i < count; i++)
-        narrow[i] = (int8_t)codes[i];
-    return tensor->format == FORMAT_I16 ? (const void *)codes : narrow;
+const void *trial_input(Arena *arena, const Trial *trial, int v) {
+    int16_t *input = arena_array(arena, int16_t, shape_elements(trial->from.shape));
+    random_input(&trial->from, trial->recipe->seed, v, input);
+    return input_unpacked(arena, &trial->from, input);
+}
+
+static void output_store(Arena *arena, const Trial *trial, const int32_t *codes, uint8_t *to) {
+    int64_t elements = shape_elements(trial->to.shape);
+    int16_t *narrow = arena_array(arena, int16_t, elements);
+    for (int64_t i = 0; i < elements; i++)
+        narrow[i] = (int16_t)codes[i];
+    store(&trial->to, narrow, to);
+}
+
+void trial_output(Arena *arena, Trial *trial, int v, const int32_t *codes) {
+    output_store(arena, trial, codes, trial->got + v * trial->out_bytes);
 }
 
 static void vector_begin(Arena *arena, Trial *trial, int v) {
-    int64_t elements = shape_elements(trial->to.shape);
     int16_t *input = arena_array(arena, int16_t, shape_elements(trial->from.shape));
-    int16_t *output = arena_array(arena, int16_t, elements);
     int32_t **tensors = arena_array(arena, int32_t *, trial->model.count);
     random_input(&trial->from, trial->recipe->seed, v, input);
-    model_run(arena, &trial->model, unpacked(arena, &trial->from, input), tensors);
-    for (int64_t i = 0; i < elements; i++)
-        output[i] = (int16_t)tensors[trial->model.output][i];
     store(&trial->from, input, trial->inputs + v * trial->in_bytes);
-    store(&trial->to, output, trial->expected + v * trial->out_bytes);
+    model_run(arena, &trial->model, trial_input(arena, trial, v), tensors);
+    output_store(arena, trial, tensors[trial->model.output],
+                 trial->expected + v * trial->out_bytes);
 }
 
 bool trial_begin(Arena *arena, const Recipe *recipe, Trial *trial, Str *why) {
