@@ -3,7 +3,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "codegen/routine.h"
+#include "codegen/jit.h"
 
 #if HAVE_LLVM
 #include "codegen/llvm.h"

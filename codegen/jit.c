@@ -5,7 +5,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "config.h"
 
-#include "codegen/routine.h"
+#include "codegen/jit.h"
 
 #if HAVE_LLVM
 #include "codegen/llvm.h"
@@ -94,9 +94,9 @@ static void file_open(Jit *jit, Arena *arena, const char *file, Str *warning) {
     if (!why)
         jit->store = store_open(jit->arena, file, CACHE_SCHEMA, &why);
     umask(before);
-    if (!jit->store)
+    if (file_fault(file))
         *warning = str_format(arena, "compiled kernels are not kept: %s %s", file, why);
-    else if (store_count(jit->store, ROWS) > MOST_ROWS)
+    if (jit->store && store_count(jit->store, ROWS) > MOST_ROWS)
         file_empty(jit);
 }
 

@@ -5,7 +5,7 @@
 #ifndef CODEGEN_LLVM_H
 #define CODEGEN_LLVM_H
 
-#include "codegen/routine.h"
+#include "codegen/jit.h"
 
 #include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>

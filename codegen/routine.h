@@ -225,63 +225,22 @@ typedef struct Lowered {
  * there is none. schedule.c has the table; schedule_vector.c (lanes are output channels),
  * schedule_pair.c (Cortex-M4 pair words), schedule_plain.c (element by element) fill it. */
 bool schedule_step(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why);
+bool schedule_vector(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why);
+bool schedule_pair(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why);
 bool schedule_plain(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why);
 
 /* ---- emit_routine.c: a routine as a C99 function ------------------------------------------------ */
 
-/* `static void NAME(const void *in, const void *in2, void *out, const void *weights,
- *                   const void *constants, void *scratch, const int32_t *params)`.
- * The leaf patterns that it needs (intrinsics under isa->guard, else plain C) go before it,
- * each once: leaves_print for all routines of a file. */
-void leaves_print(Text *text, Str prefix, const Isa *isa, const Routine *const *routines,
-                  int count);
-void routine_print_c(Text *text, Str prefix, Str name, const Isa *isa, const Routine *routine);
-
-/* ---- emit_llvm.c, emit_object.c: code through LLVM's C interface --------------------------------- */
-
-/* Without LLVM (see configure) each of these says so: false and *why. */
-bool llvm_available(void);
-/* What code is made for. Empty members: what the instruction set says, or this machine's. */
-typedef struct LlvmTarget {
-    Str triple, cpu, features;
-    Str tune; /* the processor whose timing is thought of; it adds no instructions */
-} LlvmTarget;
-typedef enum { LLVM_TEXT, LLVM_BITCODE, LLVM_ASSEMBLY, LLVM_OBJECT } LlvmForm;
-/* A program as a module with `void PREFIX_run(const void *input, void *output, void *arena)`;
- * constants and kernels are private. The same bytes for the same program, target and LLVM. */
-bool emit_llvm(Arena *arena, const Program *program, Str prefix, const LlvmTarget *target,
-               LlvmForm form, Str *bytes, Str *why);
-/* One routine as a function of the C form above, called `name`. */
-bool emit_llvm_routine(Arena *arena, const Isa *isa, const Routine *routine, const char *name,
-                       const LlvmTarget *target, LlvmForm form, Str *bytes, Str *why);
-
-/* ---- jit.c: machine code in this process ---------------------------------------------------------- */
-
-typedef void KernelCode(const void *in, const void *in2, void *out, const void *weights,
-                        const void *constants, void *scratch, const int32_t *params);
-/* Kernels compiled for this machine, each once: in memory, and in a file of the user's own (NULL:
- * none), so that a later run compiles nothing. Since the file holds machine code, one that others
- * could have written is not read; a file that cannot be used is said in *warning (in the arena;
- * else empty) and done without. NULL and *warning where there is no LLVM. Any number of threads
- * may ask for kernels. */
-typedef struct Jit Jit;
-Jit *jit_new(Arena *arena, const char *file, Str *warning);
-void jit_free(Jit *jit); /* keeps what is new; no kernel may run any more; NULL is fine */
-void jit_keep(Jit *jit); /* puts new kernels into the file; one thread */
-/* NULL and *why where this machine cannot run the instruction set, or LLVM refuses. */
-KernelCode *jit_kernel(Jit *jit, const Isa *isa, const Routine *routine, Arena *arena, Str *why);
-typedef struct JitCounts {
-    int64_t compiled, found;        /* kernels made by LLVM; kernels taken from the file */
-    double compile_s, link_s; /* spent on it, over all threads */
-} JitCounts;
-JitCounts jit_counts(Jit *jit);
-
-/* A program ready to run: its kernels, and its constants as they lie in memory. Lives in the
- * arena. */
-typedef struct JitProgram JitProgram;
-JitProgram *jit_program(Jit *jit, const Program *program, Arena *arena, Str *why);
-/* One inference. `arena` has program->arena_bytes, aligned as the instruction set says; so are
- * input and output. Any number of threads may run one program, each with an arena of its own. */
-void jit_run(const JitProgram *program, const void *input, void *output, void *arena);
+/* All routines of a file, after what they need: macros, helpers, leaves (intrinsics under
+ * isa->guard, else plain C where `portable` asks for it, else an #error). Each is
+ *     static void NAME(const void *in, const void *in2, void *out, const void *weights,
+ *                      const void *constants, void *scratch, const int32_t *params)
+ * which `before` (attributes; may be "") precedes. */
+typedef struct NamedRoutine {
+    Str name;
+    const Routine *routine;
+} NamedRoutine;
+void routines_print_c(Text *text, Str prefix, const Isa *isa, bool portable, const char *before,
+                      const NamedRoutine *routines, int count);
 
 #endif

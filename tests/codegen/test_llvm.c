@@ -2,7 +2,7 @@
  * models, every instruction set that this machine has, and objects for other machines run by
  * emulators.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
-#include "codegen/routine.h"
+#include "codegen/jit.h"
 #include "tests/codegen/random_model.h"
 #include "tests/codegen/random_routine.h"
 #include "tests/unit.h"
