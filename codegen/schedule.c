@@ -24,14 +24,12 @@ static const struct {
 #ifdef SCHEDULE_VECTOR
     {has_lanes, schedule_vector},
 #endif
-#ifdef SCHEDULE_PAIR
     {has_pairs, schedule_pair},
-#endif
     {is_any, schedule_plain},
 };
 
 bool schedule_step(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why) {
-    (void)has_lanes, (void)has_pairs;
+    (void)has_lanes;
     for (size_t i = 0; i < sizeof schedulers / sizeof schedulers[0]; i++)
         if (schedulers[i].serves(isa) && schedulers[i].schedule(arena, isa, step, lowered, why))
             return true;

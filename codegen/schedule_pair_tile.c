@@ -1,0 +1,316 @@
+/* The tile of pair words: P pixels by one or two channel pairs, summed over a column of 16-bit
+ * inputs, two for each pixel in turn: [k / 2][pixel][2]. Every word of weights is loaded once for
+ * all pixels.
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "codegen/schedule_pair.h"
+
+enum { MAX_PIXELS = 4, MAX_PAIRS = 2, UNROLLED = 20, BODY = 8 };
+
+/* ---- sizes ------------------------------------------------------------------------------------ */
+
+int tile_body(int taps) {
+    return taps <= UNROLLED ? taps : taps % BODY == 0 ? BODY : BODY / 2;
+}
+
+int tile_taps(Pair *p, int k) {
+    int per_word = words_per_word(p->step->kernel.weights), taps = (k + 1) / 2;
+    int multiple = taps <= UNROLLED ? per_word : BODY / 2;
+    return (taps + multiple - 1) / multiple * multiple;
+}
+
+static Tile tile_new(Pair *p, int pixels, int pairs, int taps, int body, int loops) {
+    Tile tile = {.pixels = pixels,
+                 .pairs = pairs,
+                 .body = body,
+                 .taps = taps,
+                 .loops = loops,
+                 .words = words_of(p),
+                 .passes = NO_REG,
+                 .column_sums = NO_REG,
+                 .top = NO_REG,
+                 .down = NO_REG,
+                 .sum = NO_REG};
+    tile.scale = scale_of(p, tile.words.late ? 0 : tile.words.high_shift);
+    tile.tail = tail_of(p);
+    if (loops)
+        tile.passes = pair_param(p, loops);
+    return tile;
+}
+
+Tile tile_of(Pair *p, int pixels, int pairs, int taps) {
+    int body = tile_body(taps);
+    return tile_new(p, pixels, pairs, taps, body, body < taps ? taps / body : 0);
+}
+
+Tile tile_direct(Pair *p, int pairs) {
+    int inputs = p->step->from->row, per_word = words_per_word(p->step->kernel.weights);
+    int taps = inputs / 4 * 2 + inputs % 4;
+    taps = (taps + per_word - 1) / per_word * per_word;
+    Tile tile = tile_new(p, 1, pairs, taps, BODY, inputs / 4 * 2 / BODY);
+    tile.direct = true;
+    tile.format = p->step->kernel.in;
+    tile.inputs = inputs;
+    return tile;
+}
+
+/* ---- sums --------------------------------------------------------------------------------------- */
+
+/* What one tile sums: a and b for each channel pair and pixel. */
+typedef struct Sums {
+    Reg a[MAX_PAIRS][MAX_PIXELS], b[MAX_PAIRS][MAX_PIXELS];
+    Reg bias[MAX_PAIRS]; /* of the high channel, where it is late */
+    bool begun;          /* else the first products are added to these registers anew */
+} Sums;
+
+static void sums_begin(Pair *p, const Tile *tile, int pairs, Reg weights, bool loops,
+                       Sums *sums) {
+    for (int q = 0; q < pairs; q++) {
+        Reg head[2];
+        for (int i = 0; i < 2; i++)
+            head[i] = pair_load_word(p, weights, 8 * q + 4 * i, 4);
+        sums->bias[q] = head[0];
+        if (tile->words.late)
+            head[0] = head[1];
+        for (int i = 0; i < tile->pixels; i++) {
+            sums->a[q][i] = loops ? pair_copy(p, head[0]) : head[0];
+            sums->b[q][i] = loops ? pair_copy(p, head[1]) : head[1];
+        }
+    }
+    sums->begun = loops;
+}
+
+static void sum_product(Pair *p, const Sums *sums, Reg *acc, Reg w, Reg x) {
+    if (sums->begun)
+        op_dot_into(p->r, INSN_DOT2, I16, *acc, w, x);
+    else
+        *acc = op_dot(p->r, INSN_DOT2, I16, w, x, *acc);
+}
+
+/* How far the inputs of `count` k-pairs reach. */
+static int64_t input_bytes(const Tile *tile, int64_t count) {
+    return tile->direct ? 2 * count : 4 * tile->pixels * count;
+}
+
+/* Straight from memory: a word of four inputs gives two k-pairs; the last ones, up to three, are
+ * each the low half of a pair whose high half meets no weight. */
+static void load_direct(Pair *p, const Tile *tile, Reg inputs, int first, int k, Reg two[2]) {
+    int at = first + k, whole = tile->inputs / 4 * 2;
+    if (at >= whole) {
+        int rest = at - whole, offset = (int)(2 * (whole - first)) + rest;
+        two[k % 2] = rest < tile->inputs % 4
+                         ? op_load(p->r, I32, 32, pair_type(tile->format), inputs, offset, 1)
+                         : pair_fixed(p, 0);
+    } else if (k % 2 == 0) {
+        Type type = tile->format == FORMAT_U8 ? U16 : I16;
+        Reg word = pair_load_word(p, inputs, 2 * k, 0);
+        two[0] = op_half(p->r, type, word, 0);
+        two[1] = op_half(p->r, type, word, 1);
+    }
+}
+
+/* Adds the products of `count` k-pairs, the first of which is number `first`: their words begin at
+ * `weights` + offset, their inputs at `inputs`. */
+static void sums_add(Pair *p, const Tile *tile, int pairs, Reg weights, int64_t offset,
+                     Reg inputs, int first, int count, Sums *sums) {
+    int per_word = tile->words.per_word;
+    Reg word[MAX_PAIRS], x[MAX_PIXELS], two[2], for_a, for_b;
+    for (int k = 0; k < count; k++) {
+        int j = k % per_word;
+        for (int q = 0; q < pairs && j == 0; q++)
+            word[q] = pair_load_word(p, weights, offset + 4 * (k / per_word * pairs + q), 4);
+        if (tile->direct)
+            load_direct(p, tile, inputs, first, k, two), x[0] = two[k % 2];
+        else
+            pair_load_words(p, inputs, input_bytes(tile, k), tile->pixels, x);
+        for (int q = 0; q < pairs; q++) {
+            words_operands(p, &tile->words, word[q], j, &for_a, &for_b);
+            for (int i = 0; i < tile->pixels; i++)
+                sum_product(p, sums, &sums->a[q][i], for_a, x[i]);
+            for (int i = 0; i < tile->pixels; i++)
+                sum_product(p, sums, &sums->b[q][i], for_b, x[i]);
+        }
+        sums->begun = true;
+    }
+}
+
+/* All of a tile's sums; moves `weights` past its words. */
+static void sums_all(Pair *p, const Tile *tile, int pairs, Reg weights, Reg inputs,
+                     Sums *sums) {
+    int rest = tile->taps - tile->loops * tile->body, per_word = tile->words.per_word;
+    sums_begin(p, tile, pairs, weights, tile->loops > 0, sums);
+    op_advance(p->r, weights, NO_REG, 0, 8 * pairs);
+    if (tile->loops) {
+        inputs = pair_copy(p, inputs);
+        op_loop(p->r, tile->passes);
+        sums_add(p, tile, pairs, weights, 0, inputs, 0, tile->body, sums);
+        op_advance(p->r, weights, NO_REG, 0, 4 * (tile->body / per_word * pairs));
+        op_advance(p->r, inputs, NO_REG, 0, input_bytes(tile, tile->body));
+        op_end(p->r);
+    }
+    if (!rest)
+        return;
+    sums_add(p, tile, pairs, weights, 0, inputs, tile->taps - rest, rest, sums);
+    op_advance(p->r, weights, NO_REG, 0, 4 * (rest / per_word * pairs));
+}
+
+/* ---- results ------------------------------------------------------------------------------------- */
+
+/* Where the codes of one channel pair go: those of each pixel, from the last to the first. */
+typedef struct Spot {
+    Reg out, other; /* of the first pixel; `other`: the add's operand */
+} Spot;
+
+/* The pixels' codes of one channel. What an add reads is read before anything is written, since
+ * the result may lie on it. */
+static void codes_of(Pair *p, const Tile *tile, const Reg *sum, Reg m, int which,
+                     const Spot *place, int64_t offset, Reg *code) {
+    Reg other[MAX_PIXELS];
+    Reg from = NO_REG;
+    if (p->step->kernel.adds)
+        from =
+            tile->pixels > 1 ? op_address(p->r, place->other, tile->top, 1, 0) : place->other;
+    for (int i = tile->pixels - 1; i >= 0 && from != NO_REG; i--) {
+        other[i] = op_load(p->r, I32, 32, pair_type(p->step->kernel.in2), from, offset, 1);
+        if (i > 0)
+            op_advance(p->r, from, tile->down, 1, 0);
+    }
+    for (int i = tile->pixels - 1; i >= 0; i--) {
+        code[i] = scale_code(p, &tile->scale, sum[i], m, which);
+        if (from != NO_REG)
+            code[i] = tail_code(p, &tile->tail, code[i], other[i]);
+    }
+}
+
+/* One channel of all pixels, a byte each. */
+static void store_bytes(Pair *p, const Tile *tile, const Reg *code, const Spot *place,
+                        int64_t offset) {
+    Reg to = tile->pixels > 1 ? op_address(p->r, place->out, tile->top, 1, 0) : place->out;
+    for (int i = tile->pixels - 1; i >= 0; i--) {
+        op_store(p->r, I32, code[i], pair_type(p->step->kernel.out), to, offset, 1);
+        if (i > 0)
+            op_advance(p->r, to, tile->down, 1, 0);
+    }
+}
+
+/* Channels l and h of all pixels in a byte each; no h: its half is 0. */
+static void store_nibbles(Pair *p, const Tile *tile, const Reg *low, const Reg *high,
+                          const Spot *place, int64_t offset) {
+    Reg to = tile->pixels > 1 ? op_address(p->r, place->out, tile->top, 1, 0) : place->out;
+    Reg mask = pair_fixed(p, 15);
+    for (int i = tile->pixels - 1; i >= 0; i--) {
+        Reg byte = pair_and(p, low[i], mask);
+        if (high)
+            byte = pair_add(p, byte, op1(p->r, INSN_SHL, I32, high[i], 4));
+        op_store(p->r, I32, byte, I8, to, offset, 1);
+        if (i > 0)
+            op_advance(p->r, to, tile->down, 1, 0);
+    }
+}
+
+/* The codes of one channel pair; `both`: else the low channel alone. */
+static void finish_pair(Pair *p, const Tile *tile, const Sums *sums, int q, const Reg *m,
+                        bool both, const Spot *place) {
+    bool packed = p->step->kernel.out == FORMAT_I4;
+    Reg low[MAX_PIXELS], high[MAX_PIXELS], low_code[MAX_PIXELS], high_code[MAX_PIXELS];
+    for (int i = 0; i < tile->pixels; i++) {
+        Reg sum = tile->sum;
+        if (words_need_sums(&tile->words) && sum == NO_REG)
+            sum = pair_load_word(p, tile->column_sums, 4 * i, 4);
+        if (both)
+            high[i] =
+                words_high(p, &tile->words, sums->a[q][i], sums->b[q][i], sum, sums->bias[q]);
+        low[i] = words_low(p, &tile->words, sums->b[q][i], sum);
+    }
+    int bytes = packed ? 1 : 2;
+    codes_of(p, tile, low, m[0], 0, place, bytes * q, low_code);
+    if (!packed)
+        store_bytes(p, tile, low_code, place, 2 * q);
+    if (both)
+        codes_of(p, tile, high, m[1], !tile->words.late, place, 2 * q + 1, high_code);
+    if (both && !packed)
+        store_bytes(p, tile, high_code, place, 2 * q + 1);
+    if (packed)
+        store_nibbles(p, tile, low_code, both ? high_code : NULL, place, q);
+}
+
+/* ---- all channels --------------------------------------------------------------------------------- */
+
+static void tile_once(Pair *p, const Tile *tile, int pairs, bool both, Reg weights, Reg column,
+                      const Spot *place) {
+    Sums sums = {.begun = false};
+    sums_all(p, tile, pairs, weights, column, &sums);
+    Reg m[2 * MAX_PAIRS];
+    for (int i = 0; i < 2 * pairs; i++)
+        m[i] = pair_load_word(p, weights, 4 * i, 4);
+    for (int q = 0; q < pairs; q++)
+        finish_pair(p, tile, &sums, q, m + 2 * q, both, place);
+    op_advance(p->r, weights, NO_REG, 0, 8 * pairs);
+}
+
+void tile_channels(Pair *p, Tile *tile, Reg column, Reg out, Reg other) {
+    int channels = p->step->from->out_channels,
+        bytes = p->step->kernel.out == FORMAT_I4 ? 1 : 2;
+    Reg weights = pair_copy(p, ARG_WEIGHTS);
+    Spot place = {pair_copy(p, out), p->step->kernel.adds ? pair_copy(p, other) : NO_REG};
+    int whole = channels / 2, once = tile->pairs, rest = whole % once;
+    const struct {
+        int pairs;
+        bool both;
+        int passes;
+    } parts[] = {{once, true, whole / once}, {1, true, rest}, {1, false, channels % 2}};
+    for (int i = 0; i < COUNT(parts); i++) {
+        if (!parts[i].passes)
+            continue;
+        if (i == 0)
+            op_loop(p->r, pair_param(p, parts[i].passes));
+        tile_once(p, tile, parts[i].pairs, parts[i].both, weights, column, &place);
+        op_advance(p->r, place.out, NO_REG, 0, bytes * parts[i].pairs);
+        if (place.other != NO_REG)
+            op_advance(p->r, place.other, NO_REG, 0, 2 * parts[i].pairs);
+        if (i == 0)
+            op_end(p->r);
+    }
+}
+
+/* ---- sums of inputs --------------------------------------------------------------------------------- */
+
+void tile_sums(Pair *p, Tile *tile, Reg column, Reg passes) {
+    if (!words_need_sums(&tile->words))
+        return;
+    int factor = words_sum_factor(&tile->words);
+    Reg ones = pair_fixed(p, factor << 16 | factor), x[MAX_PIXELS], sum[MAX_PIXELS];
+    Reg from = pair_copy(p, column);
+    for (int i = 0; i < tile->pixels; i++)
+        sum[i] = pair_fixed(p, 0);
+    op_loop(p->r, passes);
+    pair_load_words(p, from, 0, tile->pixels, x);
+    for (int i = 0; i < tile->pixels; i++)
+        op_dot_into(p->r, INSN_DOT2, I16, sum[i], x[i], ones);
+    op_advance(p->r, from, NO_REG, 0, 4 * tile->pixels);
+    op_end(p->r);
+    for (int i = 0; i < tile->pixels; i++)
+        pair_store_word(p, sum[i], from, 4 * i, 4);
+}
+
+void tile_direct_sum(Pair *p, Tile *tile, Reg inputs) {
+    if (!words_need_sums(&tile->words))
+        return;
+    int factor = words_sum_factor(&tile->words);
+    int rest = tile->taps - tile->loops * tile->body;
+    Reg ones = pair_fixed(p, factor << 16 | factor), two[2];
+    tile->sum = pair_fixed(p, 0);
+    if (tile->loops) {
+        inputs = pair_copy(p, inputs);
+        op_loop(p->r, tile->passes);
+        for (int k = 0; k < tile->body; k++) {
+            load_direct(p, tile, inputs, 0, k, two);
+            op_dot_into(p->r, INSN_DOT2, I16, tile->sum, two[k % 2], ones);
+        }
+        op_advance(p->r, inputs, NO_REG, 0, input_bytes(tile, tile->body));
+        op_end(p->r);
+    }
+    for (int k = 0; k < rest; k++) {
+        load_direct(p, tile, inputs, tile->taps - rest, k, two);
+        op_dot_into(p->r, INSN_DOT2, I16, tile->sum, two[k % 2], ones);
+    }
+}
