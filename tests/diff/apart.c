@@ -31,7 +31,7 @@ static void watch(const Path *path) {
         alarm(NETWORK_SECONDS);
 }
 
-static void batch_compare(Arena *arena, const Path *path, uint64_t first, int count,
+static void batch_compare(Arena *arena, const Path *path, void *made, uint64_t first, int count,
                           Report *report) {
     Recipe *recipes = arena_array(arena, Recipe, count);
     Trial *trials = arena_array(arena, Trial, count);
@@ -43,7 +43,7 @@ static void batch_compare(Arena *arena, const Path *path, uint64_t first, int co
         if (!trial_begin(arena, &recipes[i], &trials[i], &why))
             die(EXIT_ENVIRONMENT, "a network is drawn that does not build: %.*s", STR_ARG(why));
     }
-    path->run(arena, path, trials, count);
+    path->run(arena, path, made, trials, count);
     for (int i = 0; i < count; i++)
         if (trial_differs(&trials[i], &report->difference))
             failure_report(report, recipes[i].seed);
@@ -64,9 +64,10 @@ int worker_start(const Path *path, uint64_t first, int count, Report *report) {
     if (child)
         return child;
     Arena *arena = arena_new();
+    void *made = path->begin ? path->begin(arena_new(), path) : NULL;
     for (int at = 0; at < count; at += path->batch) {
         int batch = (int)min_i64(path->batch, count - at);
-        batch_compare(arena, path, first + (uint64_t)at, batch, report);
+        batch_compare(arena, path, made, first + (uint64_t)at, batch, report);
         arena_reset(arena);
     }
     _exit(0);
@@ -92,7 +93,8 @@ bool recipe_fails(const Path *path, const Recipe *recipe, Difference *difference
         if (!trial_begin(arena, recipe, &trial, &why))
             _exit(0);
         watch(path);
-        path->run(arena, path, &trial, 1);
+        void *made = path->begin ? path->begin(arena, path) : NULL;
+        path->run(arena, path, made, &trial, 1);
         report->failures = trial_differs(&trial, &report->difference);
         _exit(0);
     }

@@ -2,6 +2,7 @@
  * emulator of another, or on a bare board. The networks of a batch share one translation unit,
  * which shows too that their names do not clash. Every run stands between guard bytes.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "codegen/jit.h"
 #include "tests/diff/diff.h"
 
 #include <string.h>
@@ -17,7 +18,7 @@ static const char head[] =
     "struct network {\n"
     "    void (*run)(const void *in, void *out, void *arena);\n"
     "    const void *in;\n"
-    "    uint32_t in_bytes, out_bytes, in_unit, out_unit, arena_bytes, arena_unit;\n"
+    "    uint32_t in_bytes, out_bytes, in_unit, out_unit, wide, arena_bytes, arena_unit;\n"
     "};\n";
 
 /* Arenas, inputs and outputs stand at the least alignment that is promised, in turn with more;
@@ -29,12 +30,17 @@ static const char driver[] =
     "#ifdef EXACT\n"
     "#include <stdlib.h>\n"
     "static unsigned char *block_new(int which, uint32_t bytes, uint32_t offset)\n"
-    "{ unsigned char *at = malloc(bytes + offset); (void)which; return at + offset; }\n"
+    "{\n"
+    "    void *at;\n"
+    "    (void)which;\n"
+    "    if (posix_memalign(&at, 64, bytes + offset)) abort();\n"
+    "    return (unsigned char *)at + offset;\n"
+    "}\n"
     "static int block_end(int which, unsigned char *at, uint32_t bytes, uint32_t offset)\n"
     "{ (void)which; (void)bytes; free(at - offset); return 0; }\n"
     "#else\n"
     "enum { GUARD = 64 };\n"
-    "static unsigned char rooms[3][ROOM + 2 * GUARD + 64] __attribute__((aligned(64)));\n"
+    "static unsigned char rooms[3][ROOM + 2 * GUARD + 256] __attribute__((aligned(64)));\n"
     "static unsigned char *block_new(int which, uint32_t bytes, uint32_t offset)\n"
     "{\n"
     "    uint32_t i, all = bytes + offset + 2 * GUARD;\n"
@@ -75,7 +81,7 @@ static const char driver[] =
     "    copy(in, given, n->in_bytes);\n"
     "    n->run(in, out, arena);\n"
     "    for (i = 0; i < n->in_bytes; i++) touched |= in[i] != given[i];\n"
-    "    if (n->out_unit == 2) settle(out, n->out_bytes);\n"
+    "    if (n->wide) settle(out, n->out_bytes);\n"
     "    harness_write(file, out, n->out_bytes);\n"
     "    touched |= block_end(0, in, n->in_bytes, in_at) << 1;\n"
     "    touched |= block_end(1, out, n->out_bytes, out_at) << 2;\n"
@@ -94,13 +100,21 @@ static const char driver[] =
     "    return harness_close(file) ? 0 : 1;\n"
     "}\n";
 
+/* What the table of networks says of one besides its tensors. */
+typedef struct Emitted {
+    Str arena_bytes, alignment; /* in C */
+    int unit;                   /* what inputs and outputs are aligned to; 0: to their codes */
+} Emitted;
+
 /* One program at work. */
 typedef struct Batch {
     Arena *arena;
     const Path *path;
     Workshop workshop;
     Trial **trials; /* those that could be emitted */
+    Emitted *emitted;
     int count;
+    Text objects; /* made by LLVM, to be linked */
 } Batch;
 
 /* ---- writing ----------------------------------------------------------------------------- */
@@ -126,21 +140,27 @@ static Str prefix_of(Arena *arena, int index) {
     return str_format(arena, "n%d", index);
 }
 
-/* Emits a network as number `index` of the batch; false and the trial's fault if it cannot. */
-static bool emit_network(Batch *batch, Trial *trial, int index, Text *all) {
-    Arena *arena = batch->arena;
-    Program program;
+/* The program of a trial; false and the trial's fault where there is none. */
+static bool program_of(Batch *batch, Trial *trial, Program *program) {
     Span span;
-    if (!program_build_trained(arena, &trial->model, NULL, &program, &span, &trial->fault))
-        return false;
-    if (program_check(&program)) {
-        trial->fault = str_of(program_check(&program));
-        return false;
-    }
-    Str prefix = prefix_of(arena, index);
+    const Path *path = batch->path;
+    bool built = path->isa ? program_build_isa(batch->arena, &trial->model, NULL,
+                                               isa_named(str_of(path->isa)), program, &span,
+                                               &trial->fault)
+                           : program_build_trained(batch->arena, &trial->model, NULL, program,
+                                                   &span, &trial->fault);
+    const char *fault = built ? program_check(program) : NULL;
+    if (fault)
+        trial->fault = str_of(fault);
+    return built && !fault;
+}
+
+/* The network as C files that the program includes. */
+static bool emit_as_c(Batch *batch, Trial *trial, const Program *program, Str prefix,
+                      Text *all) {
     EmitOptions options = {.prefix = prefix, .comment = STR("random"), .input_scale = 1};
     int count;
-    EmitFile *files = emit_c(arena, &program, &options, &count);
+    EmitFile *files = emit_c(batch->arena, program, &options, &count);
     for (int i = 0; i < count; i++) {
         Str name = files[i].name;
         bool code = str_ends(name, STR(".c")) && !str_ends(name, STR("_test.c"));
@@ -151,23 +171,59 @@ static bool emit_network(Batch *batch, Trial *trial, int index, Text *all) {
         if (code)
             text_add(all, "#include \"%.*s\"\n", STR_ARG(name));
     }
+    Str capital = capitals(batch->arena, prefix);
+    batch->emitted[batch->count] =
+        (Emitted){str_format(batch->arena, "%.*s_ARENA_BYTES", STR_ARG(capital)),
+                  str_format(batch->arena, "%.*s_ARENA_ALIGNMENT", STR_ARG(capital)), 0};
+    return true;
+}
+
+/* The network as an object that the program is linked with. */
+static bool emit_as_object(Batch *batch, Trial *trial, const Program *program, Str prefix,
+                           Text *all) {
+    LlvmTarget target = {.triple = str_of(batch->path->triple)};
+    Str name = str_format(batch->arena, "%.*s.o", STR_ARG(prefix)), bytes;
+    if (!emit_llvm(batch->arena, program, prefix, &target, LLVM_OBJECT, &bytes,
+                   &trial->fault) ||
+        !workshop_write(&batch->workshop, name, bytes, &trial->fault))
+        return false;
+    text_add(all, "void %.*s_run(const void *input, void *output, void *arena);\n",
+             STR_ARG(prefix));
+    text_add(&batch->objects, " %.*s/%.*s", STR_ARG(batch->workshop.path), STR_ARG(name));
+    int alignment = program->isa->alignment;
+    batch->emitted[batch->count] =
+        (Emitted){str_format(batch->arena, "%lld", (long long)max_i64(program->arena_bytes, 4)),
+                  str_format(batch->arena, "%d", alignment), alignment};
+    return true;
+}
+
+/* Emits a network as the next of the batch; its fault says why where it cannot. */
+static void emit_network(Batch *batch, Trial *trial, Text *all) {
+    Program program;
+    Str prefix = prefix_of(batch->arena, batch->count);
+    if (!program_of(batch, trial, &program) ||
+        !(batch->path->triple ? emit_as_object : emit_as_c)(batch, trial, &program, prefix,
+                                                            all))
+        return;
     print_inputs(all, prefix, trial);
     text_add(all,
              "static void %.*s_any(const void *in, void *out, void *arena)\n"
              "{ %.*s_run(in, out, arena); }\n",
              STR_ARG(prefix), STR_ARG(prefix));
-    return true;
+    batch->trials[batch->count++] = trial;
 }
 
 static void print_table(const Batch *batch, Text *all) {
     text_add(all, "static const struct network networks[] = {\n");
     for (int k = 0; k < batch->count; k++) {
         const Trial *trial = batch->trials[k];
-        text_add(
-            all,
-            "    {n%d_any, n%d_in, %d, %d, %d, %d, N%d_ARENA_BYTES, N%d_ARENA_ALIGNMENT},\n", k,
-            k, trial->in_bytes, trial->out_bytes, trial->from.format == FORMAT_I16 ? 2 : 1,
-            trial->to.format == FORMAT_I16 ? 2 : 1, k, k);
+        const Emitted *emitted = &batch->emitted[k];
+        int in = trial->from.format == FORMAT_I16 ? 2 : 1;
+        int out = trial->to.format == FORMAT_I16 ? 2 : 1;
+        text_add(all, "    {n%d_any, n%d_in, %d, %d, %d, %d, %d, %.*s, %.*s},\n", k, k,
+                 trial->in_bytes, trial->out_bytes, emitted->unit ? emitted->unit : in,
+                 emitted->unit ? emitted->unit : out, out == 2, STR_ARG(emitted->arena_bytes),
+                 STR_ARG(emitted->alignment));
     }
     text_add(all, "};\n");
 }
@@ -178,7 +234,7 @@ static void print_room(const Batch *batch, Text *all) {
     text_add(all, "union room {\n");
     for (int k = 0; k < batch->count; k++) {
         most = max_i64(most, max_i64(batch->trials[k]->in_bytes, batch->trials[k]->out_bytes));
-        text_add(all, "    char of%d[N%d_ARENA_BYTES];\n", k, k);
+        text_add(all, "    char of%d[%.*s];\n", k, STR_ARG(batch->emitted[k].arena_bytes));
     }
     text_add(all, "    char codes[%lld];\n};\n#define ROOM sizeof(union room)\n",
              (long long)most);
@@ -191,10 +247,12 @@ static Str results_path(const Batch *batch) {
 /* Emits the trials that can be, and the program of all of them. */
 static bool batch_write(Batch *batch, Trial **trials, int count, Str *why) {
     Text all = text_new(batch->arena);
+    text_add(&all, "#define _POSIX_C_SOURCE 200112L\n#include <stdint.h>\n");
+    batch->objects = text_new(batch->arena);
     batch->trials = arena_array(batch->arena, Trial *, count);
+    batch->emitted = arena_array(batch->arena, Emitted, count);
     for (int i = 0; i < count; i++)
-        if (emit_network(batch, trials[i], batch->count, &all))
-            batch->trials[batch->count++] = trials[i];
+        emit_network(batch, trials[i], &all);
     text_add(&all, "#define NETWORKS %d\n#define VECTORS %d\n", batch->count, TRIAL_VECTORS);
     text_add(&all, "#define RESULTS \"%.*s\"\n", STR_ARG(results_path(batch)));
     text_add_str(&all, str_of(head));
@@ -267,16 +325,14 @@ static bool batch_compile(const Batch *batch, Str *why) {
         (path->board && !script_write(batch, why)))
         return false;
     Str bare = str_format(arena, "-nostdlib -T %.*s/cortex_m.ld", STR_ARG(in));
-    return line_run(batch,
-                    str_format(arena, "%s %s " WARNINGS " -c %.*s/all.c -o %.*s/all.o",
-                               path->compiler, path->flags, STR_ARG(in), STR_ARG(in)),
-                    COMPILE_SECONDS, why) &&
-           line_run(batch,
-                    str_format(arena, "%s %s -w %.*s %.*s/%s %.*s/all.o -o %.*s/program%s",
-                               path->compiler, path->flags, path->board ? bare.length : 0,
-                               bare.at, STR_ARG(in), harness, STR_ARG(in), STR_ARG(in),
-                               path->board ? " -lgcc" : ""),
-                    COMPILE_SECONDS, why);
+    Str compile = str_format(arena, "%s %s " WARNINGS " -c %.*s/all.c -o %.*s/all.o",
+                             path->compiler, path->flags, STR_ARG(in), STR_ARG(in));
+    Str link = str_format(arena, "%s %s -w %s %.*s/%s %.*s/all.o%.*s -o %.*s/program%s",
+                          path->compiler, path->flags, path->board ? bare.at : "", STR_ARG(in),
+                          harness, STR_ARG(in), STR_ARG(text_str(&batch->objects)), STR_ARG(in),
+                          path->board ? " -lgcc" : "");
+    return line_run(batch, compile, COMPILE_SECONDS, why) &&
+           line_run(batch, link, COMPILE_SECONDS, why);
 }
 
 static bool batch_execute(const Batch *batch, Str *why) {
@@ -329,6 +385,8 @@ static bool results_read(Batch *batch, Str *why) {
     }
     for (int k = 0; k < batch->count; k++) {
         result_take(batch, batch->trials[k], (const uint8_t *)bytes.at + at);
+        if (batch->path->triple)
+            trial_tidy(batch->trials[k]);
         at += TRIAL_VECTORS * (batch->trials[k]->out_bytes + 1);
     }
     return true;
@@ -359,7 +417,8 @@ static void trials_run(Arena *arena, const Path *path, Trial **trials, int count
     trials_run(arena, path, trials + count / 2, count - count / 2);
 }
 
-void compiled_run(Arena *arena, const Path *path, Trial *trials, int count) {
+void compiled_run(Arena *arena, const Path *path, void *made, Trial *trials, int count) {
+    (void)made;
     Trial **all = arena_array(arena, Trial *, count);
     for (int i = 0; i < count; i++)
         all[i] = &trials[i];
@@ -375,6 +434,8 @@ static bool tool_works(Arena *arena, Str line) {
 }
 
 const char *compiled_missing(Arena *arena, const Path *path) {
+    if (path->triple && !llvm_available())
+        return "LLVM";
     if (!tool_works(arena, str_of(path->compiler)))
         return path->compiler;
     if (path->board)

@@ -31,6 +31,10 @@ const void *trial_input(Arena *arena, const Trial *trial, int v);
 /* Output v as the interpreter gives codes, into `got`. */
 void trial_output(Arena *arena, Trial *trial, int v, const int32_t *codes);
 
+/* Clears the four bits of a packed pixel that hold no code, where a path leaves them as they
+ * were. */
+void trial_tidy(Trial *trial);
+
 /* The first difference of a trial that a path has run. */
 typedef struct Difference {
     int vector, element; /* -1: not one of values */
@@ -50,11 +54,14 @@ struct Path {
     int batch;         /* networks that one call runs best */
     /* NULL where the path can run, else what is missing. */
     const char *(*missing)(Arena *arena, const Path *path);
+    /* What a process makes once for all that it runs; NULL: nothing. */
+    void *(*begin)(Arena *arena, const Path *path);
     /* Runs all vectors of all trials into `got`; a trial that cannot be run gets a fault. */
-    void (*run)(Arena *arena, const Path *path, Trial *trials, int count);
+    void (*run)(Arena *arena, const Path *path, void *made, Trial *trials, int count);
     const char *compiler, *flags, *runner; /* of compiled paths */
     const char *board;                     /* bare machines: of qemu-system-arm */
     const char *isa;                       /* instruction set: isa.c */
+    const char *triple;                    /* of objects made by LLVM */
 };
 extern const Path paths[];
 extern const int path_count;
@@ -63,13 +70,16 @@ const Path *path_named(Str name); /* or NULL */
 /* ---- in_process.c: without a compiler ---------------------------------------------------- */
 
 const char *nothing_missing(Arena *arena, const Path *path);
-void kernels_run(Arena *arena, const Path *path, Trial *trials, int count);
-void analysis_run(Arena *arena, const Path *path, Trial *trials, int count);
+void kernels_run(Arena *arena, const Path *path, void *made, Trial *trials, int count);
+void analysis_run(Arena *arena, const Path *path, void *made, Trial *trials, int count);
+const char *jit_missing(Arena *arena, const Path *path);
+void *jit_begin(Arena *arena, const Path *path);
+void jit_run_all(Arena *arena, const Path *path, void *made, Trial *trials, int count);
 
 /* ---- compiled.c: emitted C, compiled and run --------------------------------------------- */
 
 const char *compiled_missing(Arena *arena, const Path *path);
-void compiled_run(Arena *arena, const Path *path, Trial *trials, int count);
+void compiled_run(Arena *arena, const Path *path, void *made, Trial *trials, int count);
 
 /* ---- apart.c: work in processes of their own, which may crash ---------------------------- */
 

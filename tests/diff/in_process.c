@@ -1,6 +1,6 @@
 /* Ways to execute a network inside this process, one network at a time.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
-#include "codegen/routine.h"
+#include "codegen/jit.h"
 #include "tests/diff/diff.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@ const char *nothing_missing(Arena *arena, const Path *path) {
     return NULL;
 }
 
-/* ---- the kernel interpreter -------------------------------------------------------------- */
+/* ---- the kernel interpreter --------------------------------------------------------------  */
 
 /* The program of a trial for the path's instruction set; NULL and the trial's fault where there
  * is none. Of every second network what the integer analysis finds useless is pruned. */
@@ -42,12 +42,13 @@ static void kernels_run_one(Arena *arena, const Path *path, Trial *trial) {
             return;
 }
 
-void kernels_run(Arena *arena, const Path *path, Trial *trials, int count) {
+void kernels_run(Arena *arena, const Path *path, void *made, Trial *trials, int count) {
+    (void)made;
     for (int i = 0; i < count; i++)
         kernels_run_one(arena, path, &trials[i]);
 }
 
-/* ---- integer analysis -------------------------------------------------------------------- */
+/* ---- integer analysis --------------------------------------------------------------------  */
 
 /* Whether every code of a layer is one that the analysis holds possible. */
 static bool codes_within(const LayerFacts *facts, const Layer *layer, const int32_t *codes) {
@@ -86,8 +87,78 @@ static void analysis_run_one(Arena *arena, Trial *trial) {
     }
 }
 
-void analysis_run(Arena *arena, const Path *path, Trial *trials, int count) {
-    (void)path;
+void analysis_run(Arena *arena, const Path *path, void *made, Trial *trials, int count) {
+    (void)path, (void)made;
     for (int i = 0; i < count; i++)
         analysis_run_one(arena, &trials[i]);
+}
+
+/* ---- the JIT ----------------------------------------------------------------------------- */
+
+/* LLVM, and a machine that has the instruction set: it has all that are plainer than its best. */
+const char *jit_missing(Arena *arena, const Path *path) {
+    (void)arena;
+    if (!llvm_available())
+        return "LLVM";
+    return isa_named(str_of(path->isa)) < isa_of_target(NULL) ? path->isa : NULL;
+}
+
+void *jit_begin(Arena *arena, const Path *path) {
+    (void)path;
+    Str why = STR("");
+    Jit *jit = jit_new(arena, NULL, &why);
+    if (!jit)
+        die(EXIT_ENVIRONMENT, "no JIT: %.*s", STR_ARG(why));
+    return jit;
+}
+
+/* A block between bytes that must not change, at no more than the alignment asked for. */
+typedef struct Guarded {
+    uint8_t *all, *at;
+    int64_t bytes;
+} Guarded;
+enum { GUARD = 128, CANARY = 0xa5 };
+
+static Guarded guarded_new(Arena *arena, int64_t bytes, int alignment) {
+    Guarded block = {.bytes = bytes};
+    block.all = arena_alloc(arena, (size_t)bytes + 4 * GUARD);
+    uint8_t *aligned = block.all + (GUARD - (uintptr_t)block.all % GUARD);
+    block.at = aligned + GUARD + alignment % GUARD;
+    memset(block.all, CANARY, (size_t)bytes + 4 * GUARD);
+    return block;
+}
+
+static bool guarded_intact(const Guarded *block) {
+    bool intact = true;
+    const uint8_t *end = block->all + block->bytes + 4 * GUARD;
+    for (const uint8_t *at = block->all; at < end; at++)
+        if (at < block->at || at >= block->at + block->bytes)
+            intact &= *at == CANARY;
+    return intact;
+}
+
+static void jit_run_vector(Arena *arena, const JitProgram *code, const Program *program,
+                           Trial *trial, int v) {
+    int alignment = program->isa->alignment;
+    Guarded in = guarded_new(arena, trial->in_bytes, alignment);
+    Guarded out = guarded_new(arena, trial->out_bytes, alignment);
+    Guarded memory = guarded_new(arena, program->arena_bytes, alignment);
+    const uint8_t *given = trial->inputs + v * trial->in_bytes;
+    memcpy(in.at, given, (size_t)trial->in_bytes);
+    jit_run(code, in.at, out.at, memory.at);
+    memcpy(trial->got + v * trial->out_bytes, out.at, (size_t)trial->out_bytes);
+    bool changed = memcmp(in.at, given, (size_t)trial->in_bytes) != 0;
+    if (changed || !guarded_intact(&in) || !guarded_intact(&out) || !guarded_intact(&memory))
+        trial->fault =
+            str_format(arena, "input %d: writes to its input or beside its blocks", v);
+}
+
+void jit_run_all(Arena *arena, const Path *path, void *made, Trial *trials, int count) {
+    for (int i = 0; i < count; i++) {
+        Program *program = program_of(arena, path, &trials[i]);
+        JitProgram *code = program ? jit_program(made, program, arena, &trials[i].fault) : NULL;
+        for (int v = 0; code && v < TRIAL_VECTORS; v++)
+            jit_run_vector(arena, code, program, &trials[i], v);
+        trial_tidy(&trials[i]);
+    }
 }

@@ -10,6 +10,9 @@
 
 #define IN_PROCESS .group = "process", .usual = 2000, .batch = 1, .missing = nothing_missing
 #define KERNELS IN_PROCESS, .checked = 100, .run = kernels_run
+#define JIT                                                                                    \
+    .group = "process", .usual = 500, .batch = 1, .missing = jit_missing, .begin = jit_begin,  \
+    .run = jit_run_all
 
 const Path paths[] = {
     {"analysis", IN_PROCESS, .checked = 200, .run = analysis_run},
@@ -17,6 +20,9 @@ const Path paths[] = {
     {"kernel-avx2", KERNELS, .isa = "x86-64-avx2"},
     {"kernel-arm", KERNELS, .isa = "armv7e-m"},
     {"kernel-plain", KERNELS, .isa = "portable"},
+    {"jit-vnni", JIT, .checked = 24, .isa = "x86-64-avx512vnni"},
+    {"jit-avx2", JIT, .isa = "x86-64-avx2"},
+    {"jit-plain", JIT, .isa = "portable"},
     {"gcc-O0", ON_HOST, .checked = 24, .compiler = "gcc", .flags = "-O0"},
     {"gcc-O3", ON_HOST, .checked = 24, .compiler = "gcc", .flags = "-O3"},
     {"clang-O0", ON_HOST, .compiler = "clang", .flags = "-O0"},
@@ -37,6 +43,18 @@ const Path paths[] = {
      .flags = "-O2 -static", .runner = "qemu-ppc"},
     {"s390x", EMULATED, .compiler = "s390x-linux-gnu-gcc", .flags = "-O2 -static",
      .runner = "qemu-s390x"},
+    {"object-vnni", ON_HOST, .compiler = "gcc", .flags = "-O1", .triple = "x86_64-linux-gnu",
+     .isa = "x86-64-avx512vnni"},
+    {"object-m4", EMULATED, .compiler = "arm-none-eabi-gcc", .flags = "-mcpu=cortex-m4 " CORTEX,
+     .board = "mps2-an386", .triple = "thumbv7em-none-eabi", .isa = "armv7e-m"},
+    {"object-aarch64", EMULATED, .compiler = "aarch64-linux-gnu-gcc", .flags = "-O2 -static",
+     .runner = "qemu-aarch64", .triple = "aarch64-linux-gnu", .isa = "portable"},
+    {"object-riscv64", EMULATED, .compiler = "riscv64-linux-gnu-gcc", .flags = "-O2 -static",
+     .runner = "qemu-riscv64", .triple = "riscv64-linux-gnu", .isa = "portable"},
+    {"object-powerpc", EMULATED, .compiler = "powerpc-linux-gnu-gcc", .flags = "-O2 -static",
+     .runner = "qemu-ppc", .triple = "powerpc-linux-gnu", .isa = "portable"},
+    {"object-s390x", EMULATED, .compiler = "s390x-linux-gnu-gcc", .flags = "-O2 -static",
+     .runner = "qemu-s390x", .triple = "s390x-linux-gnu", .isa = "portable"},
 };
 const int path_count = COUNT(paths);
 
