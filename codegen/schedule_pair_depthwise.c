@@ -1,8 +1,259 @@
-/* Depthwise convolutions by planes.
+/* Depthwise convolutions by planes: a channel is copied into a padded plane of 16-bit codes, and
+ * all its outputs are made from there, so that the result may overwrite the input. Windows of 3 by
+ * 3 give two outputs at a time, from words that hold two inputs each; the distance of the plane's
+ * rows is part of the code, one of a few, so that layers of many widths share it.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/schedule_pair.h"
 
+enum { SIDE = 3, MOST_WORDS = 28, MOST_PITCH = 512 };
+
+typedef struct Plane {
+    Extent in, out;
+    int pitch, rows;    /* elements; rows */
+    int copy_h, copy_w; /* of the input */
+    int run;            /* words of a window's row */
+    bool fast;          /* 3 by 3, stride 1 or 2 */
+} Plane;
+
+static int pitch_of(int needed) {
+    static const int classes[] = {16, 64, 128};
+    for (int i = 0; i < COUNT(classes); i++)
+        if (needed <= classes[i])
+            return classes[i];
+    return (needed + 63) / 64 * 64;
+}
+
+static Plane plane_of(const Step *s) {
+    Plane plane = {.in = extent_of(s->in_shape),
+                   .out = extent_of(s->out_shape),
+                   .run = (s->kernel_w + 1) / 2,
+                   .fast = s->kernel_h == SIDE && s->kernel_w == SIDE &&
+                           s->stride_w == s->stride_h && s->stride_w <= 2};
+    int reach = (plane.out.w - 1) * s->stride_w + 2 * plane.run + 1;
+    plane.pitch = pitch_of((int)max_i64(reach, s->pad_w + plane.in.w));
+    plane.rows = (plane.out.h - 1) * s->stride_h + s->kernel_h;
+    plane.copy_h = (int)min_i64(plane.in.h, plane.rows - s->pad_h);
+    plane.copy_w = plane.in.w;
+    return plane;
+}
+
+/* ---- weights -------------------------------------------------------------------------------- */
+
+/* Words for one channel's weights: for 3 by 3 the bytes (k0, k1, k1, k2) of each row, whose even
+ * ones are (k0, k1) and whose odd ones (k1, k2); else two taps in 16 bits each. */
+static int weight_words(const Plane *plane, const Step *s) {
+    return plane->fast ? SIDE : s->kernel_h * plane->run;
+}
+
+static int tap(const Step *s, int c, int ky, int kx) {
+    return kx < s->kernel_w ? s->from->weight[(int64_t)c * s->from->row + ky * s->kernel_w + kx]
+                            : 0;
+}
+
+static int64_t packed_row(const Step *s, int c, int ky) {
+    uint32_t k[SIDE];
+    for (int i = 0; i < SIDE; i++)
+        k[i] = (uint32_t)tap(s, c, ky, i) & 255;
+    return (int32_t)(k[0] | k[1] << 8 | k[1] << 16 | k[2] << 24);
+}
+
+/* Of each channel: words of weights, bias, multiplier. */
+static void pack(Pair *p, const Plane *plane) {
+    const Step *s = p->step;
+    int words = weight_words(plane, s), channels = plane->in.c;
+    p->lowered->weights_count = (int64_t)channels * (words + 2);
+    if (!s->from->weight)
+        return;
+    int64_t *to = arena_array(p->r->arena, int64_t, p->lowered->weights_count);
+    p->lowered->weights = to;
+    for (int c = 0; c < channels; c++) {
+        for (int i = 0; i < words; i++) {
+            int ky = i / plane->run, kx = i % plane->run * 2;
+            uint32_t low = (uint32_t)tap(s, c, plane->fast ? 0 : ky, plane->fast ? 0 : kx);
+            uint32_t high = (uint32_t)tap(s, c, plane->fast ? 0 : ky, plane->fast ? 0 : kx + 1);
+            *to++ = plane->fast ? packed_row(s, c, i) : (int32_t)((low & 0xffff) | high << 16);
+        }
+        *to++ = (int32_t)s->bias[c];
+        *to++ = s->from->multiplier[c];
+    }
+}
+
+/* ---- the plane -------------------------------------------------------------------------------- */
+
+typedef struct Numbers {
+    Reg channels, channels3, two_channels, four_channels;
+    Reg inset, zeros, copy_h, quads, singles;
+    Reg out_h, out_w;
+} Numbers;
+
+static Numbers numbers_of(Pair *p, const Plane *plane) {
+    const Step *s = p->step;
+    int c = plane->in.c;
+    return (Numbers){.channels = pair_param(p, c),
+                     .channels3 = pair_param(p, 3 * c),
+                     .two_channels = pair_param(p, 2 * c),
+                     .four_channels = pair_param(p, 4 * c),
+                     .inset = pair_param(p, 2 * (s->pad_h * plane->pitch + s->pad_w)),
+                     .zeros = pair_number(p, s->in_zero),
+                     .copy_h = pair_param(p, plane->copy_h),
+                     .quads = pair_param(p, plane->copy_w / 4),
+                     .singles = pair_param(p, plane->copy_w % 4),
+                     .out_h = pair_param(p, plane->out.h),
+                     .out_w = pair_param(p, plane->out.w)};
+}
+
+static void clear(Pair *p, const Plane *plane, Reg zeros) {
+    Reg to = pair_copy(p, ARG_SCRATCH);
+    op_loop(p->r, pair_param(p, plane->rows * (plane->pitch / 8)));
+    for (int e = 0; e < 8; e++)
+        op_store(p->r, I32, zeros, I16, to, 2 * e, 1);
+    op_advance(p->r, to, NO_REG, 0, 16);
+    op_end(p->r);
+}
+
+/* Copies the channel at `in` into the plane, whose borders are there. */
+static void copy_channel(Pair *p, const Plane *plane, const Numbers *n, Reg in) {
+    Routine *r = p->r;
+    Type type = pair_type(p->step->kernel.in);
+    Reg from = pair_copy(p, in), row = op_address(r, ARG_SCRATCH, n->inset, 1, 0);
+    op_loop(r, n->copy_h);
+    Reg to = pair_copy(p, row), x[4];
+    op_loop(r, n->quads);
+    x[0] = op_load(r, I32, 32, type, from, 0, 1);
+    x[1] = op_load_at(r, I32, 32, type, from, n->channels, 1, 0, 1);
+    x[2] = op_load_at(r, I32, 32, type, from, n->channels, 2, 0, 1);
+    x[3] = op_load_at(r, I32, 32, type, from, n->channels3, 1, 0, 1);
+    for (int i = 0; i < 4; i++)
+        op_store(r, I32, x[i], I16, to, 2 * i, 1);
+    op_advance(r, from, n->four_channels, 1, 0);
+    op_advance(r, to, NO_REG, 0, 8);
+    op_end(r);
+    op_loop(r, n->singles);
+    op_store(r, I32, op_load(r, I32, 32, type, from, 0, 1), I16, to, 0, 1);
+    op_advance(r, from, n->channels, 1, 0);
+    op_advance(r, to, NO_REG, 0, 2);
+    op_end(r);
+    op_advance(r, row, NO_REG, 0, 2 * plane->pitch);
+    op_end(r);
+}
+
+/* ---- outputs ------------------------------------------------------------------------------------- */
+
+/* One channel's constants, and where it writes. */
+typedef struct Channel {
+    Reg word[MOST_WORDS]; /* fast: (k0, k1) of each row, (k1, k2), (k2, 0), (0, k0) */
+    Reg bias, multiplier;
+    const Scale *scale;
+} Channel;
+
+enum { K01 = 0, K12 = 3, K2 = 6, K0 = 9 };
+
+static Channel channel_of(Pair *p, const Plane *plane, const Scale *scale, Reg weights) {
+    Channel channel = {.scale = scale};
+    int words = weight_words(plane, p->step);
+    for (int i = 0; plane->fast && i < SIDE; i++) {
+        Reg word = pair_load_word(p, weights, 4 * i, 4);
+        channel.word[K01 + i] = op_half(p->r, I16, word, 0);
+        channel.word[K12 + i] = op_half(p->r, I16, word, 1);
+        channel.word[K2 + i] = op1(p->r, INSN_SHR, U32, channel.word[K12 + i], 16);
+        channel.word[K0 + i] = op1(p->r, INSN_SHL, U32, channel.word[K01 + i], 16);
+    }
+    channel.bias = pair_load_word(p, weights, 4 * words, 4);
+    channel.multiplier = pair_load_word(p, weights, 4 * words + 4, 4);
+    return channel;
+}
+
+static Reg dot(Pair *p, Reg x, Reg w, Reg sum) {
+    return op_dot(p->r, INSN_DOT2, I16, x, w, sum);
+}
+
+static Reg code_of(Pair *p, const Channel *channel, Reg sum) {
+    return scale_code(p, channel->scale, sum, channel->multiplier, 0);
+}
+
+/* Two outputs of a row of windows from `x`; the second needs two inputs more at stride 2. */
+static void two_outputs(Pair *p, const Plane *plane, const Channel *ch, const Numbers *n, Reg x,
+                        Reg out) {
+    Reg y0 = ch->bias, y1 = ch->bias;
+    bool far = p->step->stride_w == 2;
+    for (int row = 0; row < SIDE; row++) {
+        int64_t at = 2 * (int64_t)row * plane->pitch;
+        Reg a = pair_load_word(p, x, at, 4), b = pair_load_word(p, x, at + 4, 4);
+        y0 = dot(p, a, ch->word[K01 + row], y0);
+        y0 = dot(p, b, ch->word[K2 + row], y0);
+        if (far) {
+            Reg c = pair_load_word(p, x, at + 8, 4);
+            y1 = dot(p, b, ch->word[K01 + row], y1);
+            y1 = dot(p, c, ch->word[K2 + row], y1);
+        } else {
+            y1 = dot(p, a, ch->word[K0 + row], y1);
+            y1 = dot(p, b, ch->word[K12 + row], y1);
+        }
+    }
+    Type type = pair_type(p->step->kernel.out);
+    op_store(p->r, I32, code_of(p, ch, y0), type, out, 0, 1);
+    op_store_at(p->r, I32, code_of(p, ch, y1), type, out, n->channels, 1, 0, 1);
+}
+
+/* One output of any window. */
+static void one_output(Pair *p, const Plane *plane, const Channel *ch, Reg weights, Reg x,
+                       Reg out) {
+    Reg y = ch->bias;
+    for (int row = 0; row < p->step->kernel_h; row++)
+        for (int i = 0; i < plane->run; i++) {
+            Reg word = plane->fast ? ch->word[(i ? K2 : K01) + row]
+                                   : pair_load_word(p, weights, 4 * (row * plane->run + i), 4);
+            y = dot(p, pair_load_word(p, x, 2 * ((int64_t)row * plane->pitch + 2 * i), 2), word,
+                    y);
+        }
+    op_store(p->r, I32, code_of(p, ch, y), pair_type(p->step->kernel.out), out, 0, 1);
+}
+
+static void outputs(Pair *p, const Plane *plane, const Channel *ch, const Numbers *n,
+                    Reg weights, Reg first, Reg pairs, Reg odd) {
+    Routine *r = p->r;
+    int stride = p->step->stride_w;
+    Reg out = pair_copy(p, first), row = pair_copy(p, ARG_SCRATCH);
+    op_loop(r, n->out_h);
+    Reg x = pair_copy(p, row);
+    if (plane->fast) {
+        op_loop(r, pairs);
+        two_outputs(p, plane, ch, n, x, out);
+        op_advance(r, out, n->two_channels, 1, 0);
+        op_advance(r, x, NO_REG, 0, 4 * stride);
+        op_end(r);
+    }
+    op_loop(r, plane->fast ? odd : n->out_w);
+    one_output(p, plane, ch, weights, x, out);
+    op_advance(r, out, n->channels, 1, 0);
+    op_advance(r, x, NO_REG, 0, 2 * stride);
+    op_end(r);
+    op_advance(r, row, NO_REG, 0, 2 * (int64_t)plane->pitch * p->step->stride_h);
+    op_end(r);
+}
+
 bool pair_depthwise(Pair *p) {
-    (void)p;
-    return false;
+    const Step *s = p->step;
+    Plane plane = plane_of(s);
+    if (plane.pitch > MOST_PITCH || format_bits(s->kernel.in) != 8 ||
+        format_bits(s->kernel.out) != 8 || weight_words(&plane, s) > MOST_WORDS)
+        return false;
+    Scale scale = scale_of(p, 0);
+    pack(p, &plane);
+    Numbers n = numbers_of(p, &plane);
+    Reg pairs = pair_param(p, plane.out.w / 2), odd = pair_param(p, plane.out.w % 2);
+    clear(p, &plane, n.zeros);
+    Reg in = pair_copy(p, ARG_IN), out = pair_copy(p, ARG_OUT);
+    Reg weights = pair_copy(p, ARG_WEIGHTS);
+    op_loop(p->r, n.channels);
+    copy_channel(p, &plane, &n, in);
+    Channel channel = channel_of(p, &plane, &scale, weights);
+    outputs(p, &plane, &channel, &n, weights, out, pairs, odd);
+    op_advance(p->r, in, NO_REG, 0, 1);
+    op_advance(p->r, out, NO_REG, 0, 1);
+    op_advance(p->r, weights, NO_REG, 0, 4 * (weight_words(&plane, s) + 2));
+    op_end(p->r);
+    p->lowered->scratch_bytes = 2 * (int64_t)plane.rows * plane.pitch;
+    p->lowered->overwrites = 1;
+    return true;
 }

@@ -106,34 +106,50 @@ static int64_t largest_size(int64_t a, int64_t b) {
     return max_i64(a < 0 ? -a : a, b < 0 ? -b : b);
 }
 
-/* The largest size of the sum before its shift, its zero point within. */
-static int64_t tail_bound(const Step *step) {
-    const AddTail *add = &step->add;
-    Format first = step->from->out.format, second = step->kernel.in2;
-    int64_t a = largest_size(format_low(first) - add->zero, format_high(first) - add->zero);
-    int64_t b =
-        largest_size(format_low(second) - step->in_zero2, format_high(second) - step->in_zero2);
-    int64_t zero = largest_size(step->out_zero, 0) << add->shift;
-    return a * add->multiplier[0] + b * add->multiplier[1] + zero +
-           ((int64_t)1 << (add->shift - 1));
+/* An add: that of two inputs, or of a convolution's results and an input. */
+typedef struct Sum {
+    Format format[2];
+    int64_t zero[2], multiplier[2];
+    int shift;
+} Sum;
+
+static Sum sum_of(const Step *step) {
+    bool after = step->kernel.adds;
+    const int32_t *own = step->from->multiplier;
+    Sum sum = {.format = {after ? step->from->out.format : step->kernel.in, step->kernel.in2},
+               .zero = {after ? step->add.zero : step->in_zero, step->in_zero2},
+               .shift = after ? step->add.shift : step->shift};
+    for (int k = 0; k < 2; k++)
+        sum.multiplier[k] = after ? step->add.multiplier[k] : own ? own[k] : 1 << 20;
+    return sum;
+}
+
+/* The largest size of the sum before its shift, the result's zero point within. */
+static int64_t sum_bound(const Sum *sum, int64_t out_zero) {
+    int64_t bound =
+        ((int64_t)1 << (sum->shift - 1)) + (largest_size(out_zero, 0) << sum->shift);
+    for (int k = 0; k < 2; k++)
+        bound += sum->multiplier[k] * largest_size(format_low(sum->format[k]) - sum->zero[k],
+                                                   format_high(sum->format[k]) - sum->zero[k]);
+    return bound;
 }
 
 Tail tail_of(Pair *p) {
     const Step *step = p->step;
-    const AddTail *add = &step->add;
-    if (!step->kernel.adds)
+    if (!step->kernel.adds && step->kernel.kind != OP_ADD)
         return (Tail){0};
-    Tail tail = {.late = tail_bound(step) > INT32_MAX};
-    uint32_t constant = (uint32_t)1 << (add->shift - 1);
-    constant -= (uint32_t)add->zero * (uint32_t)add->multiplier[0];
-    constant -= (uint32_t)step->in_zero2 * (uint32_t)add->multiplier[1];
-    if (!tail.late)
-        constant += (uint32_t)step->out_zero << add->shift;
-    for (int k = 0; k < 2; k++)
-        tail.multiplier[k] = pair_number(p, add->multiplier[k]);
-    tail.constant = pair_number(p, (int32_t)constant);
-    tail.shift = pair_number(p, add->shift);
+    Sum sum = sum_of(step);
     Format format = step->kernel.out;
+    Tail tail = {.late = sum_bound(&sum, step->out_zero) > INT32_MAX};
+    uint32_t constant = (uint32_t)1 << (sum.shift - 1);
+    for (int k = 0; k < 2; k++)
+        constant -= (uint32_t)sum.zero[k] * (uint32_t)sum.multiplier[k];
+    if (!tail.late)
+        constant += (uint32_t)step->out_zero << sum.shift;
+    for (int k = 0; k < 2; k++)
+        tail.multiplier[k] = pair_number(p, sum.multiplier[k]);
+    tail.constant = pair_number(p, (int32_t)constant);
+    tail.shift = pair_number(p, sum.shift);
     tail.zero = number_if(p, tail.late, step->out_zero);
     tail.low = number_if(p, step->low != format_low(format), step->low);
     tail.high = number_if(p, step->high != format_high(format), step->high);
