@@ -94,7 +94,7 @@ $(BUILD)/bench/%: bench/%.c $(ARCHIVE)
 
 # Benches of whole networks share what makes them; the archive again, for what that needs of it.
 $(BUILD)/bench/peers/% $(BUILD)/bench/bits/%: BENCH_LIBS = $(OBJ)/bench/networks.o $(ARCHIVE) -ldl
-$(BUILD)/bench/peers/nasc_time: $(OBJ)/bench/networks.o
+$(BUILD)/bench/peers/nasc_time $(BUILD)/bench/bits/bits: $(OBJ)/bench/networks.o
 
 -include $(OBJECTS:.o=.d) $(OBJ)/nasc/main.d $(TESTS:=.d) $(DIFF).d
 -include $(SHARED_SOURCES:%.c=$(OBJ)/%.d)

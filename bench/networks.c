@@ -70,10 +70,16 @@ static Dataset noise(Arena *arena, Shape shape, uint64_t seed, int images) {
 }
 
 Model bench_model(Arena *arena, Str source, uint64_t seed, int images) {
-    const Space *space = space_of(arena, source);
+    return bench_model_from(arena, source, FORMAT_U8, seed, images);
+}
+
+Model bench_model_from(Arena *arena, Str source, Format input, uint64_t seed, int images) {
+    Space *space = arena_copy(arena, space_of(arena, source), sizeof *space);
     Net *net = arena_new_of(arena, Net);
+    space->input_format = input;
     *net = net_of(arena, space);
-    Task task = {.name = STR("noise"), .mean = 0.5, .deviation = 0.25};
+    /* The images are read as u8 in any case: signed codes have their zero point at 0. */
+    Task task = {.name = STR("noise"), .mean = input == FORMAT_U8 ? 0.5 : 0, .deviation = 0.25};
     Dataset data = noise(arena, space->input, seed, images);
     Supernet *supernet = supernet_new(space, &task, seed);
     Workspace *workspace = workspace_new(supernet);
@@ -98,7 +104,7 @@ void bench_input(const Tensor *input, uint64_t seed, int index, uint8_t *codes) 
     for (int64_t i = 0; i < bytes; i += 8) {
         uint64_t bits = random_next(&random);
         for (int64_t k = i; k < bytes && k < i + 8; k++, bits >>= 8)
-            codes[k] = (uint8_t)bits;
+            codes[k] = input->format == FORMAT_I4 ? (uint8_t)((bits & 15) - 8) : (uint8_t)bits;
     }
 }
 

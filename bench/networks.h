@@ -27,8 +27,11 @@ Str bench_source(Arena *arena, const BenchNetwork *network, const char *precisio
  * as a member's do when it is judged. Ends the run where the text is wrong. The floats on the way
  * are fused as the processor suggests, so codes may differ by one between types of processor. */
 Model bench_model(Arena *arena, Str source, uint64_t seed, int images);
+/* The same with an input of another format than u8, for kernels that stand further inside. */
+Model bench_model_from(Arena *arena, Str source, Format input, uint64_t seed, int images);
 
-/* Input codes of noise: the same for the same seed and index. As model_run takes them. */
+/* Input codes of noise, all of the format's: the same for the same seed and index. As model_run
+ * takes them: i16 of two bytes each, all others of one. */
 void bench_input(const Tensor *input, uint64_t seed, int index, uint8_t *codes);
 
 /* What running the model on inputs of noise shows of its channels. */

@@ -163,16 +163,26 @@ class Iree(Peer):
             return ["--device=local-sync"]
         return ["--device=local-task", f"--task_topology_group_count={self.threads}"]
 
-    def load(self, network):
+    def module(self, network):
+        """Compiled once for all runs of this version: that takes it minutes."""
         import onnx
-        from onnx_model import onnx_input, onnx_model
-        model, text = self.path(network, "onnx"), self.path(network, "mlir")
-        module = self.path(network, "vmfb")
-        onnx.save(onnx_model(network), model)
-        self.tool("iree-import-onnx", model, "-o", text, "--opset-version", "17")
-        self.tool("iree-compile", text, "--iree-hal-target-device=local",
-                  "--iree-hal-local-target-device-backends=llvm-cpu",
-                  "--iree-llvmcpu-target-cpu=host", "--iree-opt-level=O3", "-o", module)
+        from onnx_model import onnx_model
+        version = importlib.metadata.version(self.packages[0])
+        module = os.path.join(self.folder, f"{network.name}_{version}.vmfb")
+        if not os.path.exists(module):
+            model, text = self.path(network, "onnx"), self.path(network, "mlir")
+            onnx.save(onnx_model(network), model)
+            self.tool("iree-import-onnx", model, "-o", text, "--opset-version", "17")
+            self.tool("iree-compile", text, "--iree-hal-target-device=local",
+                      "--iree-hal-local-target-device-backends=llvm-cpu",
+                      "--iree-llvmcpu-target-cpu=host", "--iree-opt-level=O3",
+                      "-o", module + ".part")
+            os.rename(module + ".part", module)
+        return module
+
+    def load(self, network):
+        from onnx_model import onnx_input
+        module = self.module(network)
         common = ["--module=" + module, "--function=" + network.name] + self.device()
 
         def run(image):
@@ -204,7 +214,8 @@ class Tvm(Peer):
         from tvm import relax
         from tvm.relax.frontend.onnx import from_onnx
         from onnx_model import onnx_input, onnx_model
-        target = tvm.target.Target({"kind": "llvm", "mcpu": tvm.target.codegen.llvm_get_system_cpu(),
+        processor = tvm.target.codegen.llvm_get_system_cpu()
+        target = tvm.target.Target({"kind": "llvm", "mcpu": processor,
                                     "num-cores": self.threads})
         machine = relax.VirtualMachine(
             tvm.compile(from_onnx(onnx_model(network)), target=target), tvm.cpu())
