@@ -21,15 +21,12 @@ static const struct {
     bool (*serves)(const Isa *isa);
     Schedule *schedule;
 } schedulers[] = {
-#ifdef SCHEDULE_VECTOR
     {has_lanes, schedule_vector},
-#endif
     {has_pairs, schedule_pair},
     {is_any, schedule_plain},
 };
 
 bool schedule_step(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why) {
-    (void)has_lanes;
     for (size_t i = 0; i < sizeof schedulers / sizeof schedulers[0]; i++)
         if (schedulers[i].serves(isa) && schedulers[i].schedule(arena, isa, step, lowered, why))
             return true;

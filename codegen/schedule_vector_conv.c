@@ -1,0 +1,441 @@
+/* Convolution, pointwise and dense by lanes of output channels. A row of taps is one run of
+ * elements, since pixels lie one after another: a tile of pixels by vectors of channels takes four
+ * bytes (or two halves) of each pixel, repeated through a vector, times the packed weights.
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "codegen/schedule_vector.h"
+
+enum {
+    MAX_VECTORS = 4,
+    MAX_SUMS = 32,
+    BUSY = 10,            /* sums that keep the multipliers busy: latency times throughput */
+    LOOP_DOTS = 64,       /* at most so many dot products in a loop's body */
+    NEAR_BYTES = 32768,   /* of a block's weights, that they stay in the nearest cache */
+    WINDOW_BYTES = 49152, /* of copied rows */
+};
+
+/* Sums of a tile: pixels by vectors, each perhaps in several chains that are added at the end. */
+typedef struct Tile {
+    int vectors, height, width, chains;
+} Tile;
+
+/* What a layer's loops need. */
+typedef struct Conv {
+    Vector *v;
+    Window window;
+    int groups, group_in, group_out;
+    int runs;        /* of a row of taps: one, or one for each tap where channels are grouped */
+    int run;         /* elements */
+    int steps;       /* dot products over a run */
+    int weight_size; /* bytes */
+    int64_t vector_bytes; /* of weights, for one dot product */
+    int out_size, in2_size;
+    Reg weights, constants; /* of the group at work */
+    Reg in, out, in2;
+} Conv;
+
+/* A block of channels: so many vectors, of which `count` lanes are channels. */
+typedef struct Block {
+    int vectors, count;
+} Block;
+
+static int pixels_of(const Tile *tile) {
+    return tile->height * tile->width;
+}
+
+/* ---- rules ----------------------------------------------------------------------------------------- */
+
+/* How many vectors a block of channels has, of `all`. More vectors: fewer loads of pixels and
+ * cheaper stores; fewer: the block's weights stay near. */
+static int block_vectors(const Conv *c, int all) {
+    int most = c->v->isa->registers >= 24 ? MAX_VECTORS : 2;
+    int64_t bytes = c->vector_bytes * c->steps * c->runs * c->v->step->kernel_h;
+    while (most > 2 && most * bytes > NEAR_BYTES)
+        most--;
+    if (all <= most)
+        return all;
+    int best = most;
+    for (int vectors = most; vectors >= 2; vectors--) /* a rest that is as full as can be */
+        if (all % vectors == 0 ||
+            (all % best != 0 && all % vectors * best > all % best * vectors)) {
+            best = vectors;
+            if (all % vectors == 0)
+                break;
+        }
+    return best;
+}
+
+/* The length of tiles that cover n with the least overlap; the longer of two that are equal. */
+static int tile_length(int n, int least, int most) {
+    if (n <= most)
+        return n;
+    int best = most;
+    for (int length = most; length >= least; length--)
+        if ((n + length - 1) / length * length < (n + best - 1) / best * best)
+            best = length;
+    return best;
+}
+
+static Tile tile_for(const Conv *c, int vectors) {
+    const Vector *v = c->v;
+    int room = (v->isa->registers - vectors - 1) / vectors;
+    int least = (int)min_i64(room, (BUSY + vectors - 1) / vectors);
+    Tile tile = {.vectors = vectors, .height = 1, .chains = 1};
+    tile.width = tile_length(v->out.w, least, room);
+    if (tile.width == v->out.w)
+        tile.height = tile_length(c->window.rows, (least + tile.width - 1) / tile.width,
+                                  (int)max_i64(1, room / tile.width));
+    int sums = vectors * pixels_of(&tile);
+    while (tile.chains < 4 && tile.chains < c->steps && tile.chains * sums < BUSY &&
+           (tile.chains + 1) * sums <= MAX_SUMS)
+        tile.chains++;
+    return tile;
+}
+
+/* Steps in the body of the loop over a run: all, or a number that divides them if one does. */
+static int steps_at_once(const Conv *c, const Tile *tile) {
+    int dots = pixels_of(tile) * tile->vectors;
+    int most = (int)max_i64(LOOP_DOTS / dots, tile->chains);
+    if (c->steps <= most || c->steps <= 2)
+        return c->steps;
+    for (int at_once = most; at_once >= 2 && at_once > most / 2; at_once--)
+        if (c->steps % at_once == 0 && at_once % tile->chains == 0)
+            return at_once;
+    return (int)max_i64(1, most / tile->chains * tile->chains);
+}
+
+/* ---- constants -------------------------------------------------------------------------------------- */
+
+static int block_count(const Conv *c, int vectors) {
+    return c->group_out / (vectors * c->v->lanes);
+}
+
+/* Blocks of a group's channels: `full` of them, then the rest, if any. */
+static int blocks_of(const Conv *c, Block block[2], int *full) {
+    int lanes = c->v->lanes, all = (c->group_out + lanes - 1) / lanes;
+    int vectors = block_vectors(c, all);
+    *full = block_count(c, vectors);
+    int rest = c->group_out - *full * vectors * lanes;
+    block[0] = (Block){vectors, vectors * lanes};
+    block[1] = (Block){(rest + lanes - 1) / lanes, rest};
+    return rest ? 2 : 1;
+}
+
+static int64_t block_weight_bytes(const Conv *c, int vectors) {
+    return c->vector_bytes * vectors * c->steps * c->runs * c->v->step->kernel_h;
+}
+
+static int64_t block_constant_bytes(const Conv *c, int vectors) {
+    return (int64_t)8 * vectors * c->v->lanes;
+}
+
+static int64_t pack_block(const Conv *c, const Block *block, int first, int64_t *out) {
+    const Vector *v = c->v;
+    const Layer *layer = v->step->from;
+    int64_t n = 0;
+    for (int row = 0; row < v->step->kernel_h * c->runs; row++)
+        for (int step = 0; step < c->steps; step++)
+            for (int i = 0; i < block->vectors; i++)
+                for (int at = 0; at < v->lanes * v->taps; at++, n++) {
+                    int channel = lane_channel(v, block->vectors, i, at / v->taps);
+                    int k = step * v->taps + at % v->taps;
+                    if (channel < block->count && k < c->run)
+                        out[n] = layer->weight[(int64_t)(first + channel) * layer->row +
+                                               row * c->run + k];
+                }
+    return n;
+}
+
+/* Biases, then multipliers, lane by lane. */
+static void pack_channels(const Conv *c, const Block *block, int first, int64_t *out) {
+    const Vector *v = c->v;
+    for (int at = 0; at < block->vectors * v->lanes; at++) {
+        int channel = lane_channel(v, block->vectors, at / v->lanes, at % v->lanes);
+        if (channel >= block->count)
+            continue;
+        out[at] = folded_bias(v, first + channel);
+        out[block->vectors * v->lanes + at] = v->step->from->multiplier[first + channel];
+    }
+}
+
+static void pack(Conv *c) {
+    Vector *v = c->v;
+    Block block[2];
+    int full, kinds = blocks_of(c, block, &full);
+    int64_t bytes = full * block_weight_bytes(c, block[0].vectors);
+    int64_t constants = full * block_constant_bytes(c, block[0].vectors);
+    if (kinds > 1) {
+        bytes += block_weight_bytes(c, block[1].vectors);
+        constants += block_constant_bytes(c, block[1].vectors);
+    }
+    v->lowered->weights_type = c->weight_size == 1 ? I8 : I16;
+    v->lowered->weights_count = c->groups * bytes / c->weight_size;
+    vector_constants(v, c->groups * constants / 4);
+    if (!v->step->from->weight)
+        return;
+    int64_t *weights = arena_array(v->arena, int64_t, v->lowered->weights_count);
+    v->lowered->weights = weights;
+    int64_t *channels = v->constant + HEAD_COUNT;
+    for (int g = 0, first = 0; g < c->groups; g++)
+        for (int b = 0; b < full + kinds - 1; b++) {
+            const Block *at = &block[b >= full];
+            weights += pack_block(c, at, first, weights);
+            pack_channels(c, at, first, channels);
+            channels += block_constant_bytes(c, at->vectors) / 4;
+            first += at->count;
+        }
+}
+
+/* ---- a tile ------------------------------------------------------------------------------------------ */
+
+/* Where a tile's pixels and channels are. */
+typedef struct Spot {
+    Reg in, weights, constants, out, in2;
+} Spot;
+
+static int64_t pixel_offset(const Conv *c, const Tile *tile, int pixel) {
+    const Step *step = c->v->step;
+    return pixel / tile->width * step->stride_h * c->window.pitch +
+           pixel % tile->width * step->stride_w * c->window.pixel;
+}
+
+static Reg copied(Vector *v, Reg a) {
+    Reg copy = routine_value(v->r, v->r->regs.at[a].bits);
+    op_copy_to(v->r, copy, a);
+    return copy;
+}
+
+/* Dot products of `steps` steps from `in` and `weights` on. */
+static void add_steps(const Conv *c, const Tile *tile, int steps, Reg in, Reg weights,
+                      const Reg *sums) {
+    Vector *v = c->v;
+    Routine *r = v->r;
+    bool bytes = v->element == U8;
+    int pixels = pixels_of(tile);
+    for (int s = 0; s < steps; s++) {
+        Reg w[MAX_VECTORS];
+        for (int i = 0; i < tile->vectors; i++)
+            w[i] = op_load(r, bytes ? I8 : I16, v->bits, v->lowered->weights_type, weights,
+                           (s * tile->vectors + i) * c->vector_bytes, v->lanes * v->taps);
+        const Reg *chain = sums + s % tile->chains * pixels * tile->vectors;
+        for (int p = 0; p < pixels; p++) {
+            Reg x = op_load_repeat(r, v->element, v->bits, v->element, in,
+                                   pixel_offset(c, tile, p) + 4 * s, v->taps);
+            for (int i = 0; i < tile->vectors; i++)
+                op_dot_into(r, bytes ? INSN_DOT4 : INSN_DOT2, v->element, chain[i * pixels + p],
+                            x, w[i]);
+        }
+    }
+}
+
+/* A run of taps; advances `weights`. */
+static void add_run(const Conv *c, const Tile *tile, Reg from, Reg weights, const Reg *sums) {
+    Routine *r = c->v->r;
+    int at_once = steps_at_once(c, tile), passes = c->steps / at_once;
+    int64_t bytes = c->vector_bytes * tile->vectors;
+    int rest = c->steps - passes * at_once;
+    bool goes_on = passes > 1 || rest;
+    Reg in = goes_on ? copied(c->v, from) : from;
+    if (passes > 1)
+        op_loop_n(r, passes);
+    add_steps(c, tile, at_once, in, weights, sums);
+    op_advance(r, weights, NO_REG, 0, at_once * bytes);
+    if (goes_on)
+        op_advance(r, in, NO_REG, 0, (int64_t)4 * at_once);
+    if (passes > 1)
+        op_end(r);
+    add_steps(c, tile, rest, in, weights, sums);
+    if (rest)
+        op_advance(r, weights, NO_REG, 0, rest * bytes);
+}
+
+static void add_window(const Conv *c, const Tile *tile, const Spot *spot, const Reg *sums) {
+    Routine *r = c->v->r;
+    Reg weights = copied(c->v, spot->weights), row = copied(c->v, spot->in);
+    int rows = c->v->step->kernel_h;
+    if (rows > 1)
+        op_loop_n(r, rows);
+    if (c->runs > 1) {
+        Reg in = copied(c->v, row);
+        op_loop_n(r, c->runs);
+        add_run(c, tile, in, weights, sums);
+        op_advance(r, in, NO_REG, 0, c->window.pixel);
+        op_end(r);
+    } else {
+        add_run(c, tile, row, weights, sums);
+    }
+    if (rows > 1) {
+        op_advance(r, row, NO_REG, 0, c->window.pitch);
+        op_end(r);
+    }
+}
+
+/* Biases to the first chain, zeros to the others. */
+static void begin_sums(const Conv *c, const Tile *tile, const Spot *spot, Reg *sums) {
+    Vector *v = c->v;
+    int pixels = pixels_of(tile), n = 0;
+    for (int chain = 0; chain < tile->chains; chain++)
+        for (int i = 0; i < tile->vectors; i++) {
+            Reg first = chain ? op_constant(v->r, I32, v->bits, 0)
+                              : op_load(v->r, I32, v->bits, I32, spot->constants,
+                                        (int64_t)4 * i * v->lanes, v->lanes);
+            for (int p = 0; p < pixels; p++)
+                sums[n++] = copied(v, first);
+        }
+}
+
+static void join_chains(const Conv *c, const Tile *tile, Reg *sums) {
+    int count = pixels_of(tile) * tile->vectors;
+    for (int chain = 1; chain < tile->chains; chain++)
+        for (int i = 0; i < count; i++)
+            sums[i] = op2(c->v->r, INSN_ADD, I32, sums[i], sums[chain * count + i]);
+}
+
+static void store_tile(const Conv *c, const Tile *tile, int channels, const Spot *spot,
+                       Reg *sums) {
+    Vector *v = c->v;
+    int pixels = pixels_of(tile);
+    Group group[4];
+    int groups = vector_groups(v, tile->vectors, channels, group);
+    for (int i = 0; i < tile->vectors; i++) {
+        Reg multiplier = op_load(v->r, I32, v->bits, I32, spot->constants,
+                                 (int64_t)4 * (tile->vectors + i) * v->lanes, v->lanes);
+        requantise_sums(v, sums + i * pixels, pixels, multiplier);
+    }
+    for (int p = 0; p < pixels; p++) {
+        int64_t at = (int64_t)(p / tile->width) * v->out.w + p % tile->width;
+        Landing place = {spot->out, spot->in2, at * v->out.c * c->out_size,
+                         at * v->out.c * c->in2_size};
+        for (int g = 0; g < groups; g++) {
+            Reg codes[4];
+            for (int i = 0; i < group[g].vectors; i++)
+                codes[i] = sums[(group[g].first + i) * pixels + p];
+            store_group(v, &group[g], codes, &place);
+        }
+    }
+}
+
+static void conv_tile(const Conv *c, const Tile *tile, int channels, const Spot *spot) {
+    Reg sums[MAX_SUMS];
+    begin_sums(c, tile, spot, sums);
+    add_window(c, tile, spot, sums);
+    join_chains(c, tile, sums);
+    store_tile(c, tile, channels, spot, sums);
+}
+
+/* ---- loops over tiles ---------------------------------------------------------------------------------- */
+
+/* The number of a tile's first output where there are several; opens their loop. */
+static Reg open_tiles(Vector *v, int all, int length) {
+    int tiles = (all + length - 1) / length;
+    return tiles > 1 ? tile_start(v, op_loop_n(v->r, tiles), length, all - length) : NO_REG;
+}
+
+static void move_spot(Vector *v, Spot *spot, Reg index, int64_t in, int64_t out, int64_t in2) {
+    if (index == NO_REG)
+        return;
+    spot->in = op_address(v->r, spot->in, index, (int)in, 0);
+    spot->out = op_address(v->r, spot->out, index, (int)out, 0);
+    if (v->step->kernel.adds)
+        spot->in2 = op_address(v->r, spot->in2, index, (int)in2, 0);
+}
+
+static void conv_tiles(const Conv *c, const Block *block, Spot spot) {
+    Vector *v = c->v;
+    const Step *step = v->step;
+    Tile tile = tile_for(c, block->vectors);
+    int64_t out = (int64_t)v->out.c * c->out_size, in2 = (int64_t)v->out.c * c->in2_size;
+    Reg y = open_tiles(v, c->window.rows, tile.height);
+    move_spot(v, &spot, y, step->stride_h * c->window.pitch, v->out.w * out, v->out.w * in2);
+    Reg x = open_tiles(v, v->out.w, tile.width);
+    move_spot(v, &spot, x, step->stride_w * c->window.pixel, out, in2);
+    conv_tile(c, &tile, block->count, &spot);
+    if (x != NO_REG)
+        op_end(v->r);
+    if (y != NO_REG)
+        op_end(v->r);
+}
+
+/* All blocks of one kind; `spot` is at the first. */
+static void conv_blocks(const Conv *c, const Block *block, int count, Spot spot) {
+    Routine *r = c->v->r;
+    Reg b = count > 1 ? op_loop_n(r, count) : NO_REG;
+    if (b != NO_REG) {
+        spot.weights =
+            op_address(r, spot.weights, b, (int)block_weight_bytes(c, block->vectors), 0);
+        spot.constants =
+            op_address(r, spot.constants, b, (int)block_constant_bytes(c, block->vectors), 0);
+        move_spot(c->v, &spot, b, 0, block->count * c->out_size, block->count * c->in2_size);
+    }
+    conv_tiles(c, block, spot);
+    if (b != NO_REG)
+        op_end(r);
+}
+
+static void conv_group(const Conv *c, Spot spot) {
+    Vector *v = c->v;
+    Block block[2];
+    int full, kinds = blocks_of(c, block, &full);
+    if (full)
+        conv_blocks(c, &block[0], full, spot);
+    if (kinds == 1)
+        return;
+    int vectors = block[0].vectors;
+    int64_t channels = (int64_t)full * block[0].count;
+    spot.weights =
+        op_address(v->r, spot.weights, NO_REG, 0, full * block_weight_bytes(c, vectors));
+    spot.constants =
+        op_address(v->r, spot.constants, NO_REG, 0, full * block_constant_bytes(c, vectors));
+    spot.out = op_address(v->r, spot.out, NO_REG, 0, channels * c->out_size);
+    if (v->step->kernel.adds)
+        spot.in2 = op_address(v->r, spot.in2, NO_REG, 0, channels * c->in2_size);
+    conv_blocks(c, &block[1], 1, spot);
+}
+
+static void conv_groups(const Conv *c) {
+    Vector *v = c->v;
+    Routine *r = v->r;
+    Spot spot = {c->window.base, ARG_WEIGHTS,
+                 op_address(r, ARG_CONSTANTS, NO_REG, 0, 4 * HEAD_COUNT), ARG_OUT, ARG_IN2};
+    int64_t row = (int64_t)v->out.w * v->out.c;
+    move_spot(v, &spot, c->window.row, 0, row * c->out_size, row * c->in2_size);
+    if (c->groups > 1) {
+        Reg g = op_loop_n(r, c->groups);
+        int64_t weights = v->lowered->weights_count / c->groups * c->weight_size;
+        int64_t constants = 4 * (v->lowered->constants_count - HEAD_COUNT) / c->groups;
+        spot.weights = op_address(r, spot.weights, g, (int)weights, 0);
+        spot.constants = op_address(r, spot.constants, g, (int)constants, 0);
+        move_spot(v, &spot, g, c->group_in * v->size, c->group_out * c->out_size,
+                  c->group_out * c->in2_size);
+    }
+    conv_group(c, spot);
+    if (c->groups > 1)
+        op_end(r);
+}
+
+/* ---- the step -------------------------------------------------------------------------------------------- */
+
+static Conv conv_of(Vector *v) {
+    const Step *step = v->step;
+    Conv c = {.v = v, .groups = step->groups};
+    c.group_in = v->in.c / c.groups;
+    c.group_out = v->out.c / c.groups;
+    c.runs = c.groups > 1 ? step->kernel_w : 1;
+    c.run = c.groups > 1 ? c.group_in : step->kernel_w * v->in.c;
+    c.steps = (c.run + v->taps - 1) / v->taps;
+    c.weight_size = step->kernel.weights == FORMAT_I16 ? 2 : 1;
+    c.vector_bytes = (int64_t)v->lanes * v->taps * c.weight_size;
+    c.out_size = type_bits(vector_type(step->kernel.out)) / 8;
+    c.in2_size = type_bits(vector_type(step->kernel.in2)) / 8;
+    return c;
+}
+
+bool vector_conv(Vector *v) {
+    Conv c = conv_of(v);
+    pack(&c);
+    bool beyond = c.run % v->taps != 0;
+    bool converts = vector_type(v->step->kernel.in) != v->element;
+    c.window = window_open(v, beyond || converts, 4, WINDOW_BYTES);
+    conv_groups(&c);
+    window_close(v, &c.window);
+    return true;
+}

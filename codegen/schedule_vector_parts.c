@@ -1,0 +1,260 @@
+/* Parts of all vector schedules: constants that hold for all channels, sums to codes, the add
+ * that may follow, codes to memory.
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "codegen/schedule_vector.h"
+
+Type vector_type(Format format) {
+    return format == FORMAT_U8 ? U8 : format == FORMAT_I16 ? I16 : I8;
+}
+
+static bool is_i8(Format format) {
+    return vector_type(format) == I8;
+}
+
+/* ---- the head of the constants --------------------------------------------------------------- */
+
+/* A value's low bits in all bytes, or halves, of a word. */
+static int64_t in_bytes(int64_t value) {
+    return (int32_t)((uint32_t)(value & 255) * 0x01010101u);
+}
+
+static int64_t in_halves(int64_t value) {
+    return (int32_t)((uint32_t)(value & 65535) * 0x00010001u);
+}
+
+static void head_widths(int64_t *head, int64_t value) {
+    head[0] = in_bytes(value);
+    head[1] = in_halves(value);
+    head[2] = value;
+}
+
+/* Two operands of an add, as pairs of halves: multiplied by the high parts of their multipliers,
+ * shifted by 11, and by the low ones. Both are kept non-negative: `zero` is theirs. */
+static void head_add(int64_t *head, const int32_t *multiplier, int shift, const int64_t zero[2],
+                     int64_t out_zero) {
+    int64_t m0 = multiplier ? multiplier[0] : 0, m1 = multiplier ? multiplier[1] : 0;
+    head[HEAD_ADD_MULTIPLIER] = (m0 >> 11) + (m1 >> 11) * 65536;
+    head[HEAD_ADD_MULTIPLIER + 1] = (m0 & 2047) + (m1 & 2047) * 65536;
+    head[HEAD_ADD_ROUND] = (int32_t)(((int64_t)1 << (shift - 1)) - zero[0] * m0 - zero[1] * m1);
+    head[HEAD_ADD_ZERO] = out_zero;
+}
+
+static void head_fused_add(int64_t *head, const Step *step) {
+    int64_t zero[2] = {step->add.zero + 128,
+                       step->in_zero2 + (is_i8(step->kernel.in2) ? 128 : 0)};
+    head[HEAD_ADD_LOW] = step->add.low + 128;
+    head[HEAD_ADD_HIGH] = step->add.high + 128;
+    head_add(head, step->add.multiplier, step->add.shift, zero, step->out_zero);
+}
+
+static void head_fill(const Vector *v, int64_t *head) {
+    const Step *step = v->step;
+    int64_t zero = step->kernel.adds ? step->add.zero + 128 : step->out_zero;
+    int64_t fill = step->kernel.kind == OP_MAX_POOL ? (v->element == U8   ? 0
+                                                       : v->element == I8 ? -128
+                                                                          : INT16_MIN)
+                                                    : step->in_zero + v->moved;
+    if (step->shift > 32)
+        head[HEAD_ROUND] =
+            ((int64_t)1 << (step->shift - 33)) + zero * ((int64_t)1 << (step->shift - 32));
+    head[HEAD_FILL] = v->size == 1 ? in_bytes(fill) : in_halves(fill);
+    head_widths(head + HEAD_LOW, step->low);
+    head_widths(head + HEAD_HIGH, step->high);
+    if (step->kernel.adds)
+        head_fused_add(head, step);
+    if (step->kernel.kind == OP_ADD) {
+        int64_t in_zero[2] = {step->in_zero + (is_i8(step->kernel.in) ? 128 : 0),
+                              step->in_zero2 + (is_i8(step->kernel.in2) ? 128 : 0)};
+        head_add(head, step->from->multiplier, step->shift, in_zero, step->out_zero);
+    }
+}
+
+void vector_constants(Vector *v, int64_t count) {
+    v->lowered->constants_type = I32;
+    v->lowered->constants_count = HEAD_COUNT + count;
+    v->constant = arena_array(v->arena, int64_t, HEAD_COUNT + count);
+    head_fill(v, v->constant);
+    v->lowered->constants = v->constant;
+}
+
+Reg vector_head(Vector *v, Type lane, int bits, int head) {
+    return op_load_repeat(v->r, lane, bits, lane, ARG_CONSTANTS, 4 * head,
+                          32 / type_bits(lane));
+}
+
+int64_t folded_bias(const Vector *v, int channel) {
+    const Layer *layer = v->step->from;
+    const int16_t *weight = layer->weight + (int64_t)channel * layer->row;
+    int64_t sum = 0;
+    for (int k = 0; k < layer->row; k++)
+        sum += weight[k];
+    return (int32_t)(layer->bias[channel] - (v->step->in_zero + v->moved) * sum);
+}
+
+/* ---- the order of channels ---------------------------------------------------------------------- */
+
+static bool stores_halves(const Vector *v) {
+    return vector_type(v->step->kernel.out) == I16;
+}
+
+/* Packing takes blocks of 128 bits, that is of four lanes, from each vector in turn. */
+int packed_channel(int vectors, int vector, int lane) {
+    return lane / 4 * 4 * vectors + 4 * vector + lane % 4;
+}
+
+int lane_channel(const Vector *v, int vectors, int vector, int lane) {
+    if (stores_halves(v) || vectors == 1 || (vectors == 3 && vector == 2))
+        return vector * v->lanes + lane;
+    return packed_channel(vectors == 3 ? 2 : vectors, vector, lane);
+}
+
+int vector_groups(const Vector *v, int vectors, int count, Group group[4]) {
+    int groups = 0;
+    for (int first = 0; first < vectors;) {
+        int together = stores_halves(v) ? 1 : vectors - first == 3 ? 2 : vectors - first;
+        int channel = first * v->lanes;
+        int left = (int)min_i64(count - channel, (int64_t)together * v->lanes);
+        group[groups++] = (Group){first, together, left};
+        first += together;
+    }
+    return groups;
+}
+
+/* ---- sums to codes ------------------------------------------------------------------------------- */
+
+/* Lanes of 64 bits: those of even number, and those of odd. */
+static Reg even_lanes(Vector *v, Reg a) {
+    return op1(v->r, INSN_SHR, I64, op1(v->r, INSN_SHL, I64, a, 32), 32);
+}
+
+static Reg odd_lanes(Vector *v, Reg a) {
+    return op1(v->r, INSN_SHR, I64, a, 32);
+}
+
+static Reg requantised_wide(Vector *v, Reg sum, Reg multiplier) {
+    const Step *step = v->step;
+    Routine *r = v->r;
+    int t = step->shift;
+    int64_t zero = step->kernel.adds ? step->add.zero + 128 : step->out_zero;
+    Reg product = op2(r, INSN_MUL, I64, sum, multiplier);
+    Reg round =
+        op_constant(r, I64, v->bits, ((int64_t)1 << (t - 1)) + zero * ((int64_t)1 << t));
+    Reg code = op1(r, INSN_SHR, I64, op2(r, INSN_ADD, I64, product, round), t);
+    code = op2(r, INSN_MAX, I64, code, op_constant(r, I64, v->bits, INT16_MIN));
+    return op2(r, INSN_MIN, I64, code, op_constant(r, I64, v->bits, INT16_MAX));
+}
+
+/* Where the shift is below 33, products are summed in 64 bits; clamped to 16 bits, which no later
+ * clamp is beyond. */
+static Reg requantised_low(Vector *v, Reg sum, Reg multiplier) {
+    Routine *r = v->r;
+    Reg even = requantised_wide(v, even_lanes(v, sum), even_lanes(v, multiplier));
+    Reg odd = requantised_wide(v, odd_lanes(v, sum), odd_lanes(v, multiplier));
+    even = op2(r, INSN_AND, I64, even, op_constant(r, I64, v->bits, 0xffffffff));
+    return op2(r, INSN_XOR, I64, even, op1(r, INSN_SHL, I64, odd, 32));
+}
+
+void requantise_sums(Vector *v, Reg *sums, int count, Reg multiplier) {
+    Routine *r = v->r;
+    int shift = v->step->shift - 32;
+    Reg round = shift > 0 ? vector_head(v, I32, v->bits, HEAD_ROUND) : NO_REG;
+    for (int i = 0; i < count; i++) {
+        if (shift <= 0) {
+            sums[i] = requantised_low(v, sums[i], multiplier);
+            continue;
+        }
+        Reg high = op2(r, INSN_MULHI, I32, sums[i], multiplier);
+        sums[i] = op1(r, INSN_SHR, I32, op2(r, INSN_ADD, I32, high, round), shift);
+    }
+}
+
+/* ---- the add that may follow -------------------------------------------------------------------- */
+
+/* Pairs of halves, the second operand in the upper ones, to sums at the result's scale. */
+Reg add_pairs(Vector *v, Reg pairs, int shift) {
+    Routine *r = v->r;
+    Reg high = vector_head(v, I32, v->bits, HEAD_ADD_MULTIPLIER);
+    Reg low = vector_head(v, I32, v->bits, HEAD_ADD_MULTIPLIER + 1);
+    Reg sum = op_dot(r, INSN_DOT2, I16, pairs, high, op_constant(r, I32, v->bits, 0));
+    sum = op1(r, INSN_SHL, I32, sum, 11);
+    op_dot_into(r, INSN_DOT2, I16, sum, pairs, low);
+    sum = op2(r, INSN_ADD, I32, sum, vector_head(v, I32, v->bits, HEAD_ADD_ROUND));
+    sum = op1(r, INSN_SHR, I32, sum, shift);
+    return op2(r, INSN_ADD, I32, sum, vector_head(v, I32, v->bits, HEAD_ADD_ZERO));
+}
+
+Reg load_unsigned(Vector *v, Type lane, Format format, Reg from, int64_t offset, int count) {
+    Routine *r = v->r;
+    Type type = vector_type(format);
+    Reg x = op_load(r, lane, v->bits, type, from, offset, count);
+    if (type == U8)
+        return x;
+    return op2(r, INSN_ADD, lane, x, op_constant(r, lane, v->bits, 128));
+}
+
+/* The other operand's codes in the upper halves of lanes, in the order of the group's sums. */
+static void load_upper(Vector *v, const Group *group, const Landing *place, Reg *upper) {
+    Routine *r = v->r;
+    Format format = v->step->kernel.in2;
+    int64_t offset = place->offset2 + (int64_t)group->first * v->lanes;
+    static const Type types[] = {[1] = I32, [2] = I16, [4] = U8};
+    Reg x = load_unsigned(v, types[group->vectors], format, place->in2, offset, group->count);
+    Reg none = op_constant(r, I32, v->bits, 0);
+    if (group->vectors == 1)
+        upper[0] = op1(r, INSN_SHL, I32, x, 16);
+    for (int h = 0; group->vectors == 2 && h < 2; h++)
+        upper[h] = op_interleave(r, I16, none, x, h);
+    for (int i = 0; group->vectors == 4 && i < 4; i++)
+        upper[i] = op_interleave(r, I16, none, op_interleave(r, U8, x, none, i / 2), i % 2);
+}
+
+static void add_operand(Vector *v, const Group *group, Reg *sums, const Landing *place) {
+    Routine *r = v->r;
+    Reg upper[4];
+    load_upper(v, group, place, upper);
+    for (int i = 0; i < group->vectors; i++) {
+        Reg low = vector_head(v, I32, v->bits, HEAD_ADD_LOW);
+        Reg high = vector_head(v, I32, v->bits, HEAD_ADD_HIGH);
+        Reg code = op2(r, INSN_MAX, I32, sums[i], low);
+        code = op2(r, INSN_MIN, I32, code, high);
+        sums[i] = add_pairs(v, op2(r, INSN_ADD, I32, code, upper[i]), v->step->add.shift);
+    }
+}
+
+/* ---- codes to memory ------------------------------------------------------------------------------ */
+
+/* A bound in all lanes; NO_REG where the lanes' type has none beyond it. Bounds of the output's
+ * type are part of the code, others are constants of the layer. */
+static Reg bound(Vector *v, Type lane, int head, int64_t value, int64_t limit) {
+    int width = lane == I32 ? 2 : lane == I16 ? 1 : 0;
+    if (value != limit)
+        return vector_head(v, lane, v->bits, head + width);
+    return width ? op_constant(v->r, lane, v->bits, limit) : NO_REG;
+}
+
+Reg clamp_codes(Vector *v, Type lane, Reg codes) {
+    const Step *step = v->step;
+    Type out = vector_type(step->kernel.out);
+    int64_t lowest = out == U8 ? 0 : out == I8 ? -128 : -32768;
+    int64_t highest = out == U8 ? 255 : out == I8 ? 127 : 32767;
+    Reg low = bound(v, lane, HEAD_LOW, step->low, lowest);
+    Reg high = bound(v, lane, HEAD_HIGH, step->high, highest);
+    if (low != NO_REG)
+        codes = op2(v->r, INSN_MAX, lane, codes, low);
+    return high != NO_REG ? op2(v->r, INSN_MIN, lane, codes, high) : codes;
+}
+
+void store_group(Vector *v, const Group *group, Reg *sums, const Landing *place) {
+    Routine *r = v->r;
+    Type out = vector_type(v->step->kernel.out);
+    int64_t offset = place->offset + (int64_t)group->first * v->lanes * type_bits(out) / 8;
+    Type lane = group->vectors == 4 ? out : group->vectors == 2 ? I16 : I32;
+    if (v->step->kernel.adds)
+        add_operand(v, group, sums, place);
+    Reg codes = sums[0];
+    if (group->vectors >= 2)
+        codes = op2(r, INSN_PACK, I16, sums[0], sums[1]);
+    if (group->vectors == 4)
+        codes = op2(r, INSN_PACK, out, codes, op2(r, INSN_PACK, I16, sums[2], sums[3]));
+    op_store(r, lane, clamp_codes(v, lane, codes), out, place->out, offset, group->count);
+}
