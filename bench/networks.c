@@ -44,6 +44,16 @@ static const Space *space_of(Arena *arena, Str source) {
     return space;
 }
 
+/* The same space with an input of another format than the language's. */
+static const Space *space_from(Arena *arena, const Space *space, Format input) {
+    Space *from = arena_copy(arena, space, sizeof *space);
+    size_t bytes = sizeof *space->ops.at * (size_t)space->ops.count;
+    from->input_format = input;
+    from->ops.at = arena_copy(arena, space->ops.at, bytes);
+    from->ops.at[0].output = expr_constant(arena, from, RATIONAL(input));
+    return from;
+}
+
 static Net net_of(Arena *arena, const Space *space) {
     Net net;
     Span span;
@@ -69,17 +79,23 @@ static Dataset noise(Arena *arena, Shape shape, uint64_t seed, int images) {
     return data;
 }
 
+/* Calibration reads u8, centred: signed codes have their zero point at 0 and the same range. */
+static void input_rescale(OpWeights *op, Format format) {
+    if (format == FORMAT_U8)
+        return;
+    op->scale *= 255.0 / (format_high(format) - format_low(format));
+    op->zero = 0;
+}
+
 Model bench_model(Arena *arena, Str source, uint64_t seed, int images) {
     return bench_model_from(arena, source, FORMAT_U8, seed, images);
 }
 
 Model bench_model_from(Arena *arena, Str source, Format input, uint64_t seed, int images) {
-    Space *space = arena_copy(arena, space_of(arena, source), sizeof *space);
+    const Space *space = space_from(arena, space_of(arena, source), input);
     Net *net = arena_new_of(arena, Net);
-    space->input_format = input;
     *net = net_of(arena, space);
-    /* The images are read as u8 in any case: signed codes have their zero point at 0. */
-    Task task = {.name = STR("noise"), .mean = input == FORMAT_U8 ? 0.5 : 0, .deviation = 0.25};
+    Task task = {.name = STR("noise"), .mean = 0.5, .deviation = 0.25};
     Dataset data = noise(arena, space->input, seed, images);
     Supernet *supernet = supernet_new(space, &task, seed);
     Workspace *workspace = workspace_new(supernet);
@@ -88,6 +104,7 @@ Model bench_model_from(Arena *arena, Str source, Format input, uint64_t seed, in
     Span span;
     Str why;
     supernet_member(supernet, workspace, net, false, &data, images, arena, &floats);
+    input_rescale(&floats.ops[0], input);
     workspace_free(workspace);
     supernet_free(supernet);
     if (!model_quantise(arena, &floats, &model, &span, &why))
