@@ -149,10 +149,11 @@ static bool program_of(Batch *batch, Trial *trial, Program *program) {
                                                &trial->fault)
                            : program_build_trained(batch->arena, &trial->model, NULL, program,
                                                    &span, &trial->fault);
-    const char *fault = built ? program_check(program) : NULL;
-    if (fault)
-        trial->fault = str_of(fault);
-    return built && !fault;
+    if (!built)
+        return false;
+    const char *fault = program_check(program);
+    trial->fault = fault ? str_of(fault) : (Str){0}; /* what was tried in vain is no fault */
+    return !fault;
 }
 
 /* The network as C files that the program includes. */
@@ -181,7 +182,9 @@ static bool emit_as_c(Batch *batch, Trial *trial, const Program *program, Str pr
 /* The network as an object that the program is linked with. */
 static bool emit_as_object(Batch *batch, Trial *trial, const Program *program, Str prefix,
                            Text *all) {
-    LlvmTarget target = {.triple = str_of(batch->path->triple)};
+    LlvmTarget target = {.triple = str_of(batch->path->triple),
+                         .features =
+                             str_of(batch->path->features ? batch->path->features : "")};
     Str name = str_format(batch->arena, "%.*s.o", STR_ARG(prefix)), bytes;
     if (!emit_llvm(batch->arena, program, prefix, &target, LLVM_OBJECT, &bytes,
                    &trial->fault) ||

@@ -61,7 +61,8 @@ struct Path {
     const char *compiler, *flags, *runner; /* of compiled paths */
     const char *board;                     /* bare machines: of qemu-system-arm */
     const char *isa;                       /* instruction set: isa.c */
-    const char *triple;                    /* of objects made by LLVM */
+    bool streams;                          /* some rows of layers at a time */
+    const char *triple, *features;         /* of objects made by LLVM */
 };
 extern const Path paths[];
 extern const int path_count;

@@ -22,8 +22,9 @@ static Program *program_of(Arena *arena, const Path *path, Trial *trial) {
         model = arena_new_of(arena, Model);
         *model = model_prune(arena, &trial->model, 4).model;
     }
-    if (!program_build_isa(arena, model, NULL, isa_named(str_of(path->isa)), program, &span,
-                           &trial->fault))
+    BuildOptions options = {.isa = isa_named(str_of(path->isa)),
+                            .stream = path->streams ? STREAM_ALWAYS : STREAM_NEVER};
+    if (!program_build_with(arena, model, NULL, &options, program, &span, &trial->fault))
         return NULL;
     const char *fault = program_check(program);
     for (int i = 0; i < program->count && !fault; i++)
