@@ -70,6 +70,11 @@ static bool layer_fits(Lowering *low, const Layer *layer) {
 static bool layer_computable(Lowering *low, const Layer *layer) {
     Format out = layer->out.format;
     const Target *target = low->target;
+    if (layer->kind > OP_BATCH_NORM) {
+        *low->why = str_format(low->arena, "there is no kernel of `%s` yet",
+                               operator_facts[layer->kind].name);
+        return false;
+    }
     if (!is_storable(out) ||
         (target && out != FORMAT_U8 && !(target->activation_formats & 1u << out)))
         return refuse(low, "activations", out);

@@ -211,6 +211,13 @@ Value operator_call(Elab *elab, const Node *call, OpKind kind);
 int select_make(Elab *elab, ExprId which, const Value *alternatives, int count, Span span);
 int input_make(Elab *elab, Shape shape, Span span);
 void sites_make(Elab *elab);
+/* Folds parts that cannot fail but for their size; EXPR_NONE is passed on. */
+ExprId fold2(Elab *elab, ExprKind kind, ExprId a, ExprId b);
+
+/* ---- shapes.c: the shapes of operators' results ------------------------------------------ */
+
+/* Sets op's rank and shape; false where it can have none (reported). */
+bool set_shape(Elab *elab, SpaceOp *op);
 
 /* ---- joint.c: the joint values of some decisions, one after another ---------------------- */
 

@@ -1,13 +1,11 @@
 /* graphs.c: calls of primitive operators become operators of the Space, with symbolic
- * attributes and shapes. What a shape rule demands becomes a check for every legal member.
+ * attributes.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
 
-#include <string.h>
-
 /* Limits of the shape rules in net/operators.c. */
-enum { MAX_OPS = 100000, MAX_EXTENT = 1 << 16, MAX_WINDOW = 255, MAX_DENSE = MAX_EXTENT * 64 };
+enum { MAX_OPS = 100000, MAX_EXTENT = 1 << 16, MAX_WINDOW = 255 };
 enum { MAX_SLOTS = MAX_INPUTS + ATTRIBUTE_COUNT };
 
 /* ---- making operators -------------------------------------------------------------------- */
@@ -32,8 +30,7 @@ int input_make(Elab *elab, Shape shape, Span span) {
     return op_add(elab, op);
 }
 
-/* Folds parts that cannot fail but for their size; EXPR_NONE is passed on. */
-static ExprId fold2(Elab *elab, ExprKind kind, ExprId a, ExprId b) {
+ExprId fold2(Elab *elab, ExprKind kind, ExprId a, ExprId b) {
     return a && b ? fold(&elab->folder, kind, a, b, EXPR_NONE) : EXPR_NONE;
 }
 
@@ -84,9 +81,20 @@ typedef struct Signature {
     int inputs, positional, count;
 } Signature;
 
-static Signature signature_of(OpKind kind) {
-    static const char *const input_names[] = {"x", "y"};
-    Signature s = {.inputs = operator_facts[kind].inputs};
+/* As many inputs as stand before the names, where there may be several. */
+static int inputs_of(OpKind kind, const Node *call) {
+    int given = 0;
+    if (operator_facts[kind].inputs != SEVERAL)
+        return operator_facts[kind].inputs;
+    for (int i = 0; i < call->args.count; i++)
+        given += !call->args.at[i].name.length;
+    return given < 2 ? 2 : given > MAX_INPUTS ? MAX_INPUTS : given;
+}
+
+static Signature signature_of(OpKind kind, const Node *call) {
+    static const char *const input_names[MAX_INPUTS] = {"x",  "y",  "x3", "x4",
+                                                        "x5", "x6", "x7", "x8"};
+    Signature s = {.inputs = inputs_of(kind, call)};
     for (; s.count < s.inputs; s.count++)
         s.names[s.count] = str_of(input_names[s.count]);
     for (int a = 0; a < ATTRIBUTE_COUNT; a++) {
@@ -109,6 +117,14 @@ static Inputs evaluate_inputs(Elab *elab, const Node *call, const Argument **slo
                               SpaceOp *op) {
     Inputs inputs = INPUTS_RIGHT;
     for (int i = 0; i < op->inputs; i++) {
+        if (!slots[i] && i > 0) {
+            elab_error(elab, call->span, "`%s` needs %s tensors: `%s(x, y%s)`",
+                       operator_facts[op->kind].name,
+                       operator_facts[op->kind].inputs == SEVERAL ? "two or more" : "two",
+                       operator_facts[op->kind].name,
+                       operator_facts[op->kind].inputs == SEVERAL ? ", ..." : "");
+            return INPUTS_WRONG;
+        }
         if (!slots[i]) {
             elab_error(elab, call->span, "`%s` needs a tensor: `x |> %s(...)` or `%s(x, ...)`",
                        operator_facts[op->kind].name, operator_facts[op->kind].name,
@@ -129,7 +145,7 @@ static Inputs evaluate_inputs(Elab *elab, const Node *call, const Argument **slo
 }
 
 /* A natural number, in every member. */
-static ExprId natural(Elab *elab, Value value, Str name, int limit) {
+static ExprId natural(Elab *elab, Value value, Str name, int least, int limit) {
     const char *what = str_format(elab->arena, "`%.*s`", STR_ARG(name)).at;
     ExprId id = number_of(elab, value, what);
     if (!id)
@@ -137,11 +153,11 @@ static ExprId natural(Elab *elab, Value value, Str name, int limit) {
     Folder *folder = &elab->folder;
     ExprId whole =
         fold2(elab, EXPR_EQUAL, fold(folder, EXPR_FLOOR, id, EXPR_NONE, EXPR_NONE), id);
-    ExprId low = fold2(elab, EXPR_LESS_EQUAL, fold_integer(folder, 1), id);
+    ExprId low = fold2(elab, EXPR_LESS_EQUAL, fold_integer(folder, least), id);
     ExprId high = fold2(elab, EXPR_LESS_EQUAL, id, fold_integer(folder, limit));
     check_add(elab, fold_and(folder, whole, fold_and(folder, low, high)), value.span, id,
-              EXPR_NONE, "`%.*s` must be a whole number from 1 to %d, but is $a", STR_ARG(name),
-              limit);
+              EXPR_NONE, "`%.*s` must be a whole number from %d to %d, but is $a",
+              STR_ARG(name), least, limit);
     return id;
 }
 
@@ -157,17 +173,25 @@ static bool set_padding(Elab *elab, Value value, SpaceOp *op) {
     return true;
 }
 
+static bool set_transposed(Elab *elab, Value value, SpaceOp *op) {
+    ExprId id = truth_of(elab, value, "`transposed`");
+    op->attribute[ATTRIBUTE_TRANSPOSED] = id;
+    return id != EXPR_NONE;
+}
+
 /* `kernel: 3` sets both axes, `kernel: [5, 3]` height and width. */
 static bool set_attribute(Elab *elab, Value value, Attribute attribute, SpaceOp *op) {
     Str name = str_of(attribute_facts[attribute].name);
     if (attribute == ATTRIBUTE_SAME)
         return set_padding(elab, value, op);
-    bool window = attribute == ATTRIBUTE_KERNEL_H || attribute == ATTRIBUTE_STRIDE_H;
-    int limit = window ? MAX_WINDOW : MAX_EXTENT;
-    if (!window || value.kind != A_LIST) {
-        ExprId id = natural(elab, value, name, limit);
+    if (attribute == ATTRIBUTE_TRANSPOSED)
+        return set_transposed(elab, value, op);
+    bool pair = attribute_is_pair(attribute);
+    int least = attribute_facts[attribute].least, limit = pair ? MAX_WINDOW : MAX_EXTENT;
+    if (!pair || value.kind != A_LIST) {
+        ExprId id = natural(elab, value, name, least, limit);
         op->attribute[attribute] = id;
-        if (window)
+        if (pair)
             op->attribute[attribute + 1] = id;
         return id != EXPR_NONE;
     }
@@ -176,8 +200,8 @@ static bool set_attribute(Elab *elab, Value value, Attribute attribute, SpaceOp 
                    STR_ARG(name));
         return false;
     }
-    op->attribute[attribute] = natural(elab, value.items[0], name, limit);
-    op->attribute[attribute + 1] = natural(elab, value.items[1], name, limit);
+    op->attribute[attribute] = natural(elab, value.items[0], name, least, limit);
+    op->attribute[attribute + 1] = natural(elab, value.items[1], name, least, limit);
     return op->attribute[attribute] && op->attribute[attribute + 1];
 }
 
@@ -205,155 +229,21 @@ static bool evaluate_attributes(Elab *elab, const Node *call, const Signature *s
         if (slots[i]) {
             Value value = attribute_value(elab, slots[i]->value, s->attribute[i], hint);
             right &= set_attribute(elab, value, s->attribute[i], op);
-        } else if (initial == 0) {
+        } else if (initial == NEEDED) {
             elab_error(elab, call->span, "`%s` needs `%.*s`", operator_facts[op->kind].name,
                        STR_ARG(s->names[i]));
             right = false;
         } else {
             op->attribute[s->attribute[i]] = fold_integer(&elab->folder, initial);
-            if (s->attribute[i] == ATTRIBUTE_STRIDE_H)
-                op->attribute[ATTRIBUTE_STRIDE_W] = op->attribute[ATTRIBUTE_STRIDE_H];
+            if (attribute_is_pair(s->attribute[i]))
+                op->attribute[s->attribute[i] + 1] = op->attribute[s->attribute[i]];
         }
     }
     return right;
 }
 
-/* ---- shapes ------------------------------------------------------------------------------ */
-
-static const char *const axes[] = {"height", "width", "channels"};
-
-static bool needs_image(Elab *elab, const SpaceOp *op) {
-    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
-    if (in->rank == 3)
-        return true;
-    elab_error(elab, op->span,
-               "`%s` needs an input with height, width and channels, and this has "
-               "shape %.*s",
-               operator_facts[op->kind].name, STR_ARG(shape_describe(elab, op->input[0])));
-    return false;
-}
-
-/* ceil(in / stride) with padding `same`, else floor((in - kernel) / stride) + 1. */
-static ExprId window_shape(Elab *elab, const SpaceOp *op, ExprId in, int axis) {
-    Folder *folder = &elab->folder;
-    ExprId kernel = op->attribute[ATTRIBUTE_KERNEL_H + axis];
-    ExprId stride = op->attribute[ATTRIBUTE_STRIDE_H + axis];
-    if (is_true(folder, op->attribute[ATTRIBUTE_SAME])) {
-        ExprId ratio = fold2(elab, EXPR_DIV, in, stride);
-        return ratio ? fold(folder, EXPR_CEIL, ratio, EXPR_NONE, EXPR_NONE) : EXPR_NONE;
-    }
-    check_add(elab, fold2(elab, EXPR_LESS_EQUAL, kernel, in), op->span, kernel, in,
-              "with padding `valid` the kernel must fit into the input, but is $a in an input "
-              "of %s $b",
-              axes[axis]);
-    ExprId steps = fold2(elab, EXPR_DIV, fold2(elab, EXPR_SUB, in, kernel), stride);
-    steps = steps ? fold(folder, EXPR_FLOOR, steps, EXPR_NONE, EXPR_NONE) : EXPR_NONE;
-    return fold2(elab, EXPR_ADD, steps, fold_integer(folder, 1));
-}
-
-static bool windows(Elab *elab, SpaceOp *op) {
-    if (!needs_image(elab, op))
-        return false;
-    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
-    op->rank = 3;
-    ExprId extents[3] = {in->shape[0], in->shape[1], in->shape[2]};
-    op->shape[0] = window_shape(elab, op, extents[0], 0);
-    op->shape[1] = window_shape(elab, op, extents[1], 1);
-    op->shape[2] = extents[2];
-    return true;
-}
-
-static void check_divides(Elab *elab, const SpaceOp *op, ExprId divisor, ExprId number,
-                          const char *what) {
-    ExprId ratio = fold2(elab, EXPR_DIV, number, divisor);
-    ExprId whole = ratio ? fold(&elab->folder, EXPR_FLOOR, ratio, EXPR_NONE, EXPR_NONE) : ratio;
-    check_add(elab, fold2(elab, EXPR_EQUAL, whole, ratio), op->span, divisor, number,
-              "`groups` must divide the channels of the %s, but is $a of $b", what);
-}
-
-static bool conv_shape(Elab *elab, SpaceOp *op) {
-    ExprId groups = op->attribute[ATTRIBUTE_GROUPS];
-    bool grouped = groups != fold_integer(&elab->folder, 1);
-    if (!windows(elab, op))
-        return false;
-    if (grouped)
-        check_divides(elab, op, groups, op->shape[2], "input");
-    op->shape[2] = op->attribute[ATTRIBUTE_CHANNELS];
-    if (grouped)
-        check_divides(elab, op, groups, op->shape[2], "output");
-    return true;
-}
-
-static bool dense_shape(Elab *elab, SpaceOp *op) {
-    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
-    ExprId inputs = in->shape[0];
-    for (int d = 1; d < in->rank; d++)
-        inputs = fold2(elab, EXPR_MUL, inputs, in->shape[d]);
-    ExprId fits = fold2(elab, EXPR_LESS_EQUAL, inputs, fold_integer(&elab->folder, MAX_DENSE));
-    check_add(elab, fits, op->span, inputs, EXPR_NONE,
-              "`dense` takes at most %d inputs, but gets $a", MAX_DENSE);
-    op->rank = 1;
-    op->shape[0] = op->attribute[ATTRIBUTE_CHANNELS];
-    return true;
-}
-
-static bool add_shape(Elab *elab, SpaceOp *op) {
-    const SpaceOp *x = &elab->space->ops.at[op->input[0]],
-                  *y = &elab->space->ops.at[op->input[1]];
-    if (x->rank != y->rank) {
-        elab_error(elab, op->span,
-                   "`add` needs two tensors of one shape, and these are %.*s and "
-                   "%.*s",
-                   STR_ARG(shape_describe(elab, op->input[0])),
-                   STR_ARG(shape_describe(elab, op->input[1])));
-        return false;
-    }
-    op->rank = x->rank;
-    memcpy(op->shape, x->shape, sizeof op->shape);
-    for (int d = 0; d < op->rank; d++)
-        check_add(elab, fold2(elab, EXPR_EQUAL, x->shape[d], y->shape[d]), op->span,
-                  x->shape[d], y->shape[d],
-                  "`add` needs two tensors of one shape, but %s is $a on the left and $b on "
-                  "the right",
-                  op->rank == 3 && d < 2 ? axes[d] : "the number of channels");
-    return true;
-}
-
-static bool unchanged(Elab *elab, SpaceOp *op) {
-    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
-    op->rank = in->rank;
-    memcpy(op->shape, in->shape, sizeof op->shape);
-    return true;
-}
-
-static bool global_shape(Elab *elab, SpaceOp *op) {
-    if (!needs_image(elab, op))
-        return false;
-    op->rank = 1;
-    op->shape[0] = elab->space->ops.at[op->input[0]].shape[2];
-    return true;
-}
-
-/* The symbolic counterparts of the shape rules in net/operators.c; a test compares them. */
-static bool (*const shape_rules[OP_COUNT])(Elab *elab, SpaceOp *op) = {
-    [OP_CONV] = conv_shape,     [OP_DEPTHWISE] = windows,    [OP_DENSE] = dense_shape,
-    [OP_ADD] = add_shape,       [OP_RELU] = unchanged,       [OP_RELU6] = unchanged,
-    [OP_MAX_POOL] = windows,    [OP_AVERAGE_POOL] = windows, [OP_GLOBAL_AVERAGE] = global_shape,
-    [OP_BATCH_NORM] = unchanged};
-
-static bool set_shape(Elab *elab, SpaceOp *op) {
-    if (!shape_rules[op->kind](elab, op))
-        return false;
-    for (int d = 0; d < op->rank; d++)
-        if (!op->shape[d]) {
-            elab_error(elab, op->span, "%s", elab->folder.why);
-            return false;
-        }
-    return true;
-}
-
 Value operator_call(Elab *elab, const Node *call, OpKind kind) {
-    Signature s = signature_of(kind);
+    Signature s = signature_of(kind, call);
     const Argument *slots[MAX_SLOTS] = {NULL};
     Str name = str_of(operator_facts[kind].name);
     SpaceOp op = {.kind = kind, .inputs = s.inputs, .span = call->span};

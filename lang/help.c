@@ -88,7 +88,10 @@ static bool operator_help(Str topic, Text *text) {
     if (!operator_of(topic, &kind))
         return false;
     const OperatorFacts *facts = &operator_facts[kind];
-    text_add(text, "%s(%s", facts->name, facts->inputs == 2 ? "x, y" : "x");
+    text_add(text, "%s(%s", facts->name,
+             facts->inputs == 1   ? "x"
+             : facts->inputs == 2 ? "x, y"
+                                  : "x, y, ...");
     const char *last = "";
     for (int a = 0; a < ATTRIBUTE_COUNT; a++)
         if (operator_has(kind, (Attribute)a) && strcmp(last, attribute_facts[a].name) != 0) {
@@ -101,9 +104,9 @@ static bool operator_help(Str topic, Text *text) {
         if (!operator_has(kind, (Attribute)a) || second)
             continue;
         text_add(text, "  %s", attribute_facts[a].name);
-        if (attribute_facts[a].initial == 0)
+        if (attribute_facts[a].initial == NEEDED)
             text_add(text, " (must be given)");
-        else if (a != ATTRIBUTE_SAME)
+        else if (a != ATTRIBUTE_SAME && attribute_facts[a].initial >= attribute_facts[a].least)
             text_add(text, " (default %d)", attribute_facts[a].initial);
         text_add(text, ": %s\n", attribute_facts[a].documentation);
     }

@@ -162,6 +162,15 @@ static bool check_target(Session *session, const Decl *decl, const Target *targe
     return entry->count == 1 && target->code != CODE_NONE;
 }
 
+static bool check_trains(Session *session, const Space *space) {
+    Span span;
+    Str why;
+    bool trains = supernet_trains(session->arena, space, &span, &why);
+    if (!trains)
+        error_at(session->diagnostics, span, "%.*s", STR_ARG(why));
+    return trains;
+}
+
 bool bind_search(Session *session, const Decl *decl, SearchBinding *binding) {
     int before = error_count(session->diagnostics);
     *binding = (SearchBinding){.decl = decl,
@@ -172,7 +181,8 @@ bool bind_search(Session *session, const Decl *decl, SearchBinding *binding) {
     if (!bind_task(session, decl_value(decl, "task"), &binding->task) ||
         !bind_target(session, decl_value(decl, "device"), &binding->target) || !binding->space)
         return false;
-    if (!check_target(session, decl, &binding->target))
+    if (!check_target(session, decl, &binding->target) ||
+        !check_trains(session, binding->space))
         return false;
     binding->seed = (uint64_t)number_of(decl_value(decl, "seed"), 1);
     add_objectives(decl, "maximize", true, &binding->judge);

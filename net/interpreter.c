@@ -1,20 +1,7 @@
 /* The reference: integer execution in 64 bits, in the plainest loops that say what is meant.
+ * Here: operators with weights, and pooling.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
-#include "net/net.h"
-
-/* One layer at work: the tensors it reads and writes, as codes. */
-typedef struct Run {
-    const Model *model;
-    const Layer *layer;
-    const Tensor *in;  /* of input 0 */
-    const int32_t *x;  /* (in_h, in_w, in_c) or (n) */
-    const int32_t *x2; /* input 1 of an add */
-    int32_t *y;
-} Run;
-
-static int clamped(const Layer *layer, int64_t code) {
-    return (int)(code < layer->low ? layer->low : code > layer->high ? layer->high : code);
-}
+#include "net/interpreter.h"
 
 /* The window of output (oy, ox): calls for each tap inside the input. */
 typedef struct Window {
@@ -23,7 +10,7 @@ typedef struct Window {
 
 static Window window_at(const Run *run, int oy, int ox) {
     const int *a = run->layer->attribute;
-    int h = run->in->shape.dim[0], w = run->in->shape.dim[1];
+    int h = run->in[0]->shape.dim[0], w = run->in[0]->shape.dim[1];
     bool same = a[ATTRIBUTE_SAME] != 0;
     return (Window){oy * a[ATTRIBUTE_STRIDE_H] -
                         window_before(h, a[ATTRIBUTE_KERNEL_H], a[ATTRIBUTE_STRIDE_H], same),
@@ -41,7 +28,11 @@ static bool window_tap(const Window *window, int ky, int kx, int *y, int *x) {
     return *y >= 0 && *y < window->in_h && *x >= 0 && *x < window->in_w;
 }
 
-static int32_t requantised(const Layer *layer, int c, int64_t acc) {
+int32_t clamped(const Layer *layer, int64_t code) {
+    return (int32_t)(code < layer->low ? layer->low : code > layer->high ? layer->high : code);
+}
+
+int32_t requantised(const Layer *layer, int c, int64_t acc) {
     return requantise(acc, layer->multiplier[c], layer->shift, layer->out.zero, layer->low,
                       layer->high);
 }
@@ -49,7 +40,7 @@ static int32_t requantised(const Layer *layer, int c, int64_t acc) {
 /* Convolution of any grouping: output channel c reads `group_in` channels from `first`. */
 static int64_t convolve(const Run *run, const Window *window, int c, int first, int group_in) {
     const Layer *layer = run->layer;
-    int channels = shape_channels(run->in->shape);
+    int channels = shape_channels(run->in[0]->shape);
     const int16_t *w = layer->weight + (int64_t)c * layer->row;
     int64_t acc = layer->bias[c];
     for (int ky = 0; ky < window->kernel_h; ky++)
@@ -57,10 +48,11 @@ static int64_t convolve(const Run *run, const Window *window, int c, int first, 
             int y, x;
             if (!window_tap(window, ky, kx, &y, &x))
                 continue; /* padding has the value of the zero point */
-            const int32_t *pixel = run->x + ((int64_t)y * window->in_w + x) * channels + first;
+            const int32_t *pixel =
+                run->x[0] + ((int64_t)y * window->in_w + x) * channels + first;
             const int16_t *tap = w + (ky * window->kernel_w + kx) * group_in;
             for (int k = 0; k < group_in; k++)
-                acc += (int64_t)(pixel[k] - run->in->zero) * tap[k];
+                acc += (int64_t)(pixel[k] - run->in[0]->zero) * tap[k];
         }
     return acc;
 }
@@ -68,7 +60,7 @@ static int64_t convolve(const Run *run, const Window *window, int c, int first, 
 static void run_conv(const Run *run) {
     const Layer *layer = run->layer;
     Shape out = layer->out.shape;
-    int in_channels = shape_channels(run->in->shape);
+    int in_channels = shape_channels(run->in[0]->shape);
     int groups = layer->kind == OP_DEPTHWISE ? in_channels : layer->attribute[ATTRIBUTE_GROUPS];
     int group_in = in_channels / groups, group_out = out.dim[2] / groups;
     int32_t *y = run->y;
@@ -88,13 +80,14 @@ static void run_per_channel(const Run *run) {
     int64_t elements = shape_elements(layer->out.shape);
     for (int64_t i = 0; i < elements; i++) {
         int c = (int)(i % layer->out_channels);
-        int64_t acc = layer->bias[c] + (int64_t)(run->x[i] - run->in->zero) * layer->weight[c];
+        int64_t acc =
+            layer->bias[c] + (int64_t)(run->x[0][i] - run->in[0]->zero) * layer->weight[c];
         run->y[i] = requantised(layer, c, acc);
     }
 }
 
 static void run_depthwise(const Run *run) {
-    if (run->in->shape.rank == 3)
+    if (run->in[0]->shape.rank == 3)
         run_conv(run);
     else
         run_per_channel(run);
@@ -105,39 +98,22 @@ static void run_dense(const Run *run) {
     for (int c = 0; c < layer->out_channels; c++) {
         int64_t acc = layer->bias[c];
         for (int k = 0; k < layer->row; k++)
-            acc += (int64_t)(run->x[k] - run->in->zero) *
+            acc += (int64_t)(run->x[0][k] - run->in[0]->zero) *
                    layer->weight[(int64_t)c * layer->row + k];
         run->y[c] = requantised(layer, c, acc);
     }
 }
 
-static void run_add(const Run *run) {
-    const Layer *layer = run->layer;
-    int zero2 = run->model->layers[layer->input[1]].out.zero;
-    int64_t elements = shape_elements(layer->out.shape);
-    for (int64_t i = 0; i < elements; i++) {
-        int64_t acc = (int64_t)(run->x[i] - run->in->zero) * layer->multiplier[0] +
-                      (int64_t)(run->x2[i] - zero2) * layer->multiplier[1];
-        run->y[i] = requantise(acc, 1, layer->shift, layer->out.zero, layer->low, layer->high);
-    }
-}
-
-static void run_clamp(const Run *run) {
-    int64_t elements = shape_elements(run->layer->out.shape);
-    for (int64_t i = 0; i < elements; i++)
-        run->y[i] = clamped(run->layer, run->x[i]);
-}
-
 /* The largest code of a window, or the rounded mean of those of its taps that lie inside. */
 static int32_t pool(const Run *run, const Window *window, int c) {
-    int channels = shape_channels(run->in->shape);
+    int channels = shape_channels(run->in[0]->shape);
     int64_t sum = 0, taps = 0, largest = INT64_MIN;
     for (int ky = 0; ky < window->kernel_h; ky++)
         for (int kx = 0; kx < window->kernel_w; kx++) {
             int y, x;
             if (!window_tap(window, ky, kx, &y, &x))
                 continue;
-            int32_t code = run->x[((int64_t)y * window->in_w + x) * channels + c];
+            int32_t code = run->x[0][((int64_t)y * window->in_w + x) * channels + c];
             largest = max_i64(largest, code);
             sum += code;
             taps++;
@@ -157,11 +133,11 @@ static void run_pool(const Run *run) {
 }
 
 static void run_global_average(const Run *run) {
-    int channels = shape_channels(run->in->shape), pixels = shape_pixels(run->in->shape);
+    int channels = shape_channels(run->in[0]->shape), pixels = shape_pixels(run->in[0]->shape);
     for (int c = 0; c < channels; c++) {
         int64_t sum = 0;
         for (int p = 0; p < pixels; p++)
-            sum += run->x[(int64_t)p * channels + c];
+            sum += run->x[0][(int64_t)p * channels + c];
         run->y[c] = clamped(run->layer, average_round(sum, pixels));
     }
 }
@@ -176,6 +152,23 @@ static void (*const runners[OP_COUNT])(const Run *run) = {
     [OP_MAX_POOL] = run_pool,
     [OP_AVERAGE_POOL] = run_pool,
     [OP_GLOBAL_AVERAGE] = run_global_average,
+    [OP_MUL] = run_mul,
+    [OP_CONCAT] = run_concat,
+    [OP_SLICE] = run_slice,
+    [OP_PAD] = run_pad,
+    [OP_UPSAMPLE] = run_upsample,
+    [OP_CHANNEL_SHUFFLE] = run_shuffle,
+    [OP_FLATTEN] = run_clamp,
+    [OP_RESHAPE] = run_clamp,
+    [OP_HARD_SIGMOID] = run_curve,
+    [OP_HARD_SWISH] = run_curve,
+    [OP_SIGMOID] = run_curve,
+    [OP_TANH] = run_curve,
+    [OP_SILU] = run_curve,
+    [OP_GELU] = run_curve,
+    [OP_SOFTMAX] = run_softmax,
+    [OP_LAYER_NORM] = run_layer_norm,
+    [OP_MATMUL] = run_matmul,
 };
 
 static void read_input(const Tensor *tensor, const void *input, int32_t *codes) {
@@ -193,6 +186,16 @@ static void read_input(const Tensor *tensor, const void *input, int32_t *codes) 
         }
 }
 
+void layer_run(const Model *model, const Layer *layer, const int32_t *const *inputs,
+               int32_t *codes) {
+    Run run = {.model = model, .layer = layer, .y = codes};
+    for (int k = 0; k < layer->inputs; k++) {
+        run.in[k] = &model->layers[layer->input[k]].out;
+        run.x[k] = inputs[k];
+    }
+    runners[layer->kind](&run);
+}
+
 void model_run(Arena *arena, const Model *model, const void *input, int32_t **tensors) {
     for (int i = 0; i < model->count; i++) {
         const Layer *layer = &model->layers[i];
@@ -201,12 +204,9 @@ void model_run(Arena *arena, const Model *model, const void *input, int32_t **te
             read_input(&layer->out, input, tensors[0]);
             continue;
         }
-        Run run = {.model = model,
-                   .layer = layer,
-                   .in = &model->layers[layer->input[0]].out,
-                   .x = tensors[layer->input[0]],
-                   .x2 = layer->inputs > 1 ? tensors[layer->input[1]] : NULL,
-                   .y = tensors[i]};
-        runners[layer->kind](&run);
+        const int32_t *inputs[MAX_INPUTS];
+        for (int k = 0; k < layer->inputs; k++)
+            inputs[k] = tensors[layer->input[k]];
+        layer_run(model, layer, inputs, tensors[i]);
     }
 }

@@ -1,6 +1,6 @@
 /* Models: the layers of integer execution, their bounds and their identity.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
-#include "net/net.h"
+#include "net/layers.h"
 
 /* ---- building ---------------------------------------------------------------------------- */
 
@@ -103,15 +103,6 @@ static const char *weights_fault(const Layer *layer) {
     return NULL;
 }
 
-static const char *add_fault(const Layer *layer) {
-    for (int k = 0; k < 2; k++)
-        if (layer->multiplier[k] < 1 || layer->multiplier[k] >= 1 << MULTIPLIER_BITS_ADD)
-            return "a multiplier of an add outside its range";
-    return layer->shift < 1 || layer->shift > SHIFT_LIMIT_ADD
-               ? "a shift of an add outside its range"
-               : NULL;
-}
-
 static bool tensor_inherited(const Tensor *out, const Tensor *in) {
     return out->format == in->format && out->scale == in->scale && out->zero == in->zero;
 }
@@ -135,7 +126,7 @@ static const char *layer_fault(const Model *model, int i) {
         return "a tensor that does not keep its input's format, scale and zero point";
     if (operator_facts[layer->kind].weights == WEIGHTED)
         return weights_fault(layer);
-    return layer->kind == OP_ADD ? add_fault(layer) : NULL;
+    return unweighted_fault(model, layer);
 }
 
 const char *model_check(Model *model) {

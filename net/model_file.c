@@ -1,4 +1,5 @@
 /* The weights file: a model's constants, beside the .nas of its network.
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0
  *
  *   "NASCWTS\n"  u32 file version  u32 arithmetic version  u32 layers
  *   for each layer: str path  u8 kind  u8 weights format  u8 output format  shape
@@ -8,10 +9,13 @@
  *                     i32 multiplier (out_channels)  i64 bias (out_channels)
  *                     i16 code (out_channels * row)
  *                   where it is an add: u8 shift  i32 multiplier (2)
+ *                   else, where it has multipliers or a table:
+ *                     u8 accumulator bits  u8 shift  i32 multiplier  i32 table entry, each as
+ *                     many as layer_multipliers and layer_table say
+ *                     where it is a layer norm: i64 epsilon  i64 bias (channels)
  *   u64 XXH3 of everything before
  * All little-endian; str is u16 length and bytes; shape is u8 rank and u32 dims.
- *
- * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+ */
 #include "net/net.h"
 
 #include <string.h>
@@ -47,7 +51,30 @@ static void put_constants(Arena *arena, Bytes *out, const Layer *layer) {
         put(arena, out, (uint16_t)layer->weight[i], 2);
 }
 
-static void put_layer(Arena *arena, Bytes *out, const Layer *layer) {
+static void put_add(Arena *arena, Bytes *out, const Layer *layer) {
+    put(arena, out, (unsigned)layer->shift, 1);
+    put(arena, out, (uint32_t)layer->multiplier[0], 4);
+    put(arena, out, (uint32_t)layer->multiplier[1], 4);
+}
+
+static void put_unweighted(Arena *arena, Bytes *out, const Model *model, const Layer *layer) {
+    int multipliers = layer_multipliers(model, layer), entries = layer_table(model, layer);
+    if (multipliers + entries == 0)
+        return;
+    put(arena, out, (unsigned)layer->accumulator_bits, 1);
+    put(arena, out, (unsigned)layer->shift, 1);
+    for (int k = 0; k < multipliers; k++)
+        put(arena, out, (uint32_t)layer->multiplier[k], 4);
+    for (int k = 0; k < entries; k++)
+        put(arena, out, (uint32_t)layer->table[k], 4);
+    if (layer->kind != OP_LAYER_NORM)
+        return;
+    put(arena, out, (uint64_t)layer->epsilon, 8);
+    for (int c = 0; c < multipliers; c++)
+        put(arena, out, (uint64_t)layer->bias[c], 8);
+}
+
+static void put_layer(Arena *arena, Bytes *out, const Model *model, const Layer *layer) {
     put(arena, out, (unsigned)layer->path.length, 2);
     for (int i = 0; i < layer->path.length; i++)
         put(arena, out, (unsigned char)layer->path.at[i], 1);
@@ -63,11 +90,10 @@ static void put_layer(Arena *arena, Bytes *out, const Layer *layer) {
     put(arena, out, (uint32_t)layer->high, 4);
     if (operator_facts[layer->kind].weights == WEIGHTED)
         put_constants(arena, out, layer);
-    if (layer->kind == OP_ADD) {
-        put(arena, out, (unsigned)layer->shift, 1);
-        put(arena, out, (uint32_t)layer->multiplier[0], 4);
-        put(arena, out, (uint32_t)layer->multiplier[1], 4);
-    }
+    else if (layer->kind == OP_ADD)
+        put_add(arena, out, layer);
+    else
+        put_unweighted(arena, out, model, layer);
 }
 
 Str model_write(Arena *arena, const Model *model) {
@@ -78,7 +104,7 @@ Str model_write(Arena *arena, const Model *model) {
     put(arena, &out, ARITHMETIC_VERSION, 4);
     put(arena, &out, (uint32_t)model->count, 4);
     for (int i = 0; i < model->count; i++)
-        put_layer(arena, &out, &model->layers[i]);
+        put_layer(arena, &out, model, &model->layers[i]);
     put(arena, &out, key_of(out.at, (size_t)out.count).lo, 8);
     return (Str){out.at, out.count};
 }
@@ -142,14 +168,18 @@ static void expect(Reader *in, const Layer *layer, const char *what, int64_t fou
                          STR_ARG(layer->path), what, (long long)found, (long long)expected);
 }
 
-static void get_constants(Reader *in, Layer *layer) {
-    int64_t codes = (int64_t)layer->out_channels * layer->row;
-    expect(in, layer, "number of output channels", (int64_t)get(in, 4), layer->out_channels);
-    expect(in, layer, "number of weights per channel", (int64_t)get(in, 4), layer->row);
+static void get_accumulator(Reader *in, Layer *layer) {
     layer->accumulator_bits = (int)get(in, 1);
     layer->shift = (int)get(in, 1);
     if (layer->accumulator_bits != 32 && layer->accumulator_bits != 64)
         fail(in, "accumulators are of 32 or 64 bits");
+}
+
+static void get_constants(Reader *in, Layer *layer) {
+    int64_t codes = (int64_t)layer->out_channels * layer->row;
+    expect(in, layer, "number of output channels", (int64_t)get(in, 4), layer->out_channels);
+    expect(in, layer, "number of weights per channel", (int64_t)get(in, 4), layer->row);
+    get_accumulator(in, layer);
     if (in->failed || (in->bytes.length - in->at) / 2 < codes) {
         fail(in, "the file ends early");
         return;
@@ -168,6 +198,33 @@ static void get_constants(Reader *in, Layer *layer) {
         layer->weight[i] = (int16_t)get(in, 2);
 }
 
+static int32_t *get_words(Reader *in, int count) {
+    int32_t *words = arena_array(in->arena, int32_t, count);
+    for (int i = 0; i < count && !in->failed; i++)
+        words[i] = (int32_t)get(in, 4);
+    return words;
+}
+
+static void get_add(Reader *in, Layer *layer) {
+    layer->shift = (int)get(in, 1);
+    layer->multiplier = get_words(in, 2);
+}
+
+static void get_unweighted(Reader *in, const Model *model, Layer *layer) {
+    int multipliers = layer_multipliers(model, layer), entries = layer_table(model, layer);
+    if (multipliers + entries == 0)
+        return;
+    get_accumulator(in, layer);
+    layer->multiplier = get_words(in, multipliers);
+    layer->table = get_words(in, entries);
+    if (layer->kind != OP_LAYER_NORM)
+        return;
+    layer->epsilon = (int64_t)get(in, 8);
+    layer->bias = arena_array(in->arena, int64_t, multipliers);
+    for (int c = 0; c < multipliers && !in->failed; c++)
+        layer->bias[c] = (int64_t)get(in, 8);
+}
+
 static void get_shape(Reader *in, const Layer *layer) {
     int rank = (int)get(in, 1);
     expect(in, layer, "rank", rank, layer->out.shape.rank);
@@ -175,7 +232,7 @@ static void get_shape(Reader *in, const Layer *layer) {
         expect(in, layer, "dimension", (int64_t)get(in, 4), layer->out.shape.dim[i]);
 }
 
-static void get_layer(Reader *in, Layer *layer) {
+static void get_layer(Reader *in, const Model *model, Layer *layer) {
     in->layer = layer->path;
     Str path = get_str(in);
     if (!in->failed && !str_equal(path, layer->path)) {
@@ -195,12 +252,10 @@ static void get_layer(Reader *in, Layer *layer) {
     layer->high = (int32_t)get(in, 4);
     if (operator_facts[layer->kind].weights == WEIGHTED)
         get_constants(in, layer);
-    if (layer->kind == OP_ADD) {
-        layer->multiplier = arena_array(in->arena, int32_t, 2);
-        layer->shift = (int)get(in, 1);
-        layer->multiplier[0] = (int32_t)get(in, 4);
-        layer->multiplier[1] = (int32_t)get(in, 4);
-    }
+    else if (layer->kind == OP_ADD)
+        get_add(in, layer);
+    else
+        get_unweighted(in, model, layer);
 }
 
 static void get_head(Reader *in, const Model *model) {
@@ -239,7 +294,7 @@ bool model_read(Arena *arena, Str bytes, const Net *net, Model *model, Str *why)
     Reader in = {.arena = arena, .bytes = bytes, .layer = STR("")};
     get_head(&in, model);
     for (int i = 0; i < model->count && !in.failed; i++)
-        get_layer(&in, &model->layers[i]);
+        get_layer(&in, model, &model->layers[i]);
     if (!in.failed && in.at != in.bytes.length)
         fail(&in, "there is more than the network needs");
     const char *fault = in.failed ? NULL : model_check(model);

@@ -135,6 +135,8 @@ int op_fan_in(const Net *net, int i) {
         return window;
     case OP_DENSE:
         return (int)shape_elements(in);
+    case OP_MATMUL:
+        return shape_channels(in);
     default:
         return 0;
     }
@@ -145,6 +147,8 @@ int64_t op_macs(const Net *net, int i) {
 }
 
 int64_t op_parameters(const Net *net, int i) {
+    if (net->ops[i].kind == OP_LAYER_NORM)
+        return 2 * (int64_t)shape_channels(net->ops[i].shape);
     if (operator_facts[net->ops[i].kind].weights != WEIGHTED)
         return 0;
     return (int64_t)shape_channels(net->ops[i].shape) * (op_fan_in(net, i) + 1);
@@ -223,27 +227,37 @@ static void name_print(Text *text, const Net *net, int i) {
             text_add(text, "%c", path.at[k]);
 }
 
-static void pair_print(Text *text, const char *name, int h, int w, int initial) {
-    if (h == initial && w == initial)
-        return;
+static void pair_print(Text *text, const char *name, int h, int w) {
     if (h == w)
         text_add(text, ", %s: %d", name, h);
     else
         text_add(text, ", %s: [%d, %d]", name, h, w);
 }
 
-static void attributes_print(Text *text, const Op *op) {
-    const int *a = op->attribute;
-    if (operator_has(op->kind, ATTRIBUTE_CHANNELS))
-        text_add(text, ", %d", a[ATTRIBUTE_CHANNELS]);
-    if (operator_has(op->kind, ATTRIBUTE_KERNEL_H))
-        pair_print(text, "kernel", a[ATTRIBUTE_KERNEL_H], a[ATTRIBUTE_KERNEL_W], 0);
-    if (operator_has(op->kind, ATTRIBUTE_STRIDE_H))
-        pair_print(text, "stride", a[ATTRIBUTE_STRIDE_H], a[ATTRIBUTE_STRIDE_W], 1);
-    if (operator_has(op->kind, ATTRIBUTE_GROUPS) && a[ATTRIBUTE_GROUPS] != 1)
-        text_add(text, ", groups: %d", a[ATTRIBUTE_GROUPS]);
-    if (operator_has(op->kind, ATTRIBUTE_SAME) && !a[ATTRIBUTE_SAME])
+/* One attribute, or two of one spelling, where they are not as they would be without. */
+static void attribute_print(Text *text, const int *value, Attribute a) {
+    const AttributeFacts *facts = &attribute_facts[a];
+    bool pair = attribute_is_pair(a);
+    if (a == ATTRIBUTE_CHANNELS)
+        text_add(text, ", %d", *value);
+    else if (*value == facts->initial && (!pair || value[1] == facts->initial))
+        return;
+    else if (pair)
+        pair_print(text, facts->name, value[0], value[1]);
+    else if (a == ATTRIBUTE_SAME)
         text_add(text, ", padding: valid");
+    else if (a == ATTRIBUTE_TRANSPOSED)
+        text_add(text, ", transposed: true");
+    else
+        text_add(text, ", %s: %d", facts->name, *value);
+}
+
+static void attributes_print(Text *text, const Op *op) {
+    for (int a = 0; a < ATTRIBUTE_COUNT; a++)
+        if (operator_has(op->kind, (Attribute)a)) {
+            attribute_print(text, &op->attribute[a], (Attribute)a);
+            a += attribute_is_pair((Attribute)a);
+        }
 }
 
 static void op_print(Text *text, const Net *straight, const Net *net, int i) {
@@ -297,7 +311,7 @@ static const char *op_fault(const Net *net, int i) {
     const char *why;
     if (op->kind <= OP_INPUT || op->kind >= OP_COUNT)
         return "an operator of unknown kind";
-    if (op->inputs != operator_facts[op->kind].inputs)
+    if (!operator_takes(op->kind, op->inputs))
         return "an operator with the wrong number of inputs";
     for (int k = 0; k < op->inputs; k++) {
         if (op->input[k] < 0 || op->input[k] >= i)
@@ -335,8 +349,9 @@ Key net_key(const Net *net) {
         text_add(&text, "%d w%d o%d", op->kind, op->weights, op->output);
         for (int k = 0; k < op->inputs; k++)
             text_add(&text, " <%d", op->input[k]);
-        for (int a = 0; a < ATTRIBUTE_COUNT; a++)
-            text_add(&text, " %d", op->attribute[a]);
+        for (int a = 0; a < ATTRIBUTE_COUNT; a++) /* those after SAME came later than keys */
+            if (a <= ATTRIBUTE_SAME || operator_has(op->kind, (Attribute)a))
+                text_add(&text, " %d", op->attribute[a]);
         text_add_str(&text, shape_print(arena, op->shape));
     }
     text_add(&text, " -> %d", net->output);

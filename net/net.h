@@ -42,7 +42,7 @@ typedef enum {
 } OpKind;
 
 typedef enum {
-#define ATTRIBUTE(NAME, spelling, default, doc) ATTRIBUTE_##NAME,
+#define ATTRIBUTE(NAME, spelling, least, initial, doc) ATTRIBUTE_##NAME,
 #include "net/attributes.def"
 #undef ATTRIBUTE
     ATTRIBUTE_COUNT
@@ -50,10 +50,13 @@ typedef enum {
 
 typedef enum { NONE, WEIGHTED, NORM } WeightsKind;
 typedef enum { OWN, INHERITS } OutputKind;
+enum { MAX_RANK = 4, MAX_INPUTS = 8 };
+enum { SEVERAL = MAX_INPUTS + 1 }; /* of inputs: from two to MAX_INPUTS, as the call has */
+enum { NEEDED = -1 };              /* of an attribute's default: it must be given */
 
 typedef struct OperatorFacts {
     const char *name;
-    int inputs;
+    int inputs; /* or SEVERAL */
     unsigned attributes; /* bit 1 << Attribute */
     WeightsKind weights;
     OutputKind output;
@@ -61,16 +64,23 @@ typedef struct OperatorFacts {
 } OperatorFacts;
 typedef struct AttributeFacts {
     const char *name;
-    int initial; /* 0: must be given */
+    int least;   /* the smallest value that may be written */
+    int initial; /* or NEEDED */
     const char *documentation;
 } AttributeFacts;
 extern const OperatorFacts operator_facts[OP_COUNT];
 extern const AttributeFacts attribute_facts[ATTRIBUTE_COUNT];
 bool operator_of(Str spelling, OpKind *kind);
 bool operator_has(OpKind kind, Attribute attribute);
+bool operator_takes(OpKind kind, int inputs);
+/* Whether a and the attribute after it are height and width under one spelling. */
+bool attribute_is_pair(Attribute attribute);
+/* A function of one number: each output is a function of one input, and of nothing else. */
+bool operator_is_curve(OpKind kind);
+/* Its output codes are input codes, in another order or repeated. */
+bool operator_moves(OpKind kind);
 
-enum { MAX_RANK = 4, MAX_INPUTS = 8 };
-/* Height, width, channels; or channels alone. A dim is at least 1. */
+/* Height, width, channels; rows, channels; or channels alone. A dim is at least 1. */
 typedef struct Shape {
     int rank;
     int dim[MAX_RANK];
@@ -263,7 +273,8 @@ typedef struct OpWeights {
     const float *weight;       /* (out, kernel_h, kernel_w, in); depthwise: (channels, h, w, 1) */
     const float *bias;         /* (out), or NULL for none */
     const float *weight_scale; /* (out) step of the weight codes, > 0; NULL: from the largest |w| */
-    const float *gamma, *beta, *mean, *variance; /* (channels) of a batch norm */
+    const float *gamma, *beta;     /* (channels) of a batch norm; of a layer norm, NULL: 1 and 0 */
+    const float *mean, *variance;  /* (channels) of a batch norm */
     double scale;              /* of this op's quantiser, where net_quantiser(net, op) == op */
     int zero;                  /* its zero point */
 } OpWeights;
@@ -293,9 +304,14 @@ typedef struct Layer {
     Format weights;
     int out_channels, row;          /* of the weight array; row = kernel_h * kernel_w * in */
     int16_t *weight;                /* (out_channels, row) codes, unpacked */
-    int64_t *bias;                  /* (out_channels) at scale s_x * s_w; z_x is not folded in */
-    int32_t *multiplier;            /* (out_channels); ADD: (2), one for each operand */
+    int64_t *bias;                  /* (out_channels) at scale s_x * s_w; z_x is not folded in.
+                                     * LAYER_NORM: in output codes times 2^shift */
+    int32_t *multiplier;            /* (layer_multipliers): one for each output channel of a
+                                     * weighted operator or layer norm, where it may be
+                                     * negative; for each input of an add or concat; else one */
     int shift;
+    int32_t *table;                 /* (layer_table): curves and softmax, as curves.c makes it */
+    int64_t epsilon;                /* LAYER_NORM: what is added to the scaled variance */
     int32_t low, high;              /* clamp of the output codes: zero point of relu included */
     int64_t bound;                  /* proven: no partial sum exceeds this in size */
     int accumulator_bits;           /* 32 or 64 */
@@ -318,6 +334,9 @@ Model model_build(Arena *arena, const Net *net);
 bool model_quantise(Arena *arena, const FloatModel *from, Model *model, Span *span, Str *why);
 /* Proves accumulators (sets bound, accumulator_bits); structural checks. NULL where sound. */
 const char *model_check(Model *model);
+/* How many multipliers and table entries the layer has: what kind, shapes and formats say. */
+int layer_multipliers(const Model *model, const Layer *layer);
+int layer_table(const Model *model, const Layer *layer);
 /* The largest size of any partial sum of the layer's outputs, whatever the order, with the
  * input's zero point subtracted from each code or folded into the bias. */
 int64_t layer_bound(const Layer *layer, const Tensor *in);
@@ -348,6 +367,9 @@ int32_t average_round(int64_t sum, int64_t n);
  * each, native order), in 64-bit arithmetic without shortcuts. tensors[i] receives the codes
  * of layer i as int32 (arena). */
 void model_run(Arena *arena, const Model *model, const void *input, int32_t **tensors);
+/* One layer of it but the input: from the codes of its inputs to its own. */
+void layer_run(const Model *model, const Layer *layer, const int32_t *const *inputs,
+               int32_t *codes);
 
 /* ---- target.c: what is known of a device ------------------------------------------------- */
 

@@ -12,7 +12,7 @@ const OperatorFacts operator_facts[OP_COUNT] = {
 };
 
 const AttributeFacts attribute_facts[ATTRIBUTE_COUNT] = {
-#define ATTRIBUTE(NAME, spelling, initial, doc) {spelling, initial, doc},
+#define ATTRIBUTE(NAME, spelling, least, initial, doc) {spelling, least, initial, doc},
 #include "net/attributes.def"
 #undef ATTRIBUTE
 };
@@ -28,6 +28,26 @@ bool operator_of(Str spelling, OpKind *kind) {
 
 bool operator_has(OpKind kind, Attribute attribute) {
     return kind < OP_COUNT && (operator_facts[kind].attributes >> attribute & 1);
+}
+
+bool operator_takes(OpKind kind, int inputs) {
+    int needed = operator_facts[kind].inputs;
+    return needed == SEVERAL ? inputs >= 2 && inputs <= MAX_INPUTS : inputs == needed;
+}
+
+bool attribute_is_pair(Attribute attribute) {
+    return attribute == ATTRIBUTE_KERNEL_H || attribute == ATTRIBUTE_STRIDE_H ||
+           attribute == ATTRIBUTE_FACTOR_H;
+}
+
+bool operator_is_curve(OpKind kind) {
+    return kind == OP_HARD_SIGMOID || kind == OP_HARD_SWISH || kind == OP_SIGMOID ||
+           kind == OP_TANH || kind == OP_SILU || kind == OP_GELU;
+}
+
+bool operator_moves(OpKind kind) {
+    return kind == OP_SLICE || kind == OP_PAD || kind == OP_UPSAMPLE ||
+           kind == OP_CHANNEL_SHUFFLE || kind == OP_FLATTEN || kind == OP_RESHAPE;
 }
 
 int64_t shape_elements(Shape shape) {
@@ -79,9 +99,11 @@ int window_before(int in, int kernel, int stride, bool same) {
 
 enum { MAX_DIM = 1 << 16, MAX_KERNEL = 255 };
 
-typedef const char *ShapeRule(const int *attribute, const Shape *input, Shape *out);
+/* What a rule may ask: attributes and the shapes of so many inputs. */
+typedef const char *ShapeRule(const int *attribute, const Shape *input, int inputs, Shape *out);
 
-static const char *window(const int *attribute, const Shape *input, Shape *out) {
+static const char *window(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    (void)inputs;
     if (input->rank != 3)
         return "needs an input with height, width and channels";
     int kernel_h = attribute[ATTRIBUTE_KERNEL_H], kernel_w = attribute[ATTRIBUTE_KERNEL_W];
@@ -99,8 +121,8 @@ static const char *window(const int *attribute, const Shape *input, Shape *out) 
     return NULL;
 }
 
-static const char *conv(const int *attribute, const Shape *input, Shape *out) {
-    const char *why = window(attribute, input, out);
+static const char *conv(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    const char *why = window(attribute, input, inputs, out);
     if (why)
         return why;
     int channels = attribute[ATTRIBUTE_CHANNELS], groups = attribute[ATTRIBUTE_GROUPS];
@@ -115,7 +137,8 @@ static const char *conv(const int *attribute, const Shape *input, Shape *out) {
     return NULL;
 }
 
-static const char *dense(const int *attribute, const Shape *input, Shape *out) {
+static const char *dense(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    (void)inputs;
     int channels = attribute[ATTRIBUTE_CHANNELS];
     if (channels < 1 || channels > MAX_DIM)
         return "the number of channels must be between 1 and 65536";
@@ -125,25 +148,141 @@ static const char *dense(const int *attribute, const Shape *input, Shape *out) {
     return NULL;
 }
 
-static const char *add(const int *attribute, const Shape *input, Shape *out) {
-    (void)attribute;
+static const char *add(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    (void)attribute, (void)inputs;
     if (!shape_equal(input[0], input[1]))
         return "needs two inputs of one shape";
     *out = *input;
     return NULL;
 }
 
-static const char *unchanged(const int *attribute, const Shape *input, Shape *out) {
-    (void)attribute;
+static const char *unchanged(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    (void)attribute, (void)inputs;
     *out = *input;
     return NULL;
 }
 
-static const char *global_average(const int *attribute, const Shape *input, Shape *out) {
-    (void)attribute;
+static const char *global_average(const int *attribute, const Shape *input, int inputs,
+                                  Shape *out) {
+    (void)attribute, (void)inputs;
     if (input->rank != 3)
         return "needs an input with height, width and channels";
     *out = (Shape){.rank = 1, .dim = {input->dim[2]}};
+    return NULL;
+}
+
+static const char *mul(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    (void)attribute, (void)inputs;
+    bool gate = input[1].rank == 1 && input[1].dim[0] == shape_channels(input[0]);
+    if (!gate && !shape_equal(input[0], input[1]))
+        return "needs two inputs of one shape, or a second with one value for each channel";
+    *out = *input;
+    return NULL;
+}
+
+static const char *concat(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    (void)attribute;
+    int64_t channels = 0;
+    for (int k = 0; k < inputs; k++) {
+        Shape cut = input[k];
+        channels += shape_channels(cut);
+        cut.dim[cut.rank - 1] = shape_channels(input[0]);
+        if (cut.rank != input[0].rank || !shape_equal(cut, input[0]))
+            return "needs inputs that differ in their channels only";
+    }
+    if (channels > MAX_DIM)
+        return "has more than 65536 channels";
+    *out = *input;
+    out->dim[out->rank - 1] = (int)channels;
+    return NULL;
+}
+
+static const char *slice(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    (void)inputs;
+    int channels = attribute[ATTRIBUTE_CHANNELS], from = attribute[ATTRIBUTE_FROM];
+    if (channels < 1 || channels > MAX_DIM || from < 0 || from > MAX_DIM ||
+        from + channels > shape_channels(*input))
+        return "takes channels that its input has not";
+    *out = *input;
+    out->dim[out->rank - 1] = channels;
+    return NULL;
+}
+
+static const char *pad(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    (void)inputs;
+    if (input->rank != 3)
+        return "needs an input with height, width and channels";
+    for (int a = ATTRIBUTE_TOP; a <= ATTRIBUTE_RIGHT; a++)
+        if (attribute[a] < 0 || attribute[a] > MAX_DIM)
+            return "the padding must be between 0 and 65536";
+    *out = *input;
+    out->dim[0] += attribute[ATTRIBUTE_TOP] + attribute[ATTRIBUTE_BOTTOM];
+    out->dim[1] += attribute[ATTRIBUTE_LEFT] + attribute[ATTRIBUTE_RIGHT];
+    return NULL;
+}
+
+static const char *upsample(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    (void)inputs;
+    int h = attribute[ATTRIBUTE_FACTOR_H], w = attribute[ATTRIBUTE_FACTOR_W];
+    if (input->rank != 3)
+        return "needs an input with height, width and channels";
+    if (h < 1 || w < 1 || h > MAX_KERNEL || w > MAX_KERNEL)
+        return "the factor must be between 1 and 255";
+    *out = *input;
+    out->dim[0] *= h;
+    out->dim[1] *= w;
+    return NULL;
+}
+
+static const char *shuffle(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    (void)inputs;
+    int groups = attribute[ATTRIBUTE_GROUPS];
+    if (groups < 1 || shape_channels(*input) % groups)
+        return "groups must divide the channels of the input";
+    *out = *input;
+    return NULL;
+}
+
+static const char *flatten(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    (void)attribute, (void)inputs;
+    if (shape_elements(*input) > MAX_DIM)
+        return "has more than 65536 values";
+    *out = (Shape){1, {(int)shape_elements(*input)}};
+    return NULL;
+}
+
+static const char *reshape(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    (void)inputs;
+    int h = attribute[ATTRIBUTE_HEIGHT], w = attribute[ATTRIBUTE_WIDTH];
+    *out = (Shape){0};
+    if (h)
+        out->dim[out->rank++] = h;
+    if (h || w)
+        out->dim[out->rank++] = w;
+    out->dim[out->rank++] = attribute[ATTRIBUTE_CHANNELS];
+    for (int d = 0; d < out->rank; d++)
+        if (out->dim[d] < 1 || out->dim[d] > MAX_DIM)
+            return "each dimension must be between 1 and 65536";
+    if (shape_elements(*out) != shape_elements(*input))
+        return "must have as many values as its input";
+    return NULL;
+}
+
+static const char *layer_norm(const int *attribute, const Shape *input, int inputs,
+                              Shape *out) {
+    if (shape_channels(*input) > MAX_DIM / 2)
+        return "normalises at most 32768 channels";
+    return unchanged(attribute, input, inputs, out);
+}
+
+static const char *matmul(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    (void)inputs;
+    if (input[0].rank != 2 || input[1].rank != 2)
+        return "needs two inputs with rows and channels";
+    bool transposed = attribute[ATTRIBUTE_TRANSPOSED] != 0;
+    if (input[0].dim[1] != input[1].dim[transposed])
+        return "the channels of the first input must be the rows of the second";
+    *out = (Shape){2, {input[0].dim[0], input[1].dim[!transposed]}};
     return NULL;
 }
 
@@ -158,15 +297,32 @@ static ShapeRule *const shape_rules[OP_COUNT] = {
     [OP_AVERAGE_POOL] = window,
     [OP_GLOBAL_AVERAGE] = global_average,
     [OP_BATCH_NORM] = unchanged,
+    [OP_MUL] = mul,
+    [OP_CONCAT] = concat,
+    [OP_SLICE] = slice,
+    [OP_PAD] = pad,
+    [OP_UPSAMPLE] = upsample,
+    [OP_CHANNEL_SHUFFLE] = shuffle,
+    [OP_FLATTEN] = flatten,
+    [OP_RESHAPE] = reshape,
+    [OP_HARD_SIGMOID] = unchanged,
+    [OP_HARD_SWISH] = unchanged,
+    [OP_SIGMOID] = unchanged,
+    [OP_TANH] = unchanged,
+    [OP_SILU] = unchanged,
+    [OP_GELU] = unchanged,
+    [OP_SOFTMAX] = unchanged,
+    [OP_LAYER_NORM] = layer_norm,
+    [OP_MATMUL] = matmul,
 };
 
 bool operator_shape(OpKind kind, const int *attribute, const Shape *input, int inputs,
                     Shape *out, const char **why) {
-    if (inputs != operator_facts[kind].inputs) {
+    if (!operator_takes(kind, inputs)) {
         *why = "has the wrong number of inputs";
         return false;
     }
-    *why = shape_rules[kind](attribute, input, out);
+    *why = shape_rules[kind](attribute, input, inputs, out);
     for (int i = 0; !*why && i < out->rank; i++)
         if (out->dim[i] > MAX_DIM)
             *why = "has an output dimension above 65536";

@@ -1,7 +1,7 @@
 /* From trained floats to the integer model: doc/numerics.md, "Weights", "Batch norm",
  * "Requantise".
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
-#include "net/net.h"
+#include "net/layers.h"
 
 #include <math.h>
 
@@ -104,24 +104,6 @@ static bool quantise_weighted(Arena *arena, const OpWeights *op, const OpWeights
     return layer->shift >= 1 && layer->bound < (accumulator_bits == 32 ? 1LL << 31 : 1LL << 46);
 }
 
-static bool quantise_add(Arena *arena, const Model *model, Layer *layer) {
-    double scale[2];
-    for (int k = 0; k < 2; k++)
-        scale[k] = model->layers[layer->input[k]].out.scale / layer->out.scale;
-    layer->multiplier = arena_array(arena, int32_t, 2);
-    layer->shift = requantise_constants(scale, 2, MULTIPLIER_BITS_ADD, layer->multiplier);
-    return layer->shift >= 1;
-}
-
-/* relu: codes at or above that of 0; relu6: at or below that of 6. */
-static void quantise_clamp(Layer *layer) {
-    int zero = layer->out.zero;
-    layer->low = (int32_t)max_i64(layer->low, zero);
-    double six = zero + floor(6.0 / layer->out.scale + 0.5);
-    if (layer->kind == OP_RELU6 && six < layer->high)
-        layer->high = (int32_t)six;
-}
-
 static bool finite_positive(double scale) {
     return scale > 0x1p-500 && scale < 0x1p500;
 }
@@ -163,12 +145,8 @@ static const char *quantise_layer(Arena *arena, const FloatModel *from, const Mo
         return "its formats are not those of integer execution";
     if (!finite_positive(layer->out.scale))
         return "its scale is not a positive number";
-    if (layer->kind == OP_RELU || layer->kind == OP_RELU6)
-        quantise_clamp(layer);
-    if (layer->kind == OP_ADD && !quantise_add(arena, model, layer))
-        return "the scales of its inputs are too far above that of its output";
     if (!weighted)
-        return NULL;
+        return unweighted_quantise(arena, model, op, layer);
     bool lone_norm = from->net->ops[layer->op].kind == OP_BATCH_NORM;
     int folded = lone_norm ? layer->op : net_folded_norm(from->net, layer->op);
     const OpWeights *norm = folded >= 0 ? &from->ops[folded] : NULL;

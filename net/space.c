@@ -484,7 +484,7 @@ static const char *op_fault(const Space *space, int i) {
     if (op->kind == OP_SELECT)
         return expr_in_range(space, op->select) && op->select ? NULL
                                                               : "a select without condition";
-    if (op->inputs != operator_facts[op->kind].inputs)
+    if (!operator_takes(op->kind, op->inputs))
         return "an operator with the wrong number of inputs";
     for (int a = 0; a < ATTRIBUTE_COUNT; a++)
         if (!expr_in_range(space, op->attribute[a]) ||

@@ -6,6 +6,18 @@
 #include <math.h>
 #include <string.h>
 
+bool supernet_trains(Arena *arena, const Space *space, Span *span, Str *why) {
+    for (int i = 0; i < space->ops.count; i++) {
+        const SpaceOp *op = &space->ops.at[i];
+        if (op->kind <= OP_BATCH_NORM || op->kind == OP_SELECT)
+            continue;
+        *span = op->span;
+        *why = str_format(arena, "`%s` cannot be trained yet", operator_facts[op->kind].name);
+        return false;
+    }
+    return true;
+}
+
 static size_t site_weights(const Site *site) {
     return (size_t)site->out * (size_t)site->kernel_h * (size_t)site->kernel_w *
            (size_t)site->in;

@@ -70,8 +70,10 @@ typedef struct TrainPlan {
 TrainPlan train_plan_default(void);
 
 typedef struct Supernet Supernet;
-/* Fresh weights from the seed. The space and task outlive it. Supported operators: all of
- * net's. */
+/* Whether every operator of the space has a gradient here; false with the *span of one that has
+ * none, and *why. */
+bool supernet_trains(Arena *arena, const Space *space, Span *span, Str *why);
+/* Fresh weights from the seed. The space, which it can train, and task outlive it. */
 Supernet *supernet_new(const Space *space, const Task *task, uint64_t seed);
 Supernet *supernet_copy(const Supernet *supernet);
 void supernet_free(Supernet *supernet);

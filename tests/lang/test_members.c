@@ -133,6 +133,7 @@ static void small_spaces_are_sound(void **state) {
     require_all_members("tests/lang/spaces/blocks.nas", STR("n"));
     require_all_members("tests/lang/spaces/optional.nas", STR("n"));
     require_all_members("tests/lang/spaces/frozen.nas", STR("tiny"));
+    require_all_members("tests/lang/spaces/operators.nas", STR("n"));
 }
 
 /* ---- the quick start --------------------------------------------------------------------- */

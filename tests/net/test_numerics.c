@@ -2,86 +2,10 @@
  * made, and requantisation of whole small formats against 128-bit floor division.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
-#include "tests/net/nets.h"
+#include "tests/net/vectors.h"
 
 #include <float.h>
 #include <math.h>
-
-/* ---- reading vectors --------------------------------------------------------------------- */
-
-typedef struct Words {
-    char *at; /* what is left of the record */
-    int line;
-} Words;
-
-static char *next_word(Words *words) {
-    char *word = strtok_r(NULL, " ", &words->at);
-    if (!word)
-        fail_msg("vectors.txt:%d ends early", words->line);
-    return word;
-}
-
-static long long next_int(Words *words) {
-    return strtoll(next_word(words), NULL, 10);
-}
-
-static double next_double(Words *words) {
-    return strtod(next_word(words), NULL);
-}
-
-static Format next_format(Words *words) {
-    Format format = FORMAT_COUNT;
-    assert_true(format_of(str_of(next_word(words)), &format));
-    return format;
-}
-
-typedef struct Codes {
-    Format format;
-    double scale;
-    int zero;
-} Codes;
-
-static Codes next_codes(Words *words) {
-    Format format = next_format(words);
-    double scale = next_double(words);
-    return (Codes){format, scale, (int)next_int(words)};
-}
-
-static float *next_floats(Arena *arena, Words *words, int count) {
-    float *values = arena_array(arena, float, count);
-    for (int i = 0; i < count; i++)
-        values[i] = (float)next_double(words);
-    return values;
-}
-
-static void check_next(Words *words, const char *what, long long found) {
-    long long expected = next_int(words);
-    if (found != expected)
-        fail_msg("vectors.txt:%d: %s is %lld, not %lld", words->line, what, found, expected);
-}
-
-/* Calls `check` for each record of a kind. */
-static void each_record(const char *kind, void (*check)(Arena *arena, Words *words)) {
-    Arena *arena = arena_new(), *scratch = arena_new();
-    Str bytes;
-    const char *why;
-    if (!file_read(arena, "tests/net/vectors.txt", 1 << 22, &bytes, &why))
-        fail_msg("tests/net/vectors.txt: %s", why);
-    char *rest = (char *)arena_copy(arena, bytes.at, (size_t)bytes.length + 1), *line;
-    int number = 0, records = 0;
-    while ((line = strtok_r(NULL, "\n", &rest))) {
-        Words words = {line, ++number};
-        if (strcmp(next_word(&words), kind) != 0)
-            continue;
-        check(scratch, &words);
-        assert_null(strtok_r(NULL, " ", &words.at));
-        arena_reset(scratch);
-        records++;
-    }
-    assert_true(records > 0);
-    arena_free(scratch);
-    arena_free(arena);
-}
 
 /* ---- arithmetic.c ------------------------------------------------------------------------ */
 
@@ -311,7 +235,7 @@ static void check_fold(Arena *arena, Words *words) {
 #define VECTORS(kind)                                                                          \
     static void vectors_of_##kind(void **state) {                                              \
         (void)state;                                                                           \
-        each_record(#kind, check_##kind);                                                      \
+        each_record("tests/net/vectors.txt", #kind, check_##kind);                             \
     }
 VECTORS(requantise)
 VECTORS(constants)

@@ -433,7 +433,7 @@ static Space small_graph(Arena *arena) {
                         .output = i8,
                         .rank = 3,
                         .site = k};
-        for (int a = 0; a < ATTRIBUTE_COUNT; a++)
+        for (int a = 0; a <= ATTRIBUTE_SAME; a++)
             conv.attribute[a] = a == ATTRIBUTE_CHANNELS                              ? width
                                 : a == ATTRIBUTE_KERNEL_H || a == ATTRIBUTE_KERNEL_W ? three
                                                                                      : one;

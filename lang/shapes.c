@@ -1,0 +1,335 @@
+/* shapes.c: the symbolic shape of an operator's result. What a shape rule demands becomes a check
+ * for every legal member.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "lang/elaborate.h"
+
+#include <string.h>
+
+/* Limits of the shape rules in net/operators.c. */
+enum { MAX_EXTENT = 1 << 16, MAX_DENSE = MAX_EXTENT * 64, MAX_NORM = MAX_EXTENT / 2 };
+
+static const char *const axes[] = {"height", "width", "channels"};
+
+/* What dimension d of so many is called. */
+static const char *axis_name(int rank, int d) {
+    return d == rank - 1 ? "the number of channels"
+           : rank == 3   ? axes[d]
+                         : "the number of rows";
+}
+
+static bool needs_image(Elab *elab, const SpaceOp *op) {
+    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+    if (in->rank == 3)
+        return true;
+    elab_error(elab, op->span,
+               "`%s` needs an input with height, width and channels, and this has "
+               "shape %.*s",
+               operator_facts[op->kind].name, STR_ARG(shape_describe(elab, op->input[0])));
+    return false;
+}
+
+/* ceil(in / stride) with padding `same`, else floor((in - kernel) / stride) + 1. */
+static ExprId window_shape(Elab *elab, const SpaceOp *op, ExprId in, int axis) {
+    Folder *folder = &elab->folder;
+    ExprId kernel = op->attribute[ATTRIBUTE_KERNEL_H + axis];
+    ExprId stride = op->attribute[ATTRIBUTE_STRIDE_H + axis];
+    if (is_true(folder, op->attribute[ATTRIBUTE_SAME])) {
+        ExprId ratio = fold2(elab, EXPR_DIV, in, stride);
+        return ratio ? fold(folder, EXPR_CEIL, ratio, EXPR_NONE, EXPR_NONE) : EXPR_NONE;
+    }
+    check_add(elab, fold2(elab, EXPR_LESS_EQUAL, kernel, in), op->span, kernel, in,
+              "with padding `valid` the kernel must fit into the input, but is $a in an input "
+              "of %s $b",
+              axes[axis]);
+    ExprId steps = fold2(elab, EXPR_DIV, fold2(elab, EXPR_SUB, in, kernel), stride);
+    steps = steps ? fold(folder, EXPR_FLOOR, steps, EXPR_NONE, EXPR_NONE) : EXPR_NONE;
+    return fold2(elab, EXPR_ADD, steps, fold_integer(folder, 1));
+}
+
+static bool windows(Elab *elab, SpaceOp *op) {
+    if (!needs_image(elab, op))
+        return false;
+    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+    op->rank = 3;
+    ExprId extents[3] = {in->shape[0], in->shape[1], in->shape[2]};
+    op->shape[0] = window_shape(elab, op, extents[0], 0);
+    op->shape[1] = window_shape(elab, op, extents[1], 1);
+    op->shape[2] = extents[2];
+    return true;
+}
+
+static void check_divides(Elab *elab, const SpaceOp *op, ExprId divisor, ExprId number,
+                          const char *what) {
+    ExprId ratio = fold2(elab, EXPR_DIV, number, divisor);
+    ExprId whole = ratio ? fold(&elab->folder, EXPR_FLOOR, ratio, EXPR_NONE, EXPR_NONE) : ratio;
+    check_add(elab, fold2(elab, EXPR_EQUAL, whole, ratio), op->span, divisor, number,
+              "`groups` must divide the channels of the %s, but is $a of $b", what);
+}
+
+static bool conv_shape(Elab *elab, SpaceOp *op) {
+    ExprId groups = op->attribute[ATTRIBUTE_GROUPS];
+    bool grouped = groups != fold_integer(&elab->folder, 1);
+    if (!windows(elab, op))
+        return false;
+    if (grouped)
+        check_divides(elab, op, groups, op->shape[2], "input");
+    op->shape[2] = op->attribute[ATTRIBUTE_CHANNELS];
+    if (grouped)
+        check_divides(elab, op, groups, op->shape[2], "output");
+    return true;
+}
+
+static bool dense_shape(Elab *elab, SpaceOp *op) {
+    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+    ExprId inputs = in->shape[0];
+    for (int d = 1; d < in->rank; d++)
+        inputs = fold2(elab, EXPR_MUL, inputs, in->shape[d]);
+    ExprId fits = fold2(elab, EXPR_LESS_EQUAL, inputs, fold_integer(&elab->folder, MAX_DENSE));
+    check_add(elab, fits, op->span, inputs, EXPR_NONE,
+              "`dense` takes at most %d inputs, but gets $a", MAX_DENSE);
+    op->rank = 1;
+    op->shape[0] = op->attribute[ATTRIBUTE_CHANNELS];
+    return true;
+}
+
+static bool add_shape(Elab *elab, SpaceOp *op) {
+    const SpaceOp *x = &elab->space->ops.at[op->input[0]],
+                  *y = &elab->space->ops.at[op->input[1]];
+    const char *name = operator_facts[op->kind].name;
+    if (x->rank != y->rank) {
+        elab_error(elab, op->span,
+                   "`%s` needs two tensors of one shape, and these are %.*s and "
+                   "%.*s",
+                   name, STR_ARG(shape_describe(elab, op->input[0])),
+                   STR_ARG(shape_describe(elab, op->input[1])));
+        return false;
+    }
+    op->rank = x->rank;
+    memcpy(op->shape, x->shape, sizeof op->shape);
+    for (int d = 0; d < op->rank; d++)
+        check_add(elab, fold2(elab, EXPR_EQUAL, x->shape[d], y->shape[d]), op->span,
+                  x->shape[d], y->shape[d],
+                  "`%s` needs two tensors of one shape, but %s is $a on the left and $b on "
+                  "the right",
+                  name, axis_name(op->rank, d));
+    return true;
+}
+
+static bool unchanged(Elab *elab, SpaceOp *op) {
+    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+    op->rank = in->rank;
+    memcpy(op->shape, in->shape, sizeof op->shape);
+    return true;
+}
+
+/* What grows must stay within the limits of a dimension. */
+static void check_extent(Elab *elab, const SpaceOp *op, int d) {
+    ExprId fits =
+        fold2(elab, EXPR_LESS_EQUAL, op->shape[d], fold_integer(&elab->folder, MAX_EXTENT));
+    check_add(elab, fits, op->span, op->shape[d], EXPR_NONE,
+              "in the result of `%s` %s is $a, and may be at most %d",
+              operator_facts[op->kind].name, axis_name(op->rank, d), MAX_EXTENT);
+}
+
+/* A gate: one factor for each channel. */
+static bool mul_shape(Elab *elab, SpaceOp *op) {
+    const SpaceOp *x = &elab->space->ops.at[op->input[0]],
+                  *y = &elab->space->ops.at[op->input[1]];
+    if (y->rank != 1 || x->rank == 1)
+        return add_shape(elab, op);
+    unchanged(elab, op);
+    ExprId channels = op->shape[op->rank - 1];
+    check_add(elab, fold2(elab, EXPR_EQUAL, channels, y->shape[0]), op->span, channels,
+              y->shape[0], "`mul` needs one factor for each of $a channels, but there are $b");
+    return true;
+}
+
+static bool concat_shape(Elab *elab, SpaceOp *op) {
+    unchanged(elab, op);
+    for (int k = 1; k < op->inputs; k++) {
+        const SpaceOp *y = &elab->space->ops.at[op->input[k]];
+        int last = op->rank - 1;
+        if (y->rank != op->rank) {
+            elab_error(elab, op->span,
+                       "`concat` needs tensors that differ in their channels only, and these "
+                       "are %.*s and %.*s",
+                       STR_ARG(shape_describe(elab, op->input[0])),
+                       STR_ARG(shape_describe(elab, op->input[k])));
+            return false;
+        }
+        for (int d = 0; d < last; d++)
+            check_add(elab, fold2(elab, EXPR_EQUAL, op->shape[d], y->shape[d]), op->span,
+                      op->shape[d], y->shape[d],
+                      "`concat` needs tensors that differ in their channels only, but %s is $a "
+                      "in the first and $b in another",
+                      axis_name(op->rank, d));
+        op->shape[last] = fold2(elab, EXPR_ADD, op->shape[last], y->shape[last]);
+    }
+    check_extent(elab, op, op->rank - 1);
+    return true;
+}
+
+static bool slice_shape(Elab *elab, SpaceOp *op) {
+    unchanged(elab, op);
+    ExprId channels = op->shape[op->rank - 1];
+    ExprId end =
+        fold2(elab, EXPR_ADD, op->attribute[ATTRIBUTE_FROM], op->attribute[ATTRIBUTE_CHANNELS]);
+    check_add(elab, fold2(elab, EXPR_LESS_EQUAL, end, channels), op->span, end, channels,
+              "`slice` takes channels up to $a, of $b");
+    op->shape[op->rank - 1] = op->attribute[ATTRIBUTE_CHANNELS];
+    return true;
+}
+
+static bool pad_shape(Elab *elab, SpaceOp *op) {
+    if (!needs_image(elab, op))
+        return false;
+    unchanged(elab, op);
+    for (int d = 0; d < 2; d++) {
+        ExprId before = op->attribute[d ? ATTRIBUTE_LEFT : ATTRIBUTE_TOP];
+        ExprId after = op->attribute[d ? ATTRIBUTE_RIGHT : ATTRIBUTE_BOTTOM];
+        op->shape[d] =
+            fold2(elab, EXPR_ADD, op->shape[d], fold2(elab, EXPR_ADD, before, after));
+        check_extent(elab, op, d);
+    }
+    return true;
+}
+
+static bool upsample_shape(Elab *elab, SpaceOp *op) {
+    if (!needs_image(elab, op))
+        return false;
+    unchanged(elab, op);
+    for (int d = 0; d < 2; d++) {
+        op->shape[d] =
+            fold2(elab, EXPR_MUL, op->shape[d], op->attribute[ATTRIBUTE_FACTOR_H + d]);
+        check_extent(elab, op, d);
+    }
+    return true;
+}
+
+static bool shuffle_shape(Elab *elab, SpaceOp *op) {
+    unchanged(elab, op);
+    check_divides(elab, op, op->attribute[ATTRIBUTE_GROUPS], op->shape[op->rank - 1], "input");
+    return true;
+}
+
+static ExprId elements_of(Elab *elab, const ExprId *shape, int rank) {
+    ExprId elements = shape[0];
+    for (int d = 1; d < rank; d++)
+        elements = fold2(elab, EXPR_MUL, elements, shape[d]);
+    return elements;
+}
+
+static bool flatten_shape(Elab *elab, SpaceOp *op) {
+    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+    op->rank = 1;
+    op->shape[0] = elements_of(elab, in->shape, in->rank);
+    check_extent(elab, op, 0);
+    return true;
+}
+
+/* An extent that was left out is the number 0. */
+static bool reshape_shape(Elab *elab, SpaceOp *op) {
+    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+    ExprId none = fold_integer(&elab->folder, 0);
+    ExprId height = op->attribute[ATTRIBUTE_HEIGHT], width = op->attribute[ATTRIBUTE_WIDTH];
+    if (height != none && width == none) {
+        elab_error(elab, op->span, "`reshape` to a height needs a `width`, too");
+        return false;
+    }
+    if (height != none)
+        op->shape[op->rank++] = height;
+    if (width != none)
+        op->shape[op->rank++] = width;
+    op->shape[op->rank++] = op->attribute[ATTRIBUTE_CHANNELS];
+    ExprId from = elements_of(elab, in->shape, in->rank);
+    ExprId to = elements_of(elab, op->shape, op->rank);
+    check_add(elab, fold2(elab, EXPR_EQUAL, from, to), op->span, from, to,
+              "`reshape` keeps the number of values, but there are $a, and $b are needed");
+    return true;
+}
+
+static bool norm_shape(Elab *elab, SpaceOp *op) {
+    unchanged(elab, op);
+    ExprId channels = op->shape[op->rank - 1];
+    ExprId fits = fold2(elab, EXPR_LESS_EQUAL, channels, fold_integer(&elab->folder, MAX_NORM));
+    check_add(elab, fits, op->span, channels, EXPR_NONE,
+              "`layer_norm` normalises at most %d channels, but gets $a", MAX_NORM);
+    return true;
+}
+
+static bool matmul_shape(Elab *elab, SpaceOp *op) {
+    const SpaceOp *x = &elab->space->ops.at[op->input[0]],
+                  *y = &elab->space->ops.at[op->input[1]];
+    Rational transposed = {0, 1};
+    if (x->rank != 2 || y->rank != 2) {
+        elab_error(elab, op->span,
+                   "`matmul` needs two tensors with rows and channels, and these are %.*s and "
+                   "%.*s",
+                   STR_ARG(shape_describe(elab, op->input[0])),
+                   STR_ARG(shape_describe(elab, op->input[1])));
+        return false;
+    }
+    if (!is_constant(&elab->folder, op->attribute[ATTRIBUTE_TRANSPOSED], &transposed)) {
+        elab_error(elab, op->span, "`transposed` may not depend on decisions");
+        return false;
+    }
+    ExprId depth = y->shape[transposed.n != 0];
+    check_add(elab, fold2(elab, EXPR_EQUAL, x->shape[1], depth), op->span, x->shape[1], depth,
+              "`matmul` needs as many channels on the left as there are products to sum, but "
+              "has $a, and $b on the right");
+    op->rank = 2;
+    op->shape[0] = x->shape[0];
+    op->shape[1] = y->shape[transposed.n == 0];
+    return true;
+}
+
+static bool global_shape(Elab *elab, SpaceOp *op) {
+    if (!needs_image(elab, op))
+        return false;
+    op->rank = 1;
+    op->shape[0] = elab->space->ops.at[op->input[0]].shape[2];
+    return true;
+}
+
+/* The symbolic counterparts of the shape rules in net/operators.c; a test compares them. */
+static bool (*const shape_rules[OP_COUNT])(Elab *elab, SpaceOp *op) = {
+    [OP_CONV] = conv_shape,
+    [OP_DEPTHWISE] = windows,
+    [OP_DENSE] = dense_shape,
+    [OP_ADD] = add_shape,
+    [OP_RELU] = unchanged,
+    [OP_RELU6] = unchanged,
+    [OP_MAX_POOL] = windows,
+    [OP_AVERAGE_POOL] = windows,
+    [OP_GLOBAL_AVERAGE] = global_shape,
+    [OP_BATCH_NORM] = unchanged,
+    [OP_MUL] = mul_shape,
+    [OP_CONCAT] = concat_shape,
+    [OP_SLICE] = slice_shape,
+    [OP_PAD] = pad_shape,
+    [OP_UPSAMPLE] = upsample_shape,
+    [OP_CHANNEL_SHUFFLE] = shuffle_shape,
+    [OP_FLATTEN] = flatten_shape,
+    [OP_RESHAPE] = reshape_shape,
+    [OP_HARD_SIGMOID] = unchanged,
+    [OP_HARD_SWISH] = unchanged,
+    [OP_SIGMOID] = unchanged,
+    [OP_TANH] = unchanged,
+    [OP_SILU] = unchanged,
+    [OP_GELU] = unchanged,
+    [OP_SOFTMAX] = unchanged,
+    [OP_LAYER_NORM] = norm_shape,
+    [OP_MATMUL] = matmul_shape,
+};
+
+bool set_shape(Elab *elab, SpaceOp *op) {
+    if (!shape_rules[op->kind](elab, op))
+        return false;
+    for (int d = 0; d < op->rank; d++)
+        if (!op->shape[d]) {
+            elab_error(elab, op->span, "%s", elab->folder.why);
+            return false;
+        }
+    return true;
+}

@@ -1,0 +1,56 @@
+#!/bin/sh
+# refused.t: operators that cannot be trained, or have no kernel, are refused at their line, and the
+# networks that have them can be checked all the same.
+# Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0
+own=$(mktemp -d) || exit 1
+trap 'rm -rf "$own"' EXIT
+number=0
+
+# refuses COMMAND OPERATOR CALL WIDTH
+refuses() {
+    number=$((number + 1))
+    cat >"$own/net.nas" <<END
+use std/tasks
+use std/devices
+network net(image: [28, 28, 1]) -> [10] {
+    let a = image |> conv($4, kernel: 3, stride: 2) |> batch_norm
+    let b = a |> conv(8, kernel: 3)
+    let x = $3
+    return x |> dense(10)
+}
+search s {
+    network: net
+    task: fashion
+    device: cortex_m4
+    maximize: accuracy
+    minimize: flash
+    train: supernet(epochs: 1)
+}
+END
+    [ "$1" = build ] && sed -i '/^search/,$d' "$own/net.nas"
+    what="$1: $2"
+    verdict="not ok"
+    if { [ "$1" = search ] || "$NASC" check "$own/net.nas" >"$own/said" 2>&1; } &&
+        ! "$NASC" "$1" "$own/net.nas" -o "$own/out" -q >"$own/said" 2>&1 &&
+        grep -q "net.nas:6:.*error: .*\`$2\`" "$own/said"; then
+        verdict=ok
+    fi
+    echo "$verdict $number - $what is refused at its line"
+    [ "$verdict" = ok ] || sed 's/^/# /' "$own/said" | head -n 4
+}
+
+for command in build search; do
+    width=8
+    [ $command = search ] && width="choice(8, 16)"
+    for curve in hard_sigmoid hard_swish sigmoid tanh silu gelu softmax layer_norm flatten; do
+        refuses $command $curve "b |> $curve" "$width"
+    done
+    refuses $command mul "mul(b, b)" "$width"
+    refuses $command concat "concat(b, b)" "$width"
+    refuses $command slice "b |> slice(4)" "$width"
+    refuses $command pad "b |> pad(top: 1)" "$width"
+    refuses $command upsample "b |> upsample(factor: 2)" "$width"
+    refuses $command channel_shuffle "b |> channel_shuffle(groups: 2)" "$width"
+    refuses $command reshape "b |> reshape(8, width: 196)" "$width"
+done
+echo "1..$number"
