@@ -481,24 +481,35 @@ static void write_extremum(const Writer *w, const Insn *insn) {
     write_lanes(w, insn->dst, result);
 }
 
-/* vpmuldq multiplies the even lanes of 32 bits; odd ones are shifted down first, and their
- * products' high words are already where they belong. */
+/* Words of odd number where their lower neighbours were. */
+static Value odd_words(const Writer *w, Value words) {
+    int pick[MAX_LANES], count = value_lanes(words);
+    for (int i = 0; i < count; i++)
+        pick[i] = i | 1;
+    return shuffled(w, words, NULL, pick, count);
+}
+
+/* vpmuldq multiplies the even lanes of 32 bits; odd ones are moved there first, and their
+ * products' high words are already where they belong. Moves by shuffles: vectors of 512 bits
+ * shift on one port only, which has half of the products to do besides. */
 static Value mulhi_even_odd(const Writer *w, Reg left, Reg right) {
-    Value a = read_as(w, left, I64), b = read_as(w, right, I64);
+    Value a = read_as(w, left, I32), b = read_as(w, right, I32);
     LLVMBuilderRef builder = w->builder;
     int count = value_lanes(a), pick[MAX_LANES];
-    Value half = constant(w, I64, count, 32);
-    Value even = LLVMBuildMul(
-        builder, LLVMBuildAShr(builder, LLVMBuildShl(builder, a, half, ""), half, ""),
-        LLVMBuildAShr(builder, LLVMBuildShl(builder, b, half, ""), half, ""), "");
-    Value odd = LLVMBuildMul(builder, LLVMBuildAShr(builder, a, half, ""),
-                             LLVMBuildAShr(builder, b, half, ""), "");
-    even = LLVMBuildLShr(builder, even, half, "");
-    LLVMTypeRef words = LLVMVectorType(integer_type(w, 32), (unsigned)(2 * count));
-    for (int i = 0; i < 2 * count; i++)
-        pick[i] = i % 2 ? 2 * count + i : i;
-    return shuffled(w, LLVMBuildBitCast(builder, even, words, ""),
-                    LLVMBuildBitCast(builder, odd, words, ""), pick, 2 * count);
+    LLVMTypeRef pairs = lanes_of(integer_type(w, 64), count / 2);
+    Value half = constant(w, I64, count / 2, 32),
+          operand[4] = {a, b, odd_words(w, a), odd_words(w, b)};
+    for (int i = 0; i < 4; i++) {
+        Value pair = LLVMBuildBitCast(builder, operand[i], pairs, "");
+        pair = LLVMBuildShl(builder, pair, half, "");
+        operand[i] = LLVMBuildAShr(builder, pair, half, "");
+    }
+    Value even = LLVMBuildMul(builder, operand[0], operand[1], "");
+    Value odd = LLVMBuildMul(builder, operand[2], operand[3], "");
+    even = odd_words(w, LLVMBuildBitCast(builder, even, LLVMTypeOf(a), ""));
+    for (int i = 0; i < count; i++)
+        pick[i] = i % 2 ? count + i : i;
+    return shuffled(w, even, LLVMBuildBitCast(builder, odd, LLVMTypeOf(a), ""), pick, count);
 }
 
 static void write_mulhi(const Writer *w, const Insn *insn) {
