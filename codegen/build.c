@@ -556,6 +556,18 @@ static bool wants_streaming(const Program *program, const BuildOptions *options)
             program->arena_bytes > options->ram_bytes);
 }
 
+/* Where another order of the steps needs a smaller arena, the program is made anew in that. */
+static bool order_program(Lowering *low, Step *steps, int count) {
+    Order order;
+    if (program_reorder(low->arena, low->program, steps, &order) &&
+        !program_of(low, steps, count))
+        return false;
+    low->program->order_written = order.written;
+    low->program->order_peak = order.peak;
+    low->program->order_least = order.least;
+    return true;
+}
+
 /* ---- the whole ------------------------------------------------------------------------------------ */
 
 bool program_build_with(Arena *arena, const Model *model, const Target *target,
@@ -577,7 +589,7 @@ bool program_build_with(Arena *arena, const Model *model, const Target *target,
     Step *steps = arena_array(arena, Step, count);
     for (int i = 0; i < count; i++)
         steps[i] = step_of(&low, &fused[i]);
-    if (!program_of(&low, steps, count))
+    if (!program_of(&low, steps, count) || !order_program(&low, steps, count))
         return false;
     return !wants_streaming(program, options) || stream_program(&low, steps, count);
 }

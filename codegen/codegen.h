@@ -149,6 +149,9 @@ typedef struct Program {
     Buffer *buffers;
     int buffer_count;
     int64_t arena_bytes, bound_bytes; /* planned; proven lower bound (equal: optimal) */
+    /* The most bytes alive at once, before streaming: as written, in the order taken, and what no
+     * order is below; 0 where orders were not compared. */
+    int64_t order_written, order_peak, order_least;
     int64_t weight_bytes, constant_bytes;
     Shape in_shape, out_shape;
     Format in_format, out_format;
@@ -227,6 +230,29 @@ bool program_build_trained(Arena *arena, const Model *model, const Target *targe
                            Program *program, Span *span, Str *why);
 void pruning_print(const Pruning *pruning, Text *text);
 void pruning_report(const Pruning *pruning, Text *text); /* a JSON object */
+
+/* ---- order.c: which step comes before which ---------------------------------------------- */
+
+/* A step, as far as memory goes. */
+typedef struct OrderItem {
+    int inputs, input[MAX_INPUTS]; /* items; -1: the caller's input */
+    int64_t bytes;                 /* of its result; 0: the caller's output */
+    int64_t scratch_bytes;
+    unsigned overwrites; /* bit k: the result may lie where operand k does */
+} OrderItem;
+typedef struct Order {
+    int *sequence;   /* (count) items in the order of execution */
+    int64_t peak;    /* the most bytes alive at once */
+    int64_t written; /* the same for the order as written */
+    int64_t least;   /* no order has less: equal to `peak` where it is proven best */
+} Order;
+/* As written where that is proven best. Deterministic; tries at most `states` states. */
+Order order_find(Arena *arena, const OrderItem *items, int count, int states);
+/* The buffers (at most 2 * count) that items in an order need, as plan_memory takes them. */
+int order_buffers(Arena *arena, const OrderItem *items, const int *sequence, int count,
+                  Buffer *buffers);
+/* Permutes the steps that a program was made of where that lowers its arena. */
+bool program_reorder(Arena *arena, const Program *program, Step *steps, Order *order);
 
 /* ---- plan.c: memory ---------------------------------------------------------------------- */
 

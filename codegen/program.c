@@ -32,12 +32,32 @@ static void print_step(Text *text, const Program *program, int index) {
              (long long)step->macs, STR_ARG(path));
 }
 
+/* What is proven of a number of bytes. */
+static void print_proof(Text *text, int64_t bytes, int64_t least) {
+    if (bytes == least)
+        text_add(text, "%lld bytes (proven least)", (long long)bytes);
+    else
+        text_add(text, "%lld bytes (at least %lld: a gap of %.1f %%)", (long long)bytes,
+                 (long long)least, 100.0 * (double)(bytes - least) / (double)least);
+}
+
+static void print_order(Text *text, const Program *program) {
+    bool changed = program->order_peak < program->order_written;
+    text_add(text, "order %s: alive at once ",
+             changed ? "chosen for its memory" : "as written");
+    print_proof(text, program->order_peak, program->order_least);
+    if (changed)
+        text_add(text, ", as written %lld", (long long)program->order_written);
+    text_add(text, "\n");
+}
+
 void program_print(const Program *program, Text *text) {
-    text_add(text,
-             "plan of %.*s: arena %lld bytes (at least %lld), weights %lld, constants %lld\n",
-             STR_ARG(program->name), (long long)program->arena_bytes,
-             (long long)program->bound_bytes, (long long)program->weight_bytes,
+    text_add(text, "plan of %.*s: arena ", STR_ARG(program->name));
+    print_proof(text, program->arena_bytes, program->bound_bytes);
+    text_add(text, ", weights %lld, constants %lld\n", (long long)program->weight_bytes,
              (long long)program->constant_bytes);
+    if (program->order_peak)
+        print_order(text, program);
     for (int i = 0; i < program->count; i++)
         print_step(text, program, i);
     if (program->pruning)
