@@ -329,12 +329,14 @@ int order_buffers(Arena *arena, const OrderItem *items, const int *sequence, int
 static bool program_items(const Program *program, int *step_of, OrderItem *items) {
     for (int i = 0; i < program->count; i++) {
         const Step *step = &program->steps[i];
-        items[i] = (OrderItem){.inputs = step->inputs, .scratch_bytes = step->scratch_bytes};
+        items[i] = (OrderItem){.inputs = step->inputs};
         if (step->slice || !step->lowered)
             return false;
         items[i].overwrites = step->lowered->overwrites;
         if (step->output >= 0)
             items[i].bytes = program->buffers[step->output].bytes;
+        if (step->scratch >= 0)
+            items[i].scratch_bytes = program->buffers[step->scratch].bytes;
         for (int k = 0; k < step->inputs; k++)
             items[i].input[k] = step->reads[k] ? step_of[step->reads[k]] : -1;
         step_of[step->layer] = i;
