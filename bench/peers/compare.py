@@ -20,7 +20,8 @@ MACS = {"resnet8": 12501632, "ds_cnn": 2656768, "vww": 7489664, "autoencoder": 2
         "mobilenet_v1": 568740352, "mobilenet_v2": 300774272}
 PEERS = ["onnxruntime", "litert", "openvino", "ncnn", "iree", "tvm"]
 # Engines of nasc: their command after `nasc_time FOLDER`, and for how many threads they are.
-OURS = {"nasc-gcc": (["gcc", "-O3", "-march=native"], [1]),
+OURS = {"nasc-jit": (["jit"], [1]),
+        "nasc-gcc": (["gcc", "-O3", "-march=native"], [1]),
         "nasc-clang": (["clang", "-O3", "-march=native"], [1])}
 
 

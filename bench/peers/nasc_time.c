@@ -3,13 +3,14 @@
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0
  *
- * usage: nasc_time FOLDER COMPILER...    such as: nasc_time /tmp/x gcc -O3 -march=native
+ * usage: nasc_time FOLDER jit            through LLVM, in this process
+ *        nasc_time FOLDER COMPILER...    through C: nasc_time /tmp/x gcc -O3 -march=native
  *
  * Speaks as every worker of bench/peers does, a line for a line: "load NAME" is answered by "ok"
  * or "no REASON"; "time NAME SECONDS" by the number of calls, and the least and the median time of
  * one, in nanoseconds. */
 #include "bench/networks.h"
-#include "codegen/codegen.h"
+#include "codegen/routine.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -18,9 +19,10 @@
 
 enum { SEED = 1, CHECKED_INPUTS = 3, COMPILE_SECONDS = 600, MOST_SAMPLES = 1 << 17 };
 
-/* A network as machine code: what is timed. */
+/* A network as machine code: what is timed. One of the two. */
 typedef struct Compiled {
     int (*run)(const void *input, void *output, void *arena);
+    JitProgram *jit;
     void *arena;
 } Compiled;
 
@@ -35,6 +37,7 @@ typedef struct Worker {
     Arena *arena;
     const char *folder;
     char **compiler; /* words; NULL at the end */
+    Jit *jit;        /* or NULL: by the compiler */
     Loaded loaded[BENCH_NETWORKS];
     double *sample; /* (MOST_SAMPLES) */
 } Worker;
@@ -70,18 +73,12 @@ static bool compile_files(Worker *worker, const EmitFile *files, int count, cons
     return status == 0;
 }
 
-/* The one function that says how a model becomes code: today as emitted C, a compiler and the
- * dynamic linker; another way of making `run` and its arena goes here. */
-static bool model_compile(Worker *worker, const Model *model, const char *name,
-                          Compiled *compiled, Str *why) {
+static bool compile_c(Worker *worker, const Program *program, const char *name,
+                      Compiled *compiled, Str *why) {
     Arena *arena = worker->arena;
-    Program program;
-    Span span;
-    if (!program_build(arena, model, NULL, &program, &span, why))
-        return false;
     int count;
     EmitOptions options = {.prefix = str_of(name), .comment = STR("bench/peers")};
-    EmitFile *files = emit_c(arena, &program, &options, &count);
+    EmitFile *files = emit_c(arena, program, &options, &count);
     Str object = str_format(arena, "%s/%s.so", worker->folder, name);
     if (!compile_files(worker, files, count, object.at, why))
         return false;
@@ -92,8 +89,30 @@ static bool model_compile(Worker *worker, const Model *model, const char *name,
         return false;
     }
     memcpy(&compiled->run, &symbol, sizeof symbol);
-    compiled->arena = arena_alloc(arena, (size_t)program.arena_bytes + 64);
     return true;
+}
+
+/* Says how a model becomes code: by LLVM in this process, or as emitted C, a compiler and the
+ * dynamic linker. Both are of this machine's best instruction set. */
+static bool model_compile(Worker *worker, const Model *model, const char *name,
+                          Compiled *compiled, Str *why) {
+    Arena *arena = worker->arena;
+    Program *program = arena_new_of(arena, Program);
+    Span span;
+    if (!program_build_isa(arena, model, NULL, isa_of_target(NULL), program, &span, why))
+        return false;
+    compiled->arena = arena_alloc(arena, (size_t)program->arena_bytes + 64);
+    if (!worker->jit)
+        return compile_c(worker, program, name, compiled, why);
+    compiled->jit = jit_program(worker->jit, program, arena, why);
+    return compiled->jit != NULL;
+}
+
+static inline void compiled_run(const Compiled *compiled, const void *input, void *output) {
+    if (compiled->jit)
+        jit_run(compiled->jit, input, output, compiled->arena);
+    else
+        compiled->run(input, output, compiled->arena);
 }
 
 /* ---- held to the interpreter ------------------------------------------------------------- */
@@ -106,7 +125,7 @@ static bool equals_interpreter(const Model *model, const Loaded *loaded) {
         int32_t **tensors = arena_array(scratch, int32_t *, model->count);
         bench_input(in, SEED, n, loaded->input);
         model_run(scratch, model, loaded->input, tensors);
-        loaded->compiled.run(loaded->input, loaded->output, loaded->compiled.arena);
+        compiled_run(&loaded->compiled, loaded->input, loaded->output);
         for (int64_t i = 0; i < shape_elements(out->shape); i++)
             equal &= ((int8_t *)loaded->output)[i] == tensors[model->output][i];
         arena_free(scratch);
@@ -119,8 +138,9 @@ static bool network_load(Worker *worker, const BenchNetwork *network, Loaded *lo
     Arena *arena = worker->arena;
     Model model = bench_model(arena, bench_source(arena, network, ""), SEED, network->images);
     const Tensor *in = &model.layers[0].out, *out = &model.layers[model.output].out;
-    loaded->input = arena_alloc(arena, (size_t)tensor_bytes(in->shape, in->format));
-    loaded->output = arena_alloc(arena, (size_t)tensor_bytes(out->shape, out->format));
+    /* Blocks of 64 bytes and more are as aligned as any instruction set asks for. */
+    loaded->input = arena_alloc(arena, (size_t)tensor_bytes(in->shape, in->format) + 64);
+    loaded->output = arena_alloc(arena, (size_t)tensor_bytes(out->shape, out->format) + 64);
     if (!model_compile(worker, &model, network->name, &loaded->compiled, why))
         return false;
     *why = STR("its outputs are not the interpreter's");
@@ -144,7 +164,7 @@ static void network_time(Worker *worker, const Loaded *l, double seconds) {
     int count = 0;
     double end = now_ns() + seconds * 1e9;
     for (double from = now_ns(), to; count < MOST_SAMPLES; from = to) {
-        l->compiled.run(l->input, l->output, l->compiled.arena);
+        compiled_run(&l->compiled, l->input, l->output);
         to = now_ns();
         worker->sample[count++] = to - from;
         if (to > end)
@@ -184,12 +204,15 @@ static void answer(Worker *worker, const char *verb, const char *name, double se
 
 int main(int argc, char **argv) {
     if (argc < 3)
-        die(EXIT_USAGE, "usage: nasc_time FOLDER COMPILER...");
+        die(EXIT_USAGE, "usage: nasc_time FOLDER jit, or nasc_time FOLDER COMPILER...");
     char verb[16], name[64], line[128];
     const char *fault;
+    Str why = STR("");
     Worker worker = {.arena = arena_new(), .folder = argv[1], .compiler = argv + 2};
     if (!directory_make(worker.folder, &fault))
         die(EXIT_ENVIRONMENT, "%s: %s", worker.folder, fault);
+    if (!strcmp(argv[2], "jit") && !(worker.jit = jit_new(worker.arena, NULL, &why)))
+        die(EXIT_ENVIRONMENT, "no JIT: %.*s", STR_ARG(why));
     worker.sample = arena_array(worker.arena, double, MOST_SAMPLES);
     while (fgets(line, sizeof line, stdin)) {
         double seconds = 1;
@@ -198,6 +221,7 @@ int main(int argc, char **argv) {
         answer(&worker, verb, name, seconds);
         fflush(stdout);
     }
+    jit_free(worker.jit);
     arena_free(worker.arena);
     return EXIT_DONE;
 }
