@@ -243,4 +243,11 @@ typedef struct NamedRoutine {
 void routines_print_c(Text *text, Str prefix, const Isa *isa, bool portable, const char *before,
                       const NamedRoutine *routines, int count);
 
+/* ---- emit_thumb.c: a routine as Thumb-2 assembly ------------------------------------------------ */
+
+/* `static void NAME(...)` as above, naked, of one string of assembly that gcc and clang take for
+ * Armv7E-M; false, and nothing printed, where an instruction has no form there (64-bit sums,
+ * floats, lanes). `before`: as for routines_print_c. */
+bool routine_print_thumb(Text *text, const char *before, Str name, const Routine *routine);
+
 #endif

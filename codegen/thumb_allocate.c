@@ -1,0 +1,456 @@
+/* Registers for Thumb-2 code: what is live where; what the fourteen registers cannot hold goes to
+ * the frame, the least used first; the rest is coloured in the order of the code.
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "codegen/thumb.h"
+
+#include <stdlib.h>
+
+/* ---- what instructions read and write -------------------------------------------------------- */
+
+static int add_reg(int *list, int count, int reg) {
+    if (reg != T_NONE)
+        list[count++] = reg;
+    return count;
+}
+
+int thumb_uses(const Thumb *t, int uses[MOST_USES]) {
+    int count = add_reg(uses, 0, t->a);
+    count = add_reg(uses, count, t->b);
+    count = add_reg(uses, count, t->c);
+    return add_reg(uses, count, t->d);
+}
+
+int thumb_defs(const Thumb *t, int defs[MOST_DEFS]) {
+    int count = add_reg(defs, 0, t->dst);
+    count = add_reg(defs, count, t->dst2);
+    count = add_reg(defs, count, t->dst3);
+    return add_reg(defs, count, t->writeback || t->kind == T_COUNT ? t->a : T_NONE);
+}
+
+static void rename_reg(int *reg, int from, int to) {
+    if (*reg == from)
+        *reg = to;
+}
+
+void thumb_rename(Thumb *t, int from, int to, bool use, bool def) {
+    if (use) {
+        rename_reg(&t->a, from, to);
+        rename_reg(&t->b, from, to);
+        rename_reg(&t->c, from, to);
+        rename_reg(&t->d, from, to);
+    }
+    if (def) {
+        rename_reg(&t->dst, from, to);
+        rename_reg(&t->dst2, from, to);
+        rename_reg(&t->dst3, from, to);
+    }
+}
+
+bool thumb_is_border(const Thumb *t) {
+    return t->kind == T_LABEL || t->kind == T_ENTER || t->kind == T_BRANCH;
+}
+
+int thumb_new_reg(ThumbCode *code) {
+    vec_push(code->arena, &code->regs, ((ThumbReg){.slot = T_NONE, .color = T_NONE}));
+    return code->regs.count - 1;
+}
+
+/* ---- what is live ------------------------------------------------------------------------------ */
+
+typedef struct Live {
+    int words;
+    uint64_t *out; /* (instructions, words): after each */
+    int *label, *end; /* (loops): where its label and its branch stand */
+} Live;
+
+static bool has(const uint64_t *set, int reg) {
+    return set[reg / 64] >> reg % 64 & 1;
+}
+
+static void put_in(uint64_t *set, int reg) {
+    set[reg / 64] |= (uint64_t)1 << reg % 64;
+}
+
+static void take_out(uint64_t *set, int reg) {
+    set[reg / 64] &= ~((uint64_t)1 << reg % 64);
+}
+
+/* The set before an instruction, from that after it. */
+static void step_back(const Thumb *t, uint64_t *set) {
+    int regs[MOST_USES];
+    int count = thumb_defs(t, regs);
+    for (int i = 0; i < count; i++)
+        take_out(set, regs[i]);
+    count = thumb_uses(t, regs);
+    for (int i = 0; i < count; i++)
+        put_in(set, regs[i]);
+}
+
+static uint64_t *out_of(const Live *live, int at) {
+    return live->out + (int64_t)at * live->words;
+}
+
+/* The set before instruction `at`, added to `to`; whether that grew. */
+static bool flow(const ThumbCode *code, const Live *live, int at, uint64_t *to, uint64_t *set) {
+    bool grew = false;
+    if (at >= code->code.count)
+        return false;
+    memcpy(set, out_of(live, at), sizeof *set * (size_t)live->words);
+    step_back(&code->code.at[at], set);
+    for (int w = 0; w < live->words; w++) {
+        grew |= (set[w] & ~to[w]) != 0;
+        to[w] |= set[w];
+    }
+    return grew;
+}
+
+static Live live_of(ThumbCode *code, Arena *arena) {
+    int count = code->code.count;
+    Live live = {.words = (code->regs.count + 63) / 64,
+                 .label = arena_array(arena, int, code->loops + 1),
+                 .end = arena_array(arena, int, code->loops + 1)};
+    live.out = arena_array(arena, uint64_t, (int64_t)count * live.words + 1);
+    uint64_t *set = arena_array(arena, uint64_t, live.words + 1);
+    for (int i = 0; i < count; i++) {
+        if (code->code.at[i].kind == T_LABEL)
+            live.label[code->code.at[i].loop] = i;
+        if (code->code.at[i].kind == T_BRANCH)
+            live.end[code->code.at[i].loop] = i;
+    }
+    for (bool grew = true; grew;) {
+        grew = false;
+        for (int i = count - 1; i >= 0; i--) {
+            const Thumb *t = &code->code.at[i];
+            grew |= flow(code, &live, i + 1, out_of(&live, i), set);
+            if (t->kind == T_BRANCH)
+                grew |= flow(code, &live, live.label[t->loop], out_of(&live, i), set);
+            if (t->kind == T_ENTER && t->imm)
+                grew |= flow(code, &live, live.end[t->loop] + 1, out_of(&live, i), set);
+        }
+    }
+    return live;
+}
+
+/* ---- what nobody reads ---------------------------------------------------------------------------- */
+
+static bool only_computes(const Thumb *t) {
+    return t->kind == T_RELOAD || (t->kind >= T_CONST && t->kind <= T_EXTREME) ||
+           ((t->kind == T_LOAD) && !t->writeback);
+}
+
+void thumb_drop_dead(ThumbCode *code) {
+    for (bool changed = true; changed;) {
+        Arena *arena = arena_new();
+        Live live = live_of(code, arena);
+        int kept = 0;
+        changed = false;
+        for (int i = 0; i < code->code.count; i++) {
+            const Thumb *t = &code->code.at[i];
+            bool dead = only_computes(t) && !has(out_of(&live, i), t->dst);
+            changed |= dead;
+            if (!dead)
+                code->code.at[kept++] = *t;
+        }
+        code->code.count = kept;
+        arena_free(arena);
+    }
+}
+
+/* ---- spilling ---------------------------------------------------------------------------------- */
+
+static Thumb slot_access(ThumbKind kind, int reg, int slot) {
+    return (Thumb){.kind = kind,
+                   .name = kind == T_RELOAD ? "ldr" : "str",
+                   .dst = kind == T_RELOAD ? reg : T_NONE,
+                   .dst2 = T_NONE,
+                   .dst3 = T_NONE,
+                   .a = kind == T_RELOAD ? T_NONE : reg,
+                   .b = T_NONE,
+                   .c = T_NONE,
+                   .d = T_NONE,
+                   .imm = slot};
+}
+
+static Thumb constant_load(int reg, int64_t value) {
+    Thumb t = slot_access(T_RELOAD, reg, 0);
+    t.kind = T_CONST;
+    t.name = "mov";
+    t.imm = value;
+    return t;
+}
+
+static bool reads(const Thumb *t, int reg) {
+    return t->a == reg || t->b == reg || t->c == reg || t->d == reg;
+}
+
+static bool writes(const Thumb *t, int reg) {
+    int defs[MOST_DEFS], count = thumb_defs(t, defs);
+    for (int i = 0; i < count; i++)
+        if (defs[i] == reg)
+            return true;
+    return false;
+}
+
+/* Numbers and arguments need no store: they can be made again. */
+static bool is_remade(const ThumbReg *known) {
+    return known->constant || known->slot != T_NONE;
+}
+
+static int new_kept(ThumbCode *code, int from, int kept) {
+    int reg = thumb_new_reg(code);
+    ThumbReg *known = &code->regs.at[reg];
+    *known = code->regs.at[from];
+    known->kept = kept;
+    known->color = T_NONE;
+    return reg;
+}
+
+/* The slot from which alone `reg` is written, if that is so: it can be loaded from there again. */
+static int loaded_from(const ThumbCode *code, int reg) {
+    int slot = T_NONE;
+    for (int i = 0; i < code->code.count; i++) {
+        const Thumb *t = &code->code.at[i];
+        if (!writes(t, reg))
+            continue;
+        if (t->kind != T_RELOAD || (slot != T_NONE && slot != (int)t->imm))
+            return T_NONE;
+        slot = (int)t->imm;
+    }
+    return slot;
+}
+
+/* `reg` lives in the frame (or is made again): each straight line loads it once, or at each use
+ * where even that was too much, and stores it where it is written. */
+static void spill(ThumbCode *code, int reg) {
+    if (code->regs.at[reg].slot == T_NONE)
+        code->regs.at[reg].slot = loaded_from(code, reg);
+    ThumbReg known = code->regs.at[reg];
+    int kept = known.kept + 1, here = T_NONE, slot = known.slot;
+    bool stores = !is_remade(&known);
+    if (stores)
+        slot = code->slots++;
+    VEC(Thumb) old = {code->code.at, code->code.count, code->code.capacity};
+    code->code.at = NULL, code->code.count = code->code.capacity = 0;
+    for (int i = 0; i < old.count; i++) {
+        Thumb t = old.at[i];
+        bool uses = reads(&t, reg), defines = writes(&t, reg);
+        if (thumb_is_border(&t) && !uses)
+            here = T_NONE;
+        if (defines && !uses && !stores) { /* where it was first made */
+            continue;
+        }
+        if (uses && (here == T_NONE || kept > 1)) {
+            here = new_kept(code, reg, kept);
+            Thumb load = known.constant ? constant_load(here, known.value)
+                                        : slot_access(T_RELOAD, here, slot);
+            load.depth = t.depth;
+            vec_push(code->arena, &code->code, load);
+        } else if (defines && here == T_NONE) {
+            here = new_kept(code, reg, kept);
+        }
+        if (uses || defines)
+            thumb_rename(&t, reg, here, true, true);
+        vec_push(code->arena, &code->code, t);
+        if (defines && stores) {
+            Thumb store = slot_access(T_SPILL, here, slot);
+            store.depth = t.depth;
+            vec_push(code->arena, &code->code, store);
+        }
+        if (thumb_is_border(&t))
+            here = T_NONE;
+    }
+}
+
+/* ---- which ones ----------------------------------------------------------------------------------- */
+
+static double *weights_of(const ThumbCode *code, Arena *arena) {
+    double *weight = arena_array(arena, double, code->regs.count + 1);
+    for (int i = 0; i < code->code.count; i++) {
+        const Thumb *t = &code->code.at[i];
+        int regs[MOST_USES], count = thumb_uses(t, regs);
+        double cost = 1;
+        for (int d = 0; d < t->depth; d++)
+            cost *= 8;
+        for (int k = 0; k < count; k++)
+            weight[regs[k]] += cost;
+        count = thumb_defs(t, regs);
+        for (int k = 0; k < count; k++)
+            weight[regs[k]] += cost;
+    }
+    for (int i = 0; i < code->regs.count; i++) {
+        if (is_remade(&code->regs.at[i]))
+            weight[i] *= 0.6;
+        if (code->regs.at[i].kept >= 2)
+            weight[i] = 1e30;
+    }
+    return weight;
+}
+
+/* What must have registers after instruction `at`, its results too. */
+static int pressure_at(const ThumbCode *code, const Live *live, int at, uint64_t *set) {
+    int defs[MOST_DEFS], count = thumb_defs(&code->code.at[at], defs), sum = 0;
+    memcpy(set, out_of(live, at), sizeof *set * (size_t)live->words);
+    for (int i = 0; i < count; i++)
+        put_in(set, defs[i]);
+    for (int w = 0; w < live->words; w++)
+        sum += __builtin_popcountll(set[w]);
+    return sum;
+}
+
+static int least_in(const ThumbCode *code, const uint64_t *set, const double *weight) {
+    int best = T_NONE;
+    for (int reg = 0; reg < code->regs.count; reg++)
+        if (has(set, reg) && weight[reg] < 1e29 && (best == T_NONE || weight[reg] < weight[best]))
+            best = reg;
+    return best;
+}
+
+/* Spills one register where most are needed, deepest first; false: none is needed too many. */
+static bool relieve(ThumbCode *code, bool *failed) {
+    Arena *arena = arena_new();
+    Live live = live_of(code, arena);
+    double *weight = weights_of(code, arena);
+    uint64_t *set = arena_array(arena, uint64_t, live.words + 1);
+    int worst = -1, most = THUMB_REGISTERS, depth = -1, reg = T_NONE;
+    for (int i = 0; i < code->code.count; i++) {
+        int pressure = pressure_at(code, &live, i, set), at = code->code.at[i].depth;
+        if (pressure > THUMB_REGISTERS && (at > depth || (at == depth && pressure > most))) {
+            worst = i;
+            most = pressure;
+            depth = at;
+        }
+    }
+    if (worst >= 0) {
+        pressure_at(code, &live, worst, set);
+        reg = least_in(code, set, weight);
+        *failed |= reg == T_NONE;
+    }
+    arena_free(arena);
+    if (reg != T_NONE)
+        spill(code, reg);
+    return reg != T_NONE;
+}
+
+/* ---- colours ---------------------------------------------------------------------------------------- */
+
+typedef struct Conflicts {
+    int words;
+    uint64_t *with; /* (regs, words) */
+} Conflicts;
+
+static void add_conflict(Conflicts *c, int a, int b) {
+    if (a == b)
+        return;
+    put_in(c->with + (int64_t)a * c->words, b);
+    put_in(c->with + (int64_t)b * c->words, a);
+}
+
+static Conflicts conflicts_of(const ThumbCode *code, const Live *live, Arena *arena) {
+    Conflicts c = {.words = live->words};
+    c.with = arena_array(arena, uint64_t, (int64_t)code->regs.count * c.words + 1);
+    for (int i = 0; i < code->code.count; i++) {
+        const Thumb *t = &code->code.at[i];
+        int defs[MOST_DEFS], count = thumb_defs(t, defs);
+        const uint64_t *out = out_of(live, i);
+        for (int k = 0; k < count; k++) {
+            for (int other = 0; other < code->regs.count; other++)
+                if (has(out, other) && !(t->kind == T_MOVE && other == t->a))
+                    add_conflict(&c, defs[k], other);
+            for (int other = 0; other < k; other++)
+                add_conflict(&c, defs[k], defs[other]);
+        }
+        if (t->kind == T_EXTREME && t->b != T_NONE && t->a != t->b) /* dst is written early */
+            add_conflict(&c, t->dst, t->b);
+    }
+    return c;
+}
+
+static unsigned taken(const ThumbCode *code, const Conflicts *c, int reg) {
+    unsigned colors = 0;
+    const uint64_t *with = c->with + (int64_t)reg * c->words;
+    for (int other = 0; other < code->regs.count; other++)
+        if (has(with, other) && code->regs.at[other].color != T_NONE)
+            colors |= 1u << code->regs.at[other].color;
+    return colors;
+}
+
+/* The colour of what `reg` is copied from or to, if it is free. */
+static int hinted(const ThumbCode *code, const int *hint, int reg, unsigned used) {
+    int color = hint[reg] == T_NONE ? T_NONE : code->regs.at[hint[reg]].color;
+    return color != T_NONE && !(used >> color & 1) ? color : T_NONE;
+}
+
+static int lowest_free(unsigned used) {
+    for (int color = 0; color < THUMB_REGISTERS; color++)
+        if (!(used >> color & 1))
+            return color;
+    return T_NONE;
+}
+
+/* The least used of `reg` and what it conflicts with; it goes to the frame. */
+static int victim_of(const ThumbCode *code, const Conflicts *c, const double *weight, int reg) {
+    uint64_t *set = arena_array(code->arena, uint64_t, c->words + 1);
+    memcpy(set, c->with + (int64_t)reg * c->words, sizeof *set * (size_t)c->words);
+    put_in(set, reg);
+    return least_in(code, set, weight);
+}
+
+static void find_hints(const ThumbCode *code, int *hint) {
+    for (int i = 0; i < code->regs.count; i++)
+        hint[i] = T_NONE;
+    for (int i = 0; i < code->code.count; i++) {
+        const Thumb *t = &code->code.at[i];
+        bool two = t->kind == T_MOVE || t->kind == T_EXTREME;
+        if (!two)
+            continue;
+        hint[t->dst] = t->a;
+        if (hint[t->a] == T_NONE)
+            hint[t->a] = t->dst;
+    }
+}
+
+/* Colours all; the register to be spilled where there are too few, or T_NONE. */
+static int color_all(ThumbCode *code) {
+    Arena *arena = arena_new();
+    Live live = live_of(code, arena);
+    Conflicts conflicts = conflicts_of(code, &live, arena);
+    double *weight = weights_of(code, arena);
+    int *hint = arena_array(arena, int, code->regs.count + 1), victim = T_NONE;
+    find_hints(code, hint);
+    for (int i = 0; i < code->regs.count; i++)
+        code->regs.at[i].color = T_NONE;
+    for (int i = 0; i < code->code.count && victim == T_NONE; i++) {
+        int defs[MOST_DEFS], count = thumb_defs(&code->code.at[i], defs);
+        for (int k = 0; k < count && victim == T_NONE; k++) {
+            ThumbReg *reg = &code->regs.at[defs[k]];
+            if (reg->color != T_NONE)
+                continue;
+            unsigned used = taken(code, &conflicts, defs[k]);
+            reg->color = hinted(code, hint, defs[k], used);
+            if (reg->color == T_NONE)
+                reg->color = lowest_free(used);
+            if (reg->color == T_NONE)
+                victim = victim_of(code, &conflicts, weight, defs[k]);
+            if (reg->color == T_NONE && victim == T_NONE)
+                victim = -2;
+        }
+    }
+    arena_free(arena);
+    return victim;
+}
+
+bool thumb_allocate(ThumbCode *code) {
+    enum { ROUNDS = 1000 };
+    bool failed = false;
+    for (int round = 0; round < ROUNDS && !failed; round++) {
+        if (relieve(code, &failed))
+            continue;
+        int victim = color_all(code);
+        if (victim == T_NONE)
+            return true;
+        failed |= victim < T_NONE;
+        if (!failed)
+            spill(code, victim);
+    }
+    return false;
+}

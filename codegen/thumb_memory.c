@@ -1,0 +1,178 @@
+/* Loads and stores of neighbours as one instruction, and addresses that the access itself moves on.
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "codegen/thumb.h"
+
+static bool is_access(const Thumb *t) {
+    return t->kind == T_LOAD || t->kind == T_LOAD2 || t->kind == T_STORE || t->kind == T_STORE2;
+}
+
+static bool mentions(const Thumb *t, int reg) {
+    int uses[MOST_USES], defs[MOST_DEFS];
+    int count = thumb_uses(t, uses);
+    for (int i = 0; i < count; i++)
+        if (uses[i] == reg)
+            return true;
+    count = thumb_defs(t, defs);
+    for (int i = 0; i < count; i++)
+        if (defs[i] == reg)
+            return true;
+    return false;
+}
+
+static bool writes_reg(const Thumb *t, int reg) {
+    int defs[MOST_DEFS], count = thumb_defs(t, defs);
+    for (int i = 0; i < count; i++)
+        if (defs[i] == reg)
+            return true;
+    return false;
+}
+
+static void drop(ThumbCode *code, bool *gone) {
+    int kept = 0;
+    for (int i = 0; i < code->code.count; i++)
+        if (!gone[i])
+            code->code.at[kept++] = code->code.at[i];
+    code->code.count = kept;
+}
+
+/* ---- two words ------------------------------------------------------------------------------ */
+
+static bool is_plain_word(const Thumb *t, ThumbKind kind) {
+    return t->kind == kind && (t->type == I32 || t->type == U32) && t->b == T_NONE &&
+           !t->writeback;
+}
+
+/* May the load at `j` come up to `i`? Nothing between may store, write its base or its result, or
+ * read its result. */
+static bool can_rise(const ThumbCode *code, int i, int j) {
+    const Thumb *late = &code->code.at[j];
+    for (int k = i + 1; k < j; k++) {
+        const Thumb *t = &code->code.at[k];
+        if (thumb_is_border(t) || t->kind == T_STORE || t->kind == T_STORE2 ||
+            writes_reg(t, late->a) || mentions(t, late->dst))
+            return false;
+    }
+    return !writes_reg(&code->code.at[i], late->a);
+}
+
+/* May the store at `i` wait until `j`? Nothing between may touch memory or write what it reads. */
+static bool can_wait(const ThumbCode *code, int i, int j) {
+    const Thumb *early = &code->code.at[i];
+    for (int k = i + 1; k < j; k++) {
+        const Thumb *t = &code->code.at[k];
+        if (thumb_is_border(t) || is_access(t) || writes_reg(t, early->a) ||
+            writes_reg(t, early->c))
+            return false;
+    }
+    return true;
+}
+
+static bool fits_two(int64_t offset) {
+    return offset >= -1020 && offset <= 1020 && offset % 4 == 0;
+}
+
+enum { REACH = 6 };
+
+static void pair_loads(ThumbCode *code, bool *gone) {
+    for (int i = 0; i < code->code.count; i++) {
+        Thumb *t = &code->code.at[i];
+        if (gone[i] || !is_plain_word(t, T_LOAD) || !t->aligned)
+            continue;
+        for (int j = i + 1; j < code->code.count && j <= i + REACH; j++) {
+            const Thumb *next = &code->code.at[j];
+            bool beside = !gone[j] && is_plain_word(next, T_LOAD) && next->a == t->a &&
+                          next->imm == t->imm + 4 && next->dst != t->dst;
+            if (!beside || !fits_two(t->imm) || !can_rise(code, i, j))
+                continue;
+            t->kind = T_LOAD2;
+            t->name = "ldrd";
+            t->dst2 = next->dst;
+            gone[j] = true;
+            break;
+        }
+    }
+}
+
+static void pair_stores(ThumbCode *code, bool *gone) {
+    for (int i = 0; i < code->code.count; i++) {
+        const Thumb *t = &code->code.at[i];
+        if (gone[i] || !is_plain_word(t, T_STORE) || !t->aligned)
+            continue;
+        for (int j = i + 1; j < code->code.count && j <= i + REACH; j++) {
+            Thumb *next = &code->code.at[j];
+            bool beside = !gone[j] && is_plain_word(next, T_STORE) && next->a == t->a &&
+                          next->imm == t->imm + 4;
+            if (!beside || !fits_two(t->imm) || !can_wait(code, i, j))
+                continue;
+            next->kind = T_STORE2;
+            next->name = "strd";
+            next->d = next->c;
+            next->c = t->c;
+            next->imm = t->imm;
+            gone[i] = true;
+            break;
+        }
+    }
+}
+
+/* ---- moving addresses ------------------------------------------------------------------------- */
+
+static bool can_reach(const Thumb *t, int64_t offset) {
+    bool two = t->kind == T_LOAD2 || t->kind == T_STORE2;
+    return two ? fits_two(offset) : offset >= -255 && offset <= 4095;
+}
+
+/* May this access, at the pointer itself, also move it? */
+static bool can_move(const Thumb *t, int64_t step) {
+    bool two = t->kind == T_LOAD2 || t->kind == T_STORE2;
+    return t->imm == 0 && t->dst != t->a && t->dst2 != t->a &&
+           (two ? fits_two(step) : step >= -255 && step <= 255);
+}
+
+/* An addition of a number to a pointer is done by an access through it that stands before it in
+ * the line, at offset 0; those between are moved back by as much. */
+static bool move_into_access(ThumbCode *code, int add) {
+    Thumb *move = &code->code.at[add];
+    int64_t step = move->name[0] == 's' ? -move->imm : move->imm;
+    int at = add - 1;
+    for (;; at--) {
+        const Thumb *t = at >= 0 ? &code->code.at[at] : NULL;
+        if (!t || thumb_is_border(t) || writes_reg(t, move->a))
+            return false;
+        if (!mentions(t, move->a))
+            continue;
+        if (!is_access(t) || t->a != move->a || t->b != T_NONE || t->writeback ||
+            t->c == move->a || t->d == move->a)
+            return false;
+        if (can_move(t, step))
+            break;
+        if (!can_reach(t, t->imm - step))
+            return false;
+    }
+    for (int i = at + 1; i < add; i++)
+        if (is_access(&code->code.at[i]) && code->code.at[i].a == move->a)
+            code->code.at[i].imm -= step;
+    code->code.at[at].writeback = true;
+    code->code.at[at].step = (int)step;
+    return true;
+}
+
+static void move_addresses(ThumbCode *code, bool *gone) {
+    for (int i = 0; i < code->code.count; i++) {
+        const Thumb *t = &code->code.at[i];
+        bool adds = t->kind == T_ALU && t->dst == t->a && t->b == T_NONE &&
+                    (!strcmp(t->name, "add") || !strcmp(t->name, "sub"));
+        if (adds && move_into_access(code, i))
+            gone[i] = true;
+    }
+}
+
+void thumb_memory(ThumbCode *code) {
+    bool *gone = arena_array(code->arena, bool, code->code.count + 1);
+    pair_loads(code, gone);
+    pair_stores(code, gone);
+    drop(code, gone);
+    memset(gone, 0, (size_t)code->code.count);
+    move_addresses(code, gone);
+    drop(code, gone);
+}
