@@ -5,6 +5,7 @@
  *
  * usage: bits [KIND...]    KIND: such as "depthwise"; none: all. A Markdown table. */
 #include "bench/networks.h"
+#include "codegen/jit.h"
 #include "codegen/routine.h"
 #include "device/device.h"
 #include "lang/lang.h"

@@ -10,6 +10,7 @@
  * or "no REASON"; "time NAME SECONDS" by the number of calls, and the least and the median time of
  * one, in nanoseconds. */
 #include "bench/networks.h"
+#include "codegen/jit.h"
 #include "codegen/routine.h"
 
 #include <dlfcn.h>
