@@ -1,5 +1,5 @@
-/* codegen's machine code: routines and programs through LLVM, as files for any target and as code in
- * this process. Everything here exists without LLVM too, and then says that there is none.
+/* codegen's machine code: routines and programs through LLVM, as files for any target and as code
+ * in this process. Everything here exists without LLVM too, and then says that there is none.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef CODEGEN_JIT_H

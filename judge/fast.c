@@ -1,4 +1,5 @@
-/* The exact shortcut: integer execution of many images at once.
+/* Integer execution of many images: by compiled.c where there is a JIT, else by the exact
+ * shortcut.
  *
  * Tensors are held as binary32 values of code - zero point, (images, pixels, channels).
  * Padding is then zero, sums of products are integers, and where the sum of their sizes is
@@ -24,7 +25,8 @@ typedef struct FastLayer {
 
 struct Fast {
     const Model *model;
-    FastLayer *layers; /* those that compute, in order */
+    const Compiled *compiled; /* then there is nothing below */
+    FastLayer *layers;        /* those that compute, in order */
     int count;
     int64_t sums, columns, channels; /* elements of the largest intermediates of a piece */
 };
@@ -88,10 +90,13 @@ static void prepare_layer(Arena *arena, const Fused *fused, Fast *fast, FastLaye
         fast->columns = max_i64(fast->columns, pixels * layer->row);
 }
 
-Fast *fast_new(Arena *arena, const Model *model) {
+Fast *fast_new(Arena *arena, const Model *model, Jit *jit) {
     Fast *fast = arena_new_of(arena, Fast);
     Fused *fused;
     fast->model = model;
+    fast->compiled = compiled_new(arena, model, jit);
+    if (fast->compiled)
+        return fast;
     fast->count = fuse_layers(arena, model, false, &fused);
     fast->layers = arena_array(arena, FastLayer, fast->count);
     for (int i = 0; i < fast->count; i++)
@@ -107,6 +112,7 @@ int fast_outputs(const Fast *fast) {
 
 typedef struct FastRun {
     const Fast *fast;
+    CompiledRun code; /* where the JIT has made it; then there is nothing below */
     int images;
     float **tensor;       /* of each layer; a fused chain writes that of its tail */
     float *sums, *column; /* room for one layer's accumulators and window rows, */
@@ -386,6 +392,8 @@ static void (*const runners[OP_COUNT])(const FastRun *, const FastLayer *, float
 static FastRun run_new(const Fast *fast, Arena *scratch) {
     const Model *model = fast->model;
     arena_reset(scratch);
+    if (fast->compiled)
+        return (FastRun){.fast = fast, .code = compiled_begin(fast->compiled, scratch)};
     FastRun run = {.fast = fast, .tensor = arena_array(scratch, float *, model->count)};
     run.sums = arena_array(scratch, float, fast->sums);
     run.column = arena_array(scratch, float, fast->columns);
@@ -402,6 +410,12 @@ static void run_piece(FastRun *run, const uint8_t *images, int count, int32_t *c
     const Tensor *in = &model->layers[0].out, *out = &model->layers[model->output].out;
     int64_t inputs = shape_elements(in->shape) * count;
     int64_t outputs = shape_elements(out->shape) * count;
+    if (fast->compiled) {
+        for (int n = 0; n < count; n++)
+            compiled_run(&run->code, images + n * (inputs / count),
+                         codes + n * (outputs / count));
+        return;
+    }
     run->images = count;
     for (int64_t k = 0; k < inputs; k++)
         run->tensor[0][k] = (float)(images[k] - in->zero);
@@ -445,11 +459,11 @@ int fast_correct(const Fast *fast, Arena *scratch, const Dataset *data, int firs
     return correct;
 }
 
-bool fast_equals_interpreter(const Model *model, Arena *scratch, const Dataset *data,
+bool fast_equals_interpreter(const Model *model, Jit *jit, Arena *scratch, const Dataset *data,
                              int images) {
     int64_t in = shape_elements(model->layers[0].out.shape);
     Arena *arena = arena_new();
-    Fast *fast = fast_new(arena, model);
+    Fast *fast = fast_new(arena, model, jit);
     int outputs = fast_outputs(fast);
     int32_t *codes = arena_array(arena, int32_t, (int64_t)outputs * images);
     int32_t **tensors = arena_array(arena, int32_t *, model->count);

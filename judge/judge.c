@@ -24,6 +24,7 @@ struct Judge {
     const Supernet *supernet;
     JudgePlan plan;
     Pool *pool;
+    Jit *jit; /* or NULL */
     Store *store;
     Arena *arena;
     Seat *seats; /* (pool_threads) */
@@ -124,7 +125,7 @@ static Key cost_context(const Judge *judge, Arena *arena) {
 
 Judge *judge_new(Arena *arena, const Space *space, const Task *task, const Device *device,
                  const Dataset *train, const Dataset *validate, const Supernet *supernet,
-                 const JudgePlan *plan, Pool *pool, Store *store, Key study) {
+                 const JudgePlan *plan, Pool *pool, Jit *jit, Store *store, Key study) {
     Judge *judge = arena_new_of(arena, Judge);
     *judge = (Judge){.space = space,
                      .task = task,
@@ -134,6 +135,7 @@ Judge *judge_new(Arena *arena, const Space *space, const Task *task, const Devic
                      .supernet = supernet,
                      .plan = *plan,
                      .pool = pool,
+                     .jit = jit,
                      .store = store,
                      .arena = arena};
     judge->wants_full_precision =
@@ -219,7 +221,7 @@ static double member_accuracy(const Judge *judge, Seat *seat, const Net *net) {
                     judge->plan.recalibrate, seat->arena, &member);
     if (!model_quantise(seat->arena, &member, &model, &span, &why))
         return 0;
-    Fast *fast = fast_new(seat->arena, &model);
+    Fast *fast = fast_new(seat->arena, &model, judge->jit);
     int images = validate_images(judge);
     return (double)fast_correct(fast, seat->scratch, judge->validate, 0, images) / images;
 }
@@ -366,6 +368,8 @@ static void batch_store(const Batch *batch, Arena *arena) {
                   metrics_write(arena, &batch->metrics[i],
                                 genotype_print(arena, judge->space, batch->genes[i])));
     store_commit(judge->store);
+    if (judge->jit)
+        jit_keep(judge->jit);
 }
 
 /* Judges the designs numbered missing[0 .. count) and puts their worth into place. */
@@ -560,7 +564,7 @@ bool judge_shipped(const Judge *judge, const Supernet *tuned, const Net *net, Ar
         return false;
     supernet_member(tuned, workspace, net, true, judge->train, judge->plan.recalibrate, arena,
                     &full);
-    double accuracy = count_share(judge, arena, fast_new(arena, model), NULL);
+    double accuracy = count_share(judge, arena, fast_new(arena, model, judge->jit), NULL);
     double f32 = count_share(judge, arena, NULL, &full);
     metric_set(metrics, METRIC_ACCURACY, accuracy);
     metric_set(metrics, METRIC_FULL_PRECISION, f32);
@@ -589,9 +593,9 @@ static void check_design(void *context, int i, int worker) {
         return;
     supernet_member(judge->supernet, seat->workspace, &net, false, judge->train,
                     judge->plan.recalibrate, seat->arena, &member);
-    check->equal[i] =
-        model_quantise(seat->arena, &member, &model, &span, &why) &&
-        fast_equals_interpreter(&model, seat->scratch, judge->validate, check->images);
+    check->equal[i] = model_quantise(seat->arena, &member, &model, &span, &why) &&
+                      fast_equals_interpreter(&model, judge->jit, seat->scratch,
+                                              judge->validate, check->images);
 }
 
 int judge_check_exact(Judge *judge, const uint8_t *const *genes, int count, int images) {

@@ -5,17 +5,33 @@
 #ifndef JUDGE_H
 #define JUDGE_H
 
+#include "codegen/jit.h"
 #include "device/device.h"
 #include "search/search.h"
 #include "train/train.h"
 
-/* ---- fast.c: the exact shortcut ---------------------------------------------------------- */
+/* ---- compiled.c: integer execution by the JIT --------------------------------------------- */
 
-/* A model prepared for integer execution of many images at once: matrix products in binary32 on
- * integer-valued floats where that is proven exact, integers elsewhere (doc/numerics.md, "Exact
- * shortcuts"). Gives the codes of net/interpreter.c. */
+/* A model as machine code of this processor. NULL where there is no JIT, or where it cannot
+ * run the model: then there is fast.c's own way. */
+typedef struct Compiled Compiled;
+Compiled *compiled_new(Arena *arena, const Model *model, Jit *jit);
+/* What one thread runs it in. */
+typedef struct CompiledRun {
+    const Compiled *compiled;
+    uint8_t *input, *output, *memory;
+} CompiledRun;
+CompiledRun compiled_begin(const Compiled *compiled, Arena *scratch);
+void compiled_run(const CompiledRun *run, const uint8_t *image, int32_t *codes);
+
+/* ---- fast.c: integer execution of many images --------------------------------------------- */
+
+/* A model prepared for integer execution of many images at once: by the JIT where there is one
+ * (NULL: none), else by matrix products in binary32 on integer-valued floats where that is
+ * proven exact, integers elsewhere (doc/numerics.md, "Exact shortcuts"). Gives the codes of
+ * net/interpreter.c. */
 typedef struct Fast Fast;
-Fast *fast_new(Arena *arena, const Model *model);
+Fast *fast_new(Arena *arena, const Model *model, Jit *jit);
 /* Runs `count` inputs laid end to end; the output codes of each, laid end to end, go to
  * `codes`. The scratch arena is reset. One thread; any number may share a Fast. */
 void fast_run(const Fast *fast, Arena *scratch, const uint8_t *images, int count,
@@ -27,7 +43,7 @@ int class_of(const int32_t *codes, int count);
 int fast_correct(const Fast *fast, Arena *scratch, const Dataset *data, int first, int count);
 
 /* Whether the codes of the first images of data are those of net/interpreter.c. */
-bool fast_equals_interpreter(const Model *model, Arena *scratch, const Dataset *data,
+bool fast_equals_interpreter(const Model *model, Jit *jit, Arena *scratch, const Dataset *data,
                              int images);
 
 /* ---- judge.c ----------------------------------------------------------------------------- */
@@ -69,11 +85,12 @@ typedef struct JudgePlan {
 } JudgePlan;
 
 typedef struct Judge Judge;
-/* Everything passed outlives the judge. The store caches what was judged, under keys that
- * hold the identity of space, task, weights, device, fidelity and arithmetic. */
+/* Everything passed outlives the judge; without a JIT (NULL) it judges the same, slower. The
+ * store caches what was judged, under keys that hold the identity of space, task, weights,
+ * device, fidelity and arithmetic. */
 Judge *judge_new(Arena *arena, const Space *space, const Task *task, const Device *device,
                  const Dataset *train, const Dataset *validate, const Supernet *supernet,
-                 const JudgePlan *plan, Pool *pool, Store *store, Key study);
+                 const JudgePlan *plan, Pool *pool, Jit *jit, Store *store, Key study);
 void judge_free(Judge *judge); /* its threads' workspaces */
 
 /* Costs alone: exact, in microseconds. False and *why where the device cannot run the

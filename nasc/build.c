@@ -238,8 +238,13 @@ static int deliver_found(Shipment *ship, Run *run, const Winner *winner) {
 bool deliver_early(const Shipment *ship) {
     const char *what = ship->session->options.emit;
     Text text = text_new(ship->session->arena);
+    LlvmForm form;
     if (!what)
         return false;
+    if (llvm_form_of(what, &form)) {
+        deliver_llvm(ship, form);
+        return true;
+    }
     if (!strcmp(what, "net"))
         net_print(ship->net, &text);
     else if (!strcmp(what, "plan"))

@@ -24,8 +24,11 @@ static bool bind_all(Session *session) {
 bool emit_early(Session *session) {
     const char *what = session->options.emit;
     Text text = text_new(session->arena);
+    LlvmForm form;
     if (!what)
         return false;
+    if (llvm_form_of(what, &form) && !llvm_available())
+        die(EXIT_ENVIRONMENT, "--emit=%s wants LLVM, which this nasc was built without", what);
     if (!strcmp(what, "ast"))
         spec_print_syntax(session->spec, &text);
     else if (!strcmp(what, "spec"))

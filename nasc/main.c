@@ -20,7 +20,7 @@ const Command commands[] = {
      "The weights stay in the study of the output folder; build and search go on from them."},
     {"search", "FILE", "oDTSJ", "train and search, print the fronts, and stop", search_command,
      "Every judged design stays in the study of the output folder."},
-    {"emit", "FILE", "oDTSEJ", "write code: from a frozen network, or from a study",
+    {"emit", "FILE", "oDTSEXYFJ", "write code: from a frozen network, or from a study",
      emit_command, "A file with `weights` in its emit needs no data and no study."},
     {"verify", "FILE", "oDTSCRI",
      "compile the emitted code, run it, compare it with the interpreter", verify_command,
@@ -78,6 +78,7 @@ static int run_command(const Command *command, char **words, int count) {
     if (session.options.file)
         session.out = results_folder(session.arena, &session.options);
     int code = command->run(&session);
+    jit_free(session.jit);
     pool_free(session.pool);
     arena_free(session.arena);
     return code;

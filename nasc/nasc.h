@@ -16,8 +16,9 @@ typedef struct Options {
     const char *data; /* --data */
     const char
         *library;     /* --library: a folder that goes before the embedded standard library */
-    const char *emit; /* --emit=ast|spec|space|net|plan|c; NULL: everything */
-    const char *compiler; /* --cc, of verify: a compiler line */
+    const char *emit; /* --emit=ast|spec|space|net|plan|c|llvm|...; NULL: everything */
+    const char *triple, *cpu, *features; /* of LLVM's code; NULL: the device's */
+    const char *compiler;                /* --cc, of verify: a compiler line */
     const char *runner;   /* --runner, of verify: what runs the program, such as "qemu-ppc" */
     int threads;          /* --threads; 0: one for each processor */
     int images;           /* --images, of verify; 0: all */
@@ -41,7 +42,8 @@ typedef struct Session {
     Diagnostics *diagnostics;
     Spec *spec;
     Pool *pool;
-    Str out; /* folder of results */
+    Jit *jit; /* or NULL */
+    Str out;  /* folder of results */
 } Session;
 
 typedef struct Command {
@@ -59,6 +61,8 @@ void command_print(FILE *out, const Command *command);
 bool session_read(Session *session);
 void session_load(Session *session); /* the same without printing */
 void session_pool(Session *session);
+/* Opens the JIT, if nasc has one, with the kernels that the user's earlier runs compiled. */
+void session_jit(Session *session);
 /* Whether the file has a search, or else anything to work on; says where it has not. */
 bool session_has(Session *session, bool search);
 /* The fault that only a later phase can find, at its place in the source. */
@@ -204,8 +208,11 @@ Str result_winner(const Run *run, const Winner *winner, const Proof *proof);
 typedef int Deliver(Shipment *ship, Run *run, const Winner *winner);
 int deliver_all(Session *session, Deliver *deliver);
 int deliver_frozen(Session *session, const EmitBinding *emit, Deliver *deliver);
-bool deliver_early(const Shipment *ship); /* --emit=net, plan, c: printed, nothing written */
+bool deliver_early(const Shipment *ship); /* --emit=net ... object: printed, nothing written */
 bool emit_early(Session *session);        /* --emit=ast, spec, space */
+/* llvm.c: whether --emit asks for a form of LLVM's, and which; prints it, or ends the run. */
+bool llvm_form_of(const char *word, LlvmForm *form);
+void deliver_llvm(const Shipment *ship, LlvmForm form);
 int build_deliver(Shipment *ship, Run *run, const Winner *winner);
 
 /* ---- show.c: what a person sees ---------------------------------------------------------- */

@@ -221,9 +221,10 @@ int run_survey(Run *run) {
 
 void run_judge(Run *run) {
     SearchBinding *plan = &run->plan;
+    session_jit(run->session);
     run->judge = judge_new(run->arena, plan->space, &plan->task, run->device, &run->train,
                            &run->validate, run->supernet, &plan->judge, run->session->pool,
-                           run->store, run->study);
+                           run->session->jit, run->store, run->study);
 }
 
 /* No design is feasible: what the one that comes nearest lacks. */

@@ -112,3 +112,28 @@ void session_pool(Session *session) {
     if (!session->pool)
         session->pool = pool_new(session->options.threads);
 }
+
+/* The user's own folder for what can be made again: kernels hold machine code, so they are
+ * never taken from a folder of results, which others may have made. */
+static const char *kernel_file(Arena *arena) {
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME"), *why;
+    Str folder;
+    if (cache && *cache == '/')
+        folder = path_join(arena, str_of(cache), STR("nasc"));
+    else if (home && *home == '/')
+        folder = path_join(arena, str_of(home), STR(".cache/nasc"));
+    else
+        return NULL;
+    if (!directory_make(str_terminated(arena, folder), &why))
+        return NULL;
+    return str_terminated(arena, path_join(arena, folder, STR("kernels.db")));
+}
+
+void session_jit(Session *session) {
+    Str warning;
+    if (session->jit || !llvm_available())
+        return;
+    session->jit = jit_new(session->arena, kernel_file(session->arena), &warning);
+    if (warning.length)
+        fprintf(stderr, "nasc: %.*s\n", STR_ARG(warning));
+}
