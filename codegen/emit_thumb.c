@@ -191,6 +191,7 @@ bool routine_print_thumb(Text *text, const char *before, Str name, const Routine
     ThumbCode code = {.arena = arena_new()};
     bool done = thumb_select(routine, &code);
     if (done) {
+        thumb_drop_copies(&code);
         thumb_drop_dead(&code);
         thumb_memory(&code);
         done = thumb_allocate(&code);

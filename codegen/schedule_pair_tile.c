@@ -108,26 +108,38 @@ static void load_direct(Pair *p, const Tile *tile, Reg inputs, int first, int k,
     }
 }
 
+/* The products of up to two pixels from `first` on, one k-pair of each: loaded two at a time, so
+ * that four pixels need no more registers than their sums, two inputs and two words. */
+static void sum_pixels(Pair *p, const Tile *tile, int pairs, const Reg (*operand)[2], int first,
+                       const Reg *x, Sums *sums) {
+    int count = tile->pixels - first < 2 ? 1 : 2;
+    for (int q = 0; q < pairs; q++) {
+        for (int i = 0; i < count; i++)
+            sum_product(p, sums, &sums->a[q][first + i], operand[q][0], x[i]);
+        for (int i = 0; i < count; i++)
+            sum_product(p, sums, &sums->b[q][first + i], operand[q][1], x[i]);
+    }
+}
+
 /* Adds the products of `count` k-pairs, the first of which is number `first`: their words begin at
  * `weights` + offset, their inputs at `inputs`. */
 static void sums_add(Pair *p, const Tile *tile, int pairs, Reg weights, int64_t offset,
                      Reg inputs, int first, int count, Sums *sums) {
     int per_word = tile->words.per_word;
-    Reg word[MAX_PAIRS], x[MAX_PIXELS], two[2], for_a, for_b;
+    Reg word[MAX_PAIRS], x[2], two[2], operand[MAX_PAIRS][2];
     for (int k = 0; k < count; k++) {
         int j = k % per_word;
         for (int q = 0; q < pairs && j == 0; q++)
             word[q] = pair_load_word(p, weights, offset + 4 * (k / per_word * pairs + q), 4);
-        if (tile->direct)
-            load_direct(p, tile, inputs, first, k, two), x[0] = two[k % 2];
-        else
-            pair_load_words(p, inputs, input_bytes(tile, k), tile->pixels, x);
-        for (int q = 0; q < pairs; q++) {
-            words_operands(p, &tile->words, word[q], j, &for_a, &for_b);
-            for (int i = 0; i < tile->pixels; i++)
-                sum_product(p, sums, &sums->a[q][i], for_a, x[i]);
-            for (int i = 0; i < tile->pixels; i++)
-                sum_product(p, sums, &sums->b[q][i], for_b, x[i]);
+        for (int i = 0; i < tile->pixels; i += 2) {
+            if (tile->direct)
+                load_direct(p, tile, inputs, first, k, two), x[0] = two[k % 2];
+            else
+                pair_load_words(p, inputs, input_bytes(tile, k) + 4 * i,
+                                tile->pixels - i < 2 ? 1 : 2, x);
+            for (int q = 0; q < pairs && i == 0; q++)
+                words_operands(p, &tile->words, word[q], j, &operand[q][0], &operand[q][1]);
+            sum_pixels(p, tile, pairs, (const Reg(*)[2])operand, i, x, sums);
         }
         sums->begun = true;
     }

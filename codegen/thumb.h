@@ -79,6 +79,7 @@ int thumb_new_reg(ThumbCode *code);
 bool thumb_select(const Routine *routine, ThumbCode *code);
 /* thumb_memory.c: loads of neighbours as one, addresses moved by loads and stores */
 void thumb_memory(ThumbCode *code);
+void thumb_drop_copies(ThumbCode *code);
 void thumb_drop_dead(ThumbCode *code); /* what nobody reads */
 /* thumb_allocate.c: false where registers do not suffice (they always should) */
 bool thumb_allocate(ThumbCode *code);

@@ -156,6 +156,23 @@ void thumb_drop_dead(ThumbCode *code) {
     }
 }
 
+/* A copy that is written once, of what is written once, is that. */
+void thumb_drop_copies(ThumbCode *code) {
+    int *defs = arena_array(code->arena, int, code->regs.count + 1);
+    for (int i = 0; i < code->code.count; i++) {
+        int regs[MOST_DEFS], count = thumb_defs(&code->code.at[i], regs);
+        for (int k = 0; k < count; k++)
+            defs[regs[k]]++;
+    }
+    for (int i = 0; i < code->code.count; i++) {
+        Thumb copy = code->code.at[i];
+        if (copy.kind != T_MOVE || defs[copy.dst] != 1 || defs[copy.a] != 1)
+            continue;
+        for (int k = i + 1; k < code->code.count; k++)
+            thumb_rename(&code->code.at[k], copy.dst, copy.a, true, false);
+    }
+}
+
 /* ---- spilling ---------------------------------------------------------------------------------- */
 
 static Thumb slot_access(ThumbKind kind, int reg, int slot) {
@@ -263,8 +280,19 @@ static void spill(ThumbCode *code, int reg) {
 
 /* ---- which ones ----------------------------------------------------------------------------------- */
 
-static double *weights_of(const ThumbCode *code, Arena *arena) {
+/* For how many instructions each register is taken. */
+static void find_lengths(const ThumbCode *code, const Live *live, double *length) {
+    for (int i = 0; i < code->code.count; i++)
+        for (int w = 0; w < live->words; w++)
+            for (uint64_t set = out_of(live, i)[w]; set; set &= set - 1)
+                length[64 * w + __builtin_ctzll(set)]++;
+}
+
+/* What spilling a register costs, by what it gives. */
+static double *weights_of(const ThumbCode *code, const Live *live, Arena *arena) {
     double *weight = arena_array(arena, double, code->regs.count + 1);
+    double *length = arena_array(arena, double, 64 * live->words + 1);
+    find_lengths(code, live, length);
     for (int i = 0; i < code->code.count; i++) {
         const Thumb *t = &code->code.at[i];
         int regs[MOST_USES], count = thumb_uses(t, regs);
@@ -278,6 +306,7 @@ static double *weights_of(const ThumbCode *code, Arena *arena) {
             weight[regs[k]] += cost;
     }
     for (int i = 0; i < code->regs.count; i++) {
+        weight[i] /= length[i] + 1;
         if (is_remade(&code->regs.at[i]))
             weight[i] *= 0.6;
         if (code->regs.at[i].kept >= 2)
@@ -309,7 +338,7 @@ static int least_in(const ThumbCode *code, const uint64_t *set, const double *we
 static bool relieve(ThumbCode *code, bool *failed) {
     Arena *arena = arena_new();
     Live live = live_of(code, arena);
-    double *weight = weights_of(code, arena);
+    double *weight = weights_of(code, &live, arena);
     uint64_t *set = arena_array(arena, uint64_t, live.words + 1);
     int worst = -1, most = THUMB_REGISTERS, depth = -1, reg = T_NONE;
     for (int i = 0; i < code->code.count; i++) {
@@ -414,7 +443,7 @@ static int color_all(ThumbCode *code) {
     Arena *arena = arena_new();
     Live live = live_of(code, arena);
     Conflicts conflicts = conflicts_of(code, &live, arena);
-    double *weight = weights_of(code, arena);
+    double *weight = weights_of(code, &live, arena);
     int *hint = arena_array(arena, int, code->regs.count + 1), victim = T_NONE;
     find_hints(code, hint);
     for (int i = 0; i < code->regs.count; i++)
