@@ -430,8 +430,7 @@ static bool program_of(Lowering *low, const Step *steps, int count) {
         lower_buffers(low, program->count, step);
         share_routine(program, step, known);
     }
-    program->arena_bytes = plan_memory(low->arena, program->buffers, program->buffer_count,
-                                       low->isa->alignment, PLAN_NODES, &program->bound_bytes);
+    program_place(low->arena, program, low->target, PLAN_NODES);
     program_ends(program);
     return true;
 }

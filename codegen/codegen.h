@@ -135,6 +135,14 @@ typedef struct Step {
     Span span;
 } Step;
 
+/* An arena whose first bytes lie in fast memory; all 0 where there is one region. */
+typedef struct RegionPlan {
+    int64_t fast_bytes, slow_bytes; /* the arena is both, the fast ones first */
+    int64_t fast_bound, slow_bound; /* with these buffers in them, neither can be smaller */
+    int64_t fast_traffic, traffic;  /* bytes moved to and from the fast ones, and in all */
+    bool proven;                    /* no choice of buffers has more fast traffic */
+} RegionPlan;
+
 typedef struct Program {
     Str name;
     const Isa *isa;
@@ -149,6 +157,7 @@ typedef struct Program {
     Buffer *buffers;
     int buffer_count;
     int64_t arena_bytes, bound_bytes; /* planned; proven lower bound (equal: optimal) */
+    RegionPlan region;
     /* The most bytes alive at once, before streaming: as written, in the order taken, and what no
      * order is below; 0 where orders were not compared. */
     int64_t order_written, order_peak, order_least;
@@ -260,6 +269,16 @@ bool program_reorder(Arena *arena, const Program *program, Step *steps, Order *o
  * the bound (the largest sum of live bytes) is met or `nodes` are spent. Deterministic. */
 int64_t plan_memory(Arena *arena, Buffer *buffers, int count, int64_t alignment, int64_t nodes,
                     int64_t *bound);
+
+/* ---- regions.c: fast memory first -------------------------------------------------------- */
+
+/* Sets offsets: the buffers of the most traffic that `capacity` has room for, then the others.
+ * Deterministic; decides `nodes` times at most. */
+RegionPlan plan_regions(Buffer *buffers, int count, const int64_t *traffic, int64_t capacity,
+                        int64_t alignment, int64_t nodes);
+/* Offsets for a program's buffers: in two regions where the target has tightly coupled memory,
+ * else in one. */
+void program_place(Arena *arena, Program *program, const Target *target, int64_t nodes);
 
 /* ---- pack.c ------------------------------------------------------------------------------ */
 

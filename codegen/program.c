@@ -51,6 +51,13 @@ static void print_order(Text *text, const Program *program) {
     text_add(text, "\n");
 }
 
+static void print_regions(Text *text, const RegionPlan *region) {
+    text_add(text, "the first %lld bytes in fast memory: %.1f %% of what is moved%s\n",
+             (long long)region->fast_bytes,
+             100.0 * (double)region->fast_traffic / (double)region->traffic,
+             region->proven ? " (proven most)" : "");
+}
+
 void program_print(const Program *program, Text *text) {
     text_add(text, "plan of %.*s: arena ", STR_ARG(program->name));
     print_proof(text, program->arena_bytes, program->bound_bytes);
@@ -58,6 +65,8 @@ void program_print(const Program *program, Text *text) {
              (long long)program->constant_bytes);
     if (program->order_peak)
         print_order(text, program);
+    if (program->region.traffic)
+        print_regions(text, &program->region);
     for (int i = 0; i < program->count; i++)
         print_step(text, program, i);
     if (program->pruning)
@@ -84,6 +93,9 @@ static const char *plan_fault(const Program *program) {
         const Buffer *buffer = &program->buffers[b];
         if (buffer->offset < 0 || buffer->offset + buffer->bytes > program->arena_bytes)
             return "a buffer outside the arena";
+        if (buffer->offset < program->region.fast_bytes &&
+            buffer->offset + buffer->bytes > program->region.fast_bytes)
+            return "a buffer in two regions";
         if (buffer->same_as >= b)
             return "a buffer in place of a later one";
         if (buffer->same_as >= 0 && buffer->offset != program->buffers[buffer->same_as].offset)

@@ -84,6 +84,7 @@ bool spec_target(const Spec *spec, const Decl *decl, Arena *arena, Target *targe
     target->clock_hz = number_or(decl, "clock", 0);
     target->flash_bytes = (int64_t)number_or(decl, "flash", 0);
     target->ram_bytes = (int64_t)number_or(decl, "ram", 0);
+    target->tcm_bytes = (int64_t)number_or(decl, "tcm", 0);
     target->cycles_per_instruction = number_or(decl, "cycles_per_instruction", 0);
     target->power_w = number_or(decl, "power", 0);
     target->code = str_equal(text_or(decl, "code"), STR("none")) ? CODE_NONE : CODE_C;

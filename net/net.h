@@ -380,6 +380,7 @@ typedef struct Target {
     Str isa;                         /* "x86-64", "armv7e-m"; "native": the machine nasc runs on */
     double clock_hz;                 /* 0: not known */
     int64_t flash_bytes, ram_bytes;  /* 0: no limit */
+    int64_t tcm_bytes;               /* of the RAM, the part that is reached fastest; 0: none */
     double cycles_per_instruction;   /* the declared cycle model; 0: time is measured itself */
     double power_w;                  /* 0: not known */
     CodeKind code;
