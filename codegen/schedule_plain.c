@@ -441,7 +441,8 @@ static bool mean_of(Plain *p, Lowered *lowered, Mean *mean, Str *why) {
     int bits = format_bits(s->kernel.in);
     int64_t largest = (((int64_t)2 << bits) + 1) * taps;
     int shift = bits_of(largest) + bits_of(2 * taps);
-    if (bits_of(largest) + shift > 61) {
+    /* k taps: x m <= 2^(bits + 1) k (2^shift / 2k + 1), whatever k */
+    if (bits + shift > 61) {
         *why = str_format(p->r->arena, "a mean over %lld values is more than can be computed",
                           (long long)taps);
         return false;
