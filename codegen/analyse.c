@@ -19,7 +19,7 @@
 #define KNOWN_ATTRIBUTES                                                                       \
     (1u << ATTRIBUTE_CHANNELS | 1u << ATTRIBUTE_KERNEL_H | 1u << ATTRIBUTE_KERNEL_W |          \
      1u << ATTRIBUTE_STRIDE_H | 1u << ATTRIBUTE_STRIDE_W | 1u << ATTRIBUTE_GROUPS |            \
-     1u << ATTRIBUTE_SAME)
+     1u << ATTRIBUTE_SAME | 1u << ATTRIBUTE_FACTOR_H | 1u << ATTRIBUTE_FACTOR_W)
 
 static const LayerRole roles[OP_COUNT] = {
     [OP_INPUT] = ROLE_INPUT,        [OP_CONV] = ROLE_MIXES,
@@ -41,7 +41,9 @@ bool model_has_constants(const Model *model) {
     for (int i = 0; i < model->count; i++) {
         const Layer *layer = &model->layers[i];
         bool weighted = operator_facts[layer->kind].weights == WEIGHTED;
-        if ((weighted && !layer->weight) || (layer->kind == OP_ADD && !layer->multiplier))
+        bool scaled = layer->kind == OP_ADD || layer->kind == OP_MUL;
+        if ((weighted && !layer->weight) || (scaled && !layer->multiplier) ||
+            (operator_is_curve(layer->kind) && !layer->table))
             return false;
     }
     return true;
@@ -268,6 +270,29 @@ static void add_codes(const Model *model, const Layer *layer, const LayerFacts *
     }
 }
 
+static void mul_codes(const Model *model, const Layer *layer, const LayerFacts *all,
+                      LayerFacts *facts) {
+    int zero1 = model->layers[layer->input[0]].out.zero;
+    int zero2 = model->layers[layer->input[1]].out.zero;
+    for (int c = 0; c < facts->channels; c++) {
+        Interval a = all[layer->input[0]].codes[c], b = all[layer->input[1]].codes[c];
+        Interval centred = {a.low - zero1, a.high - zero1};
+        Interval product = interval_join(interval_times(centred, b.low - zero2),
+                                         interval_times(centred, b.high - zero2));
+        facts->free[c] = requantised(layer, product, layer->multiplier[0]);
+    }
+}
+
+/* Of 8-bit inputs a curve is a table; of 16-bit ones anything is taken to be possible. */
+static Interval curve_codes(const Layer *layer, Format in, Interval x) {
+    Interval codes = {INT64_MAX, INT64_MIN};
+    for (int64_t code = x.low; code <= x.high; code++) {
+        int64_t y = layer->table[code - format_low(in)];
+        codes = interval_join(codes, (Interval){y, y});
+    }
+    return codes;
+}
+
 static Interval any_code(const Layer *layer) {
     Format format = layer->out.format;
     if (!format_is_integer(format))
@@ -280,13 +305,20 @@ static void layer_codes(Arena *arena, const Model *model, int i, LayerFacts *all
     LayerFacts *facts = &all[i];
     LayerRole role = layer_role(model, layer);
     const Interval *x = layer->inputs ? all[layer->input[0]].codes : NULL;
-    for (int c = 0; c < facts->channels; c++)
+    Format in = layer->inputs ? model->layers[layer->input[0]].out.format : FORMAT_I8;
+    for (int c = 0; c < facts->channels; c++) {
         facts->free[c] = role == ROLE_KEEPS ? x[c] : any_code(layer);
+        if (role == ROLE_KEEPS && operator_is_curve(layer->kind))
+            facts->free[c] =
+                format_bits(in) <= 8 ? curve_codes(layer, in, x[c]) : any_code(layer);
+    }
     if (role == ROLE_MIXES || role == ROLE_WEIGHS)
         weighted_codes(arena, model, layer, x, facts);
     if (role == ROLE_KEEPS && layer->kind == OP_ADD)
         add_codes(model, layer, all, facts);
-    bool clamps = role != ROLE_OPAQUE && role != ROLE_INPUT;
+    if (role == ROLE_KEEPS && layer->kind == OP_MUL)
+        mul_codes(model, layer, all, facts);
+    bool clamps = role != ROLE_OPAQUE && role != ROLE_INPUT && layer->kind != OP_UPSAMPLE;
     for (int c = 0; c < facts->channels; c++)
         facts->codes[c] = clamps ? clamped(layer, facts->free[c]) : facts->free[c];
 }
