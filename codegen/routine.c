@@ -330,11 +330,43 @@ void routine_print(const Routine *routine, Text *text) {
     }
 }
 
+/* What is printed of an instruction, as numbers. */
+typedef struct InsnNumbers {
+    int64_t imm;
+    double real;
+    int32_t kind, type, type2, dst, dst_bits, a, b, c, count, align, scale, repeat;
+} InsnNumbers;
+
+static InsnNumbers numbers_of(const Routine *r, const Insn *insn) {
+    const int flags = insn_facts[insn->kind].flags;
+    bool address = insn->kind == INSN_ADDRESS || flags & HAS_MEMORY;
+    bool real = insn->kind == INSN_CONSTANT && type_is_float(insn->type);
+    bool counted = insn->kind == INSN_LOOP && insn->a != NO_REG;
+    return (InsnNumbers){.imm = flags & HAS_IMM && !real && !counted ? insn->imm : 0,
+                         .real = real ? insn->real : 0,
+                         .kind = insn->kind,
+                         .type = flags & HAS_TYPE ? (int32_t)insn->type : -1,
+                         .type2 = flags & HAS_FROM ? (int32_t)insn->type2 : -1,
+                         .dst = insn->dst,
+                         .dst_bits = insn->dst == NO_REG ? 0 : bits_of(r, insn->dst),
+                         .a = insn->a,
+                         .b = insn->b,
+                         .c = insn->c,
+                         .count = flags & HAS_MEMORY ? insn->count : 0,
+                         .align = flags & HAS_MEMORY ? insn->align : 0,
+                         .scale = address && insn->b != NO_REG ? insn->scale : 0,
+                         .repeat = flags & HAS_MEMORY && insn->repeat};
+}
+
+/* Equal where the print is equal, but many times as quick as printing: a search asks for the keys
+ * of every candidate's kernels. */
 Key routine_key(const Routine *routine) {
     Arena *arena = arena_new();
-    Text text = text_new(arena);
-    routine_print(routine, &text);
-    Key key = key_of(text.at, (size_t)text.length);
+    InsnNumbers *numbers = arena_array(arena, InsnNumbers, routine->insns.count);
+    for (int i = 0; i < routine->insns.count; i++)
+        numbers[i] = numbers_of(routine, &routine->insns.at[i]);
+    _Static_assert(sizeof(InsnNumbers) == 16 + 12 * 4, "no padding");
+    Key key = key_of(numbers, (size_t)routine->insns.count * sizeof *numbers);
     arena_free(arena);
     return key;
 }
