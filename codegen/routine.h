@@ -150,7 +150,7 @@ void op_copy_to(Routine *r, Reg dst, Reg a);
 Insn *op_any(Routine *r, Insn insn); /* appends as it is; for what has no short form */
 
 void routine_print(const Routine *routine,
-                   Text *text); /* stable: its XXH3 is the code's identity */
+                   Text *text); /* stable; equal for equal code */
 /* Kinds, bits, counts, nesting, reads of what some path has not written (a loop whose count is a
  * register may make no pass); NULL where it is sound. */
 const char *routine_check(const Routine *routine);
@@ -231,17 +231,14 @@ bool schedule_plain(Arena *arena, const Isa *isa, const Step *step, Lowered *low
 
 /* ---- emit_routine.c: a routine as a C99 function ------------------------------------------------ */
 
-/* All routines of a file, after what they need: macros, helpers, leaves (intrinsics under
- * isa->guard, else plain C where `portable` asks for it, else an #error). Each is
- *     static void NAME(const void *in, const void *in2, void *out, const void *weights,
- *                      const void *constants, void *scratch, const int32_t *params)
- * which `before` (attributes; may be "") precedes. */
-typedef struct NamedRoutine {
-    Str name;
-    const Routine *routine;
-} NamedRoutine;
-void routines_print_c(Text *text, Str prefix, const Isa *isa, bool portable, const char *before,
-                      const NamedRoutine *routines, int count);
+/* `PREFIX_KERNEL NAME(const void *in, const void *in2, void *out, const void *weights,
+ *                     const void *constants, void *scratch, const int32_t *params)`,
+ * where PREFIX_KERNEL is `static void`, never inlined, unless it was defined before.
+ * What all routines of a file need goes before them, once: macros, helpers, leaves (intrinsics
+ * under isa->guard, else plain C). */
+void leaves_print(Text *text, Str prefix, const Isa *isa, const Routine *const *routines,
+                  int count);
+void routine_print_c(Text *text, Str prefix, Str name, const Isa *isa, const Routine *routine);
 
 /* ---- emit_thumb.c: a routine as Thumb-2 assembly ------------------------------------------------ */
 
