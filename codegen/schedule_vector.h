@@ -82,9 +82,15 @@ typedef struct Window {
     Reg base;             /* the first tap of the block's first output */
     Reg row;              /* the block's first output row; NO_REG: 0 */
 } Window;
+/* Rows of outputs whose windows fit a copy of at most so many bytes, or 1: equal blocks, the last
+ * of which may overlap the one before. */
+int window_rows(const Vector *v, int64_t budget);
 /* Decides, and opens the loop over blocks. `slack`: bytes read beyond the last element. */
 Window window_open(Vector *v, bool must_copy, int slack, int64_t budget);
 void window_close(Vector *v, const Window *window);
+void fill_elements(Vector *v, Reg to, int64_t count); /* with the input's zero point */
+/* The length of tiles that cover n with the least overlap; the longer of two that are equal. */
+int tile_length(int n, int least, int most);
 /* min(number * step, last), or 0 where there is one. */
 Reg tile_start(Vector *v, Reg number, int step, int last);
 

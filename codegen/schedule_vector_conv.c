@@ -64,17 +64,6 @@ static int block_vectors(const Conv *c, int all) {
     return best;
 }
 
-/* The length of tiles that cover n with the least overlap; the longer of two that are equal. */
-static int tile_length(int n, int least, int most) {
-    if (n <= most)
-        return n;
-    int best = most;
-    for (int length = most; length >= least; length--)
-        if ((n + length - 1) / length * length < (n + best - 1) / best * best)
-            best = length;
-    return best;
-}
-
 static Tile tile_for(const Conv *c, int vectors) {
     const Vector *v = c->v;
     int room = (v->isa->registers - vectors - 1) / vectors;

@@ -11,6 +11,16 @@ typedef struct Copy {
     Type from;
 } Copy;
 
+int tile_length(int n, int least, int most) {
+    if (n <= most)
+        return n;
+    int best = most;
+    for (int length = most; length >= least; length--)
+        if ((n + length - 1) / length * length < (n + best - 1) / best * best)
+            best = length;
+    return best;
+}
+
 Reg tile_start(Vector *v, Reg number, int step, int last) {
     Routine *r = v->r;
     Reg start = op2(r, INSN_MUL, I32, number, op_constant(r, I32, 32, step));
@@ -47,13 +57,16 @@ static Copy copy_of(const Vector *v, const Window *window) {
     return copy;
 }
 
-/* Equal blocks of at most `budget` bytes; the last may overlap the one before. */
-static void window_blocks(const Vector *v, Window *window, int64_t budget) {
+static int64_t window_pitch(const Vector *v) {
+    return (int64_t)columns_read(v) * v->in.c * v->size;
+}
+
+int window_rows(const Vector *v, int64_t budget) {
     int rows = v->out.h;
-    while (rows > 1 && rows_read(v, rows) * window->pitch > budget)
+    while (rows > 1 && rows_read(v, rows) * window_pitch(v) > budget)
         rows--;
-    window->blocks = (v->out.h + rows - 1) / rows;
-    window->rows = (v->out.h + window->blocks - 1) / window->blocks;
+    int blocks = (v->out.h + rows - 1) / rows;
+    return (v->out.h + blocks - 1) / blocks;
 }
 
 /* ---- runs of elements ---------------------------------------------------------------------------- */
@@ -98,6 +111,10 @@ static void move_run(Vector *v, Type type, Reg from, Reg to, int64_t to_offset, 
     for (; done < count; done += whole)
         move_elements(v, type, from, done * from_size, to, to_offset + done * v->size,
                       (int)min_i64(whole, count - done));
+}
+
+void fill_elements(Vector *v, Reg to, int64_t count) {
+    move_run(v, v->element, NO_REG, to, 0, count);
 }
 
 /* ---- the rows of a block ------------------------------------------------------------------------- */
@@ -155,9 +172,10 @@ Window window_open(Vector *v, bool must_copy, int slack, int64_t budget) {
     window.pitch = v->in.w * window.pixel;
     if (!window.copied)
         return window;
-    window.pitch = columns_read(v) * window.pixel;
+    window.pitch = window_pitch(v);
     window.base = ARG_SCRATCH;
-    window_blocks(v, &window, budget);
+    window.rows = window_rows(v, budget);
+    window.blocks = (v->out.h + window.rows - 1) / window.rows;
     v->lowered->scratch_bytes = rows_read(v, window.rows) * window.pitch + slack;
     Copy copy = copy_of(v, &window);
     Reg top = value(v, -v->step->pad_h);
