@@ -119,6 +119,10 @@ class OpenVino(Peer):
         return run, request.infer
 
 
+def len_of(mat):
+    return mat.w
+
+
 class Ncnn(Peer):
     packages = ["ncnn"]
 
@@ -135,17 +139,19 @@ class Ncnn(Peer):
         net.opt.num_threads = self.threads
         if net.load_param(param) or net.load_model(binary):
             raise RuntimeError("ncnn does not load the model")
-        last, kept = network.layers[-1].out.name, ncnn.Mat(ncnn_input(network, 0)).clone()
+        last, values = network.layers[-1].out.name, ncnn_input(network, 0)
+        kept = ncnn.Mat(values).clone()
 
-        def extract(mat):
+        def extract(mat, use):
             extractor = net.create_extractor()
             extractor.input("input", mat)
-            return extractor.extract(last)[1]
+            return use(extractor.extract(last)[1])     # the result is the extractor's
 
         def run(image):
-            return np.array(extract(ncnn.Mat(ncnn_input(network, image)).clone()))
+            values = ncnn_input(network, image)     # what a Mat refers to must outlive it
+            return extract(ncnn.Mat(values), lambda mat: np.array(mat).copy())
         self.nets = getattr(self, "nets", []) + [net]
-        return run, lambda: extract(kept)
+        return run, lambda: extract(kept, len_of)
 
 
 class Iree(Peer):
