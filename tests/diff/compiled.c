@@ -5,6 +5,7 @@
 #include "codegen/jit.h"
 #include "tests/diff/diff.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { COMPILE_SECONDS = 600, RUN_SECONDS = 300, MOST_RESULTS = 1 << 28 };
@@ -40,7 +41,8 @@ static const char driver[] =
     "{ (void)which; (void)bytes; free(at - offset); return 0; }\n"
     "#else\n"
     "enum { GUARD = 64 };\n"
-    "static unsigned char rooms[3][ROOM + 2 * GUARD + 256] __attribute__((aligned(64)));\n"
+    "static unsigned char rooms[3][(ROOM + 2 * GUARD + 256 + 63) / 64 * 64] "
+    "__attribute__((aligned(64)));\n"
     "static unsigned char *block_new(int which, uint32_t bytes, uint32_t offset)\n"
     "{\n"
     "    uint32_t i, all = bytes + offset + 2 * GUARD;\n"
@@ -401,7 +403,10 @@ static bool batch_try(Batch *batch, Trial **trials, int count, Str *why) {
     bool done = batch_write(batch, trials, count, why) &&
                 (batch->count == 0 || (batch_compile(batch, why) && batch_execute(batch, why) &&
                                        results_read(batch, why)));
-    workshop_end(&batch->workshop);
+    if (getenv("KEEP")) /* for a person to look at */
+        printf("%s is in %.*s\n", batch->path->name, STR_ARG(batch->workshop.path));
+    else
+        workshop_end(&batch->workshop);
     return done;
 }
 

@@ -10,7 +10,7 @@ const char *nothing_missing(Arena *arena, const Path *path) {
     return NULL;
 }
 
-/* ---- the kernel interpreter --------------------------------------------------------------  */
+/* ---- the kernel interpreter -------------------------------------------------------------- */
 
 /* The program of a trial for the path's instruction set; NULL and the trial's fault where there
  * is none. Of every second network what the integer analysis finds useless is pruned. */
@@ -49,7 +49,7 @@ void kernels_run(Arena *arena, const Path *path, void *made, Trial *trials, int 
         kernels_run_one(arena, path, &trials[i]);
 }
 
-/* ---- integer analysis --------------------------------------------------------------------  */
+/* ---- integer analysis -------------------------------------------------------------------- */
 
 /* Whether every code of a layer is one that the analysis holds possible. */
 static bool codes_within(const LayerFacts *facts, const Layer *layer, const int32_t *codes) {

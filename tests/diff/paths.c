@@ -15,7 +15,7 @@
     .run = jit_run_all
 
 const Path paths[] = {
-    {"analysis", IN_PROCESS, .checked = 200, .run = analysis_run},
+    {"analysis", IN_PROCESS, .checked = 200, .run = analysis_run, .all = true},
     {"kernel-vnni", KERNELS, .isa = "x86-64-avx512vnni"},
     {"kernel-avx2", KERNELS, .isa = "x86-64-avx2"},
     {"kernel-arm", KERNELS, .isa = "armv7e-m"},

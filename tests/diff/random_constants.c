@@ -237,20 +237,72 @@ static void lone_norm_constants(Constants *c, Random *random, int op) {
     quantiser_set(c, op, largest_of(range, channels));
 }
 
-/* The sum of what its inputs reach. */
-static void add_constants(Constants *c, Random *random, int op) {
-    (void)random;
+/* ---- operators without weights ----------------------------------------------------------- */
+
+/* What the results reach where the inputs reach so far. */
+static double range_of_sum(const Constants *c, const Op *op) {
+    return range_of(c, op->input[0]) + range_of(c, op->input[1]);
+}
+
+static double range_of_product(const Constants *c, const Op *op) {
+    return range_of(c, op->input[0]) * range_of(c, op->input[1]);
+}
+
+static double range_of_matrices(const Constants *c, const Op *op) {
+    return range_of_product(c, op) *
+           fmax(1, 0.5 * sqrt(shape_channels(c->net->ops[op->input[0]].shape)));
+}
+
+static double range_of_largest(const Constants *c, const Op *op) {
     double range = 0;
-    for (int k = 0; k < c->net->ops[op].inputs; k++)
-        range += range_of(c, c->net->ops[op].input[k]);
-    quantiser_set(c, op, range);
+    for (int k = 0; k < op->inputs; k++)
+        range = fmax(range, range_of(c, op->input[k]));
+    return range;
+}
+
+static double range_of_one(const Constants *c, const Op *op) {
+    (void)c, (void)op;
+    return 1;
+}
+
+typedef double Range(const Constants *c, const Op *op);
+static Range *const ranges[OP_COUNT] = {
+    [OP_ADD] = range_of_sum,
+    [OP_MUL] = range_of_product,
+    [OP_CONCAT] = range_of_largest,
+    [OP_MATMUL] = range_of_matrices,
+    [OP_HARD_SIGMOID] = range_of_one,
+    [OP_SIGMOID] = range_of_one,
+    [OP_TANH] = range_of_one,
+    [OP_SOFTMAX] = range_of_one,
+    [OP_HARD_SWISH] = range_of_largest,
+    [OP_SILU] = range_of_largest,
+    [OP_GELU] = range_of_largest,
+};
+
+static void unweighted_constants(Constants *c, Random *random, int op) {
+    (void)random;
+    quantiser_set(c, op, ranges[c->net->ops[op].kind](c, &c->net->ops[op]));
+}
+
+static void layer_norm_constants(Constants *c, Random *random, int op) {
+    int channels = shape_channels(c->net->ops[op].shape), style = c->recipe->op[op].norm;
+    float *gamma = arena_array(c->arena, float, channels);
+    double largest = 0;
+    for (int k = 0; k < channels; k++) {
+        gamma[k] = draw_gain(random, style);
+        largest = fmax(largest, fabs(gamma[k]));
+    }
+    c->ops[op].gamma = gamma;
+    c->ops[op].beta = draw_floats(c->arena, random, channels, 1);
+    quantiser_set(c, op, 2 * largest + 1);
 }
 
 /* Operators whose results have a scale of their own; the others inherit. */
 static void (*const makers[OP_COUNT])(Constants *c, Random *random, int op) = {
-    [OP_CONV] = weighted_constants,        [OP_DEPTHWISE] = weighted_constants,
-    [OP_DENSE] = weighted_constants,       [OP_ADD] = add_constants,
-    [OP_BATCH_NORM] = lone_norm_constants,
+    [OP_CONV] = weighted_constants,         [OP_DEPTHWISE] = weighted_constants,
+    [OP_DENSE] = weighted_constants,        [OP_BATCH_NORM] = lone_norm_constants,
+    [OP_LAYER_NORM] = layer_norm_constants,
 };
 
 static bool is_folded(const Net *net, int op) {
@@ -266,7 +318,7 @@ static FloatModel draw_floats_of(Arena *arena, const Recipe *recipe, const Net *
         if (i == 0)
             quantiser_set(&c, 0, exp2(4 * random_next_unit(&random)));
         else if (operator_facts[kind].output == OWN && !is_folded(net, i))
-            makers[kind](&c, &random, i);
+            (makers[kind] ? makers[kind] : unweighted_constants)(&c, &random, i);
     }
     return (FloatModel){net, c.ops};
 }

@@ -11,6 +11,7 @@ typedef struct Drawing {
     Recipe *recipe;
     Net net;
     int64_t macs, elements; /* what one operator may cost */
+    bool all;               /* operators, not only those that codegen lowers */
     int wild;               /* of a hundred operators, how many have extreme constants */
 } Drawing;
 
@@ -24,19 +25,38 @@ static bool one_in(Random *random, int n) {
 /* ---- operators --------------------------------------------------------------------------- */
 
 /* How often an operator is tried; one that lacks a row is not drawn. */
-static const int shares[OP_COUNT] = {
-    [OP_CONV] = 30,      [OP_DEPTHWISE] = 18,     [OP_DENSE] = 5,    [OP_ADD] = 14,
-    [OP_RELU] = 3,       [OP_RELU6] = 3,          [OP_MAX_POOL] = 6, [OP_AVERAGE_POOL] = 6,
-    [OP_BATCH_NORM] = 3, [OP_GLOBAL_AVERAGE] = 2,
+typedef struct Share {
+    int often;
+    bool lowered; /* codegen has kernels for it */
+} Share;
+static const Share shares[OP_COUNT] = {
+    [OP_CONV] = {30, true},         [OP_DEPTHWISE] = {18, true},
+    [OP_DENSE] = {5, true},         [OP_ADD] = {14, true},
+    [OP_RELU] = {3, true},          [OP_RELU6] = {3, true},
+    [OP_MAX_POOL] = {6, true},      [OP_AVERAGE_POOL] = {6, true},
+    [OP_BATCH_NORM] = {3, true},    [OP_GLOBAL_AVERAGE] = {2, true},
+    [OP_MUL] = {7, false},          [OP_CONCAT] = {5, false},
+    [OP_SLICE] = {3, false},        [OP_PAD] = {3, false},
+    [OP_UPSAMPLE] = {3, false},     [OP_CHANNEL_SHUFFLE] = {3, false},
+    [OP_FLATTEN] = {1, false},      [OP_RESHAPE] = {5, false},
+    [OP_HARD_SIGMOID] = {2, false}, [OP_HARD_SWISH] = {3, false},
+    [OP_SIGMOID] = {2, false},      [OP_TANH] = {2, false},
+    [OP_SILU] = {2, false},         [OP_GELU] = {2, false},
+    [OP_SOFTMAX] = {3, false},      [OP_LAYER_NORM] = {3, false},
+    [OP_MATMUL] = {20, false},
 };
+
+static int share_of(const Drawing *d, int kind) {
+    return d->all || shares[kind].lowered ? shares[kind].often : 0;
+}
 
 static int draw_kind(Drawing *d) {
     int sum = 0, kind = 0;
     for (int k = 0; k < OP_COUNT; k++)
-        sum += shares[k];
+        sum += share_of(d, k);
     int at = random_below(&d->random, sum);
-    while (at >= shares[kind])
-        at -= shares[kind++];
+    while (at >= share_of(d, kind))
+        at -= share_of(d, kind++);
     return kind;
 }
 
@@ -92,14 +112,76 @@ static void draw_window(Drawing *d, Draw *draw) {
             a[k] = 1;
 }
 
-static void draw_attributes(Drawing *d, Shape in, Draw *draw) {
-    if (operator_has((OpKind)draw->kind, ATTRIBUTE_KERNEL_H))
-        draw_window(d, draw);
-    if (operator_has((OpKind)draw->kind, ATTRIBUTE_CHANNELS))
-        draw->attribute[ATTRIBUTE_CHANNELS] = draw_channels(d);
-    if (operator_has((OpKind)draw->kind, ATTRIBUTE_GROUPS))
-        draw->attribute[ATTRIBUTE_GROUPS] = draw_groups(d, shape_channels(in), draw);
+static void draw_conv(Drawing *d, Shape in, Draw *draw) {
+    draw_window(d, draw);
+    draw->attribute[ATTRIBUTE_CHANNELS] = draw_channels(d);
+    draw->attribute[ATTRIBUTE_GROUPS] = draw_groups(d, shape_channels(in), draw);
 }
+
+static void draw_pool(Drawing *d, Shape in, Draw *draw) {
+    (void)in;
+    draw_window(d, draw);
+}
+
+static void draw_dense(Drawing *d, Shape in, Draw *draw) {
+    (void)in;
+    draw->attribute[ATTRIBUTE_CHANNELS] = draw_channels(d);
+}
+
+static void draw_slice(Drawing *d, Shape in, Draw *draw) {
+    int channels = shape_channels(in);
+    int *taken = &draw->attribute[ATTRIBUTE_CHANNELS];
+    *taken =
+        one_in(&d->random, 2) ? (channels + 1) / 2 : random_between(&d->random, 1, channels);
+    draw->attribute[ATTRIBUTE_FROM] = random_between(&d->random, 0, channels - *taken);
+}
+
+static void draw_pad(Drawing *d, Shape in, Draw *draw) {
+    (void)in;
+    for (int a = ATTRIBUTE_TOP; a <= ATTRIBUTE_RIGHT; a++)
+        draw->attribute[a] = PICK(&d->random, 0, 0, 1, 1, 2, 3);
+}
+
+static void draw_upsample(Drawing *d, Shape in, Draw *draw) {
+    (void)in;
+    draw->attribute[ATTRIBUTE_FACTOR_H] = random_between(&d->random, 1, 3);
+    draw->attribute[ATTRIBUTE_FACTOR_W] = random_between(&d->random, 1, 3);
+}
+
+static void draw_shuffle(Drawing *d, Shape in, Draw *draw) {
+    draw->attribute[ATTRIBUTE_GROUPS] = draw_divisor(&d->random, shape_channels(in));
+}
+
+/* Rows and channels mostly, for products of matrices. */
+static void draw_reshape(Drawing *d, Shape in, Draw *draw) {
+    int left = (int)shape_elements(in), *a = draw->attribute;
+    a[ATTRIBUTE_CHANNELS] =
+        one_in(&d->random, 2) ? shape_channels(in) : draw_divisor(&d->random, left);
+    left /= a[ATTRIBUTE_CHANNELS];
+    if (one_in(&d->random, 3))
+        a[ATTRIBUTE_HEIGHT] = draw_divisor(&d->random, left);
+    a[ATTRIBUTE_WIDTH] = a[ATTRIBUTE_HEIGHT] ? left / a[ATTRIBUTE_HEIGHT] : left;
+}
+
+static void draw_matmul(Drawing *d, Shape in, Draw *draw) {
+    (void)in;
+    draw->attribute[ATTRIBUTE_TRANSPOSED] = random_below(&d->random, 2);
+}
+
+/* Of operators that have any. */
+static void (*const attribute_draws[OP_COUNT])(Drawing *d, Shape in, Draw *draw) = {
+    [OP_CONV] = draw_conv,
+    [OP_DEPTHWISE] = draw_pool,
+    [OP_DENSE] = draw_dense,
+    [OP_MAX_POOL] = draw_pool,
+    [OP_AVERAGE_POOL] = draw_pool,
+    [OP_SLICE] = draw_slice,
+    [OP_PAD] = draw_pad,
+    [OP_UPSAMPLE] = draw_upsample,
+    [OP_CHANNEL_SHUFFLE] = draw_shuffle,
+    [OP_RESHAPE] = draw_reshape,
+    [OP_MATMUL] = draw_matmul,
+};
 
 /* ---- formats and styles ------------------------------------------------------------------ */
 
@@ -150,14 +232,19 @@ static void draw_constants(Drawing *d, Draw *draw) {
 
 /* ---- the graph --------------------------------------------------------------------------- */
 
-/* Another tensor that stands beside `of` in an operator of two equal shapes: the nearest
- * earlier one often, itself where there is no other. */
-static int draw_partner(Drawing *d, int of) {
+static bool have_shape(const Drawing *d, const Draw *draw, int partner) {
+    Shape shapes[2] = {d->net.ops[draw->input[0]].shape, d->net.ops[partner].shape}, out;
+    const char *why;
+    return operator_shape((OpKind)draw->kind, draw->attribute, shapes, 2, &out, &why);
+}
+
+/* Another tensor that the operator takes beside its first: a near one often, the same where
+ * there is no other. */
+static int draw_partner(Drawing *d, const Draw *draw) {
     for (int i = d->net.count - 1; i >= 0; i--)
-        if (i != of && shape_equal(d->net.ops[i].shape, d->net.ops[of].shape) &&
-            random_below(&d->random, 3))
+        if (i != draw->input[0] && have_shape(d, draw, i) && random_below(&d->random, 3))
             return i;
-    return of;
+    return draw->input[0];
 }
 
 /* What follows a weighted operator in most networks. */
@@ -177,10 +264,13 @@ static void try_operator(Drawing *d) {
     int from = random_below(&d->random, 4) ? last : random_below(&d->random, d->net.count);
     Draw draw = {.kind = draw_follower(d, from)};
     draw.inputs = operator_facts[draw.kind].inputs;
+    if (draw.inputs == SEVERAL)
+        draw.inputs = PICK(&d->random, 2, 2, 3, 4);
     draw.input[0] = from;
+    if (attribute_draws[draw.kind])
+        attribute_draws[draw.kind](d, d->net.ops[from].shape, &draw);
     for (int k = 1; k < draw.inputs; k++)
-        draw.input[k] = draw_partner(d, from);
-    draw_attributes(d, d->net.ops[from].shape, &draw);
+        draw.input[k] = draw_partner(d, &draw);
     draw_constants(d, &draw);
     if (!recipe_append(d->arena, &draw, &d->net))
         return;
@@ -196,6 +286,8 @@ static Shape draw_shape(Drawing *d, bool large) {
     Random *r = &d->random;
     if (one_in(r, 16))
         return (Shape){1, {random_between(r, 1, large ? 300 : 70)}};
+    if (one_in(r, d->all ? 12 : 40))
+        return (Shape){2, {random_between(r, 1, 12), random_between(r, 1, 24)}};
     int most = large ? 40 : one_in(r, 8) ? 24 : 11;
     int channels = one_in(r, 3) ? draw_channels(d) : random_between(r, 1, 5);
     return (Shape){3, {random_between(r, 1, most), random_between(r, 1, most), channels}};
@@ -240,12 +332,15 @@ static bool is_moved(Arena *arena, const Model *model, uint64_t seed) {
     return memcmp(first[model->output], other[model->output], bytes) != 0;
 }
 
-void recipe_draw(Recipe *recipe, uint64_t seed, int layers) {
+void recipe_draw(Recipe *recipe, uint64_t seed, int layers, bool all) {
     enum { MOST_ATTEMPTS = 1000 };
     layers = (int)min_i64(layers, RECIPE_OPS - 1);
     for (int attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
         Arena *arena = arena_new();
-        Drawing d = {.random = {seed, (uint64_t)attempt, 0}, .arena = arena, .recipe = recipe};
+        Drawing d = {.random = {seed, (uint64_t)attempt, 0},
+                     .arena = arena,
+                     .recipe = recipe,
+                     .all = all};
         Net net;
         Model model;
         Str why;
@@ -265,7 +360,7 @@ Model random_model(Arena *arena, uint64_t seed, int layers) {
     Net *net = arena_new_of(arena, Net);
     Model model;
     Str why;
-    recipe_draw(&recipe, seed, layers);
+    recipe_draw(&recipe, seed, layers, false);
     if (!recipe_build(arena, &recipe, net, &model, &why))
         die(EXIT_ENVIRONMENT, "a model builds once and not again: %.*s", STR_ARG(why));
     return model;

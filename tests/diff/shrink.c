@@ -88,8 +88,10 @@ static bool edit_attribute(Recipe *recipe, int at, int variant) {
     Draw *draw = &recipe->op[at];
     if (!operator_has((OpKind)draw->kind, (Attribute)variant) || variant == ATTRIBUTE_CHANNELS)
         return false;
-    int usual = attribute_facts[variant].initial, *value = &draw->attribute[variant];
-    return (*value > usual || variant == ATTRIBUTE_SAME) && int_set(value, usual ? usual : 1);
+    const AttributeFacts *facts = &attribute_facts[variant];
+    int usual = facts->initial == NEEDED ? facts->least : facts->initial;
+    int *value = &draw->attribute[variant];
+    return (*value > usual || variant == ATTRIBUTE_SAME) && int_set(value, usual);
 }
 
 static bool edit_attribute_less(Recipe *recipe, int at, int variant) {
