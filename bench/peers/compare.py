@@ -212,9 +212,9 @@ def processor():
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", required=True, help="for what is made on the way")
-    parser.add_argument("--nasc-time", required=True)
-    parser.add_argument("--peak", required=True)
+    parser.add_argument("--folder", help="for what is made on the way")
+    parser.add_argument("--nasc-time", help="the program nasc_time")
+    parser.add_argument("--peak", help="the program peak")
     parser.add_argument("--raw", help="where the raw figures go, as JSON")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=0.25)
@@ -232,6 +232,8 @@ def main():
         with open(options.show) as raw:
             print(report(json.load(raw)))
         return
+    if not (options.folder and options.nasc_time and options.peak):
+        sys.exit("compare.py: run it by bench/peers/run, or with --show FILE")
     options.threads = [n for n in options.threads if n <= len(os.sched_getaffinity(0))]
     versions = peer_versions(options.folder, options.peers)
     with open(os.path.join(options.folder, "log"), "w") as log:
