@@ -182,24 +182,31 @@ typedef struct ChannelSums {
     int64_t weights;         /* sum of all w */
 } ChannelSums;
 
+/* One tap: the hot loop of the analysis. */
+static Interval sum_tap(const Interval *x, int64_t zero, const int16_t *w, int channels,
+                        ChannelSums *sums) {
+    Interval tap = {0, 0}, centred = sums->centred, plain = sums->plain;
+    for (int k = 0; k < channels; k++) {
+        Interval padded = {min_i64(x[k].low, zero), max_i64(x[k].high, zero)};
+        Interval term = interval_times((Interval){x[k].low - zero, x[k].high - zero}, w[k]);
+        tap.low += term.low;
+        tap.high += term.high;
+        subset_add(&centred, term);
+        subset_add(&plain, interval_times(padded, w[k]));
+        sums->weights += w[k];
+    }
+    sums->centred = centred;
+    sums->plain = plain;
+    return tap;
+}
+
 static void sum_taps(const WeightView *view, const Interval *x, int c, ChannelSums *sums) {
     const Interval *first = x + view_first(view, c);
     sums->centred = sums->plain = (Interval){0, 0};
     sums->weights = 0;
-    for (int t = 0; t < view->kernel_h * view->kernel_w; t++) {
-        const int16_t *w = view_weights(view, c, t);
-        sums->tap[t] = (Interval){0, 0};
-        for (int k = 0; k < view->group_in; k++) {
-            Interval centred = {first[k].low - view->zero, first[k].high - view->zero};
-            Interval padded = interval_join(first[k], (Interval){view->zero, view->zero});
-            Interval term = interval_times(centred, w[k]);
-            sums->tap[t].low += term.low;
-            sums->tap[t].high += term.high;
-            sums->weights += w[k];
-            subset_add(&sums->centred, term);
-            subset_add(&sums->plain, interval_times(padded, w[k]));
-        }
-    }
+    for (int t = 0; t < view->kernel_h * view->kernel_w; t++)
+        sums->tap[t] =
+            sum_tap(first, view->zero, view_weights(view, c, t), view->group_in, sums);
 }
 
 /* Over the windows of all positions. */

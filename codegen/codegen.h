@@ -237,6 +237,10 @@ Pruning model_prune(Arena *arena, const Model *model, int granule);
  * flash. Without constants the same as program_build. */
 bool program_build_trained(Arena *arena, const Model *model, const Target *target,
                            Program *program, Span *span, Str *why);
+/* Likewise, made of routines as program_build_with makes them. */
+bool program_build_trained_with(Arena *arena, const Model *model, const Target *target,
+                                const BuildOptions *options, Program *program, Span *span,
+                                Str *why);
 void pruning_print(const Pruning *pruning, Text *text);
 void pruning_report(const Pruning *pruning, Text *text); /* a JSON object */
 

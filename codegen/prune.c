@@ -164,7 +164,8 @@ typedef struct Rewrite {
     WeightView view;
     const LayerFacts *facts, *in;
     const bool *kept_in;
-    int row_in; /* kept input channels of a group */
+    int row_in;       /* kept input channels of a group */
+    const bool *used; /* (taps) inside the input for some window */
 } Rewrite;
 
 /* The channel gives this code everywhere: bias and multiplier as doc/numerics.md has them for
@@ -182,7 +183,7 @@ static void write_tap(const Rewrite *rewrite, int from, int c, int tap) {
     const bool *kept = rewrite->kept_in + view_first(view, from);
     const int16_t *w = view_weights(view, from, tap);
     int16_t *to = rewrite->to->weight + (int64_t)c * rewrite->to->row + tap * rewrite->row_in;
-    for (int k = 0; view_uses(view, tap) && k < view->group_in; k++)
+    for (int k = 0; rewrite->used[tap] && k < view->group_in; k++)
         if (kept[k])
             *to++ = w[k];
 }
@@ -222,6 +223,14 @@ static int kept_row(const Rewrite *rewrite, int channels) {
     return most;
 }
 
+static const bool *taps_used(Arena *arena, const WeightView *view) {
+    int taps = view->kernel_h * view->kernel_w;
+    bool *used = arena_array(arena, bool, taps);
+    for (int tap = 0; tap < taps; tap++)
+        used[tap] = view_uses(view, tap);
+    return used;
+}
+
 static void write_weights(Prune *prune, int i, Layer *to) {
     const Layer *from = &prune->from->layers[i];
     Rewrite rewrite = {.from = from,
@@ -240,6 +249,7 @@ static void write_weights(Prune *prune, int i, Layer *to) {
     to->weight = arena_array(prune->arena, int16_t, (int64_t)to->out_channels * to->row);
     to->bias = arena_array(prune->arena, int64_t, to->out_channels);
     to->multiplier = arena_array(prune->arena, int32_t, to->out_channels);
+    rewrite.used = taps_used(prune->arena, &rewrite.view);
     for (int c = 0, next = 0; c < rewrite.facts->channels; c++)
         if (kept[c])
             write_channel(&rewrite, c, next++);
@@ -423,8 +433,8 @@ static bool changes_anything(const Pruning *pruning) {
 }
 
 /* Channels by as many as a vector has lanes of 32 bits, since a part of one costs a whole. */
-static int granule_of(const Target *target) {
-    return (int)max_i64(4, isa_of_target(target)->vector_bits / 32);
+static int granule_of(const Isa *isa) {
+    return (int)max_i64(4, isa->vector_bits / 32);
 }
 
 static bool needs_no_more(const Program *a, const Program *b) {
@@ -432,23 +442,37 @@ static bool needs_no_more(const Program *a, const Program *b) {
            a->weight_bytes + a->constant_bytes <= b->weight_bytes + b->constant_bytes;
 }
 
-bool program_build_trained(Arena *arena, const Model *model, const Target *target,
-                           Program *program, Span *span, Str *why) {
+/* By the kernels of kernels.c, or by routines where there are options. */
+static bool build(Arena *arena, const Model *model, const Target *target,
+                  const BuildOptions *options, Program *program, Span *span, Str *why) {
+    return options ? program_build_with(arena, model, target, options, program, span, why)
+                   : program_build(arena, model, target, program, span, why);
+}
+
+bool program_build_trained_with(Arena *arena, const Model *model, const Target *target,
+                                const BuildOptions *options, Program *program, Span *span,
+                                Str *why) {
     if (!model_has_constants(model))
-        return program_build(arena, model, target, program, span, why);
+        return build(arena, model, target, options, program, span, why);
+    const Isa *isa = options && options->isa ? options->isa : isa_of_target(target);
     Pruning *pruning = arena_new_of(arena, Pruning);
-    *pruning = model_prune(arena, model, granule_of(target));
-    if (!program_build(arena, &pruning->whole, target, program, span, why))
+    *pruning = model_prune(arena, model, granule_of(isa));
+    if (!build(arena, &pruning->whole, target, options, program, span, why))
         return false;
     Program pruned;
     if (changes_anything(pruning) &&
-        program_build(arena, &pruning->model, target, &pruned, span, why) &&
+        build(arena, &pruning->model, target, options, &pruned, span, why) &&
         needs_no_more(&pruned, program)) {
         pruning->taken = true;
         *program = pruned;
     }
     program->pruning = pruning;
     return true;
+}
+
+bool program_build_trained(Arena *arena, const Model *model, const Target *target,
+                           Program *program, Span *span, Str *why) {
+    return program_build_trained_with(arena, model, target, NULL, program, span, why);
 }
 
 /* ---- what was done ----------------------------------------------------------------------- */

@@ -3,7 +3,7 @@
  * every sum in its bounds, and on networks small enough to try all inputs the intervals of the
  * first layer are exact.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
-#include "codegen/codegen.h"
+#include "codegen/routine.h"
 #include "tests/codegen/random_model.h"
 #include "tests/device/nets.h"
 #include "tests/unit.h"
@@ -563,6 +563,43 @@ static void trained_programs_only_get_smaller(void **state) {
     assert_true(taken > models / 2 && bytes < whole_bytes && room < whole_arena);
 }
 
+/* The same of routines, for every instruction set, run by the kernel interpreter. */
+static void trained_routines_compute_the_same(void **state) {
+    (void)state;
+    int taken = 0, reordered = 0;
+    for (uint64_t seed = 1; seed <= 12; seed++)
+        for (int k = 0; k < isa_count; k++) {
+            Arena *arena = arena_new();
+            Model model = drawn_model(arena, seed);
+            BuildOptions options = {.isa = &isas[k]};
+            Program whole, program;
+            Span span;
+            Str why;
+            assert_true(program_build_with(arena, &model, NULL, &options, &whole, &span, &why));
+            assert_true(program_build_trained_with(arena, &model, NULL, &options, &program,
+                                                   &span, &why));
+            assert_null(program_check(&program));
+            assert_true(program.arena_bytes <= whole.arena_bytes);
+            assert_true(program.weight_bytes + program.constant_bytes <=
+                        whole.weight_bytes + whole.constant_bytes);
+            int16_t *codes = input_of(arena, &model, seed, 2);
+            uint8_t input[10 * 10 * 3];
+            int8_t output[10];
+            for (int64_t i = 0; i < shape_elements(model.layers[0].out.shape); i++)
+                input[i] = (uint8_t)codes[i];
+            int32_t *expected = run_model(arena, &model, codes)[model.output];
+            if (!program_run(arena, &program, input, output, &why))
+                fail_msg("%s: %.*s", isas[k].name, STR_ARG(why));
+            for (int i = 0; i < 10; i++)
+                assert_int_equal(output[i], expected[i]);
+            taken += program.pruning->taken;
+            reordered += program.order_peak < program.order_written;
+            arena_free(arena);
+        }
+    print_message("# %d of %d pruned, %d reordered\n", taken, 12 * isa_count, reordered);
+    assert_true(taken > 6 * isa_count);
+}
+
 /* The ends that the pruned model states are those of its own facts. */
 static void pruned_models_state_the_ends_of_their_sums(void **state) {
     (void)state;
@@ -627,6 +664,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_read_goes_backwards),
         cmocka_unit_test(pruning_again_finds_nothing_more),
         cmocka_unit_test(trained_programs_only_get_smaller),
+        cmocka_unit_test(trained_routines_compute_the_same),
         cmocka_unit_test(pruned_models_state_the_ends_of_their_sums),
         cmocka_unit_test(models_without_constants_are_built_as_they_are),
         cmocka_unit_test(reports_say_what_was_done),
