@@ -7,6 +7,8 @@
 #include "tests/codegen/random_routine.h"
 #include "tests/unit.h"
 
+#include <sys/stat.h>
+
 enum { LAYERS = 7, VECTORS = 2 };
 
 /* For longer runs: ROUTINES=20000 MODELS=2000 SEED=1000. */
@@ -156,10 +158,146 @@ static void random_models(void **state) {
     arena_free(arena);
 }
 
+/* ---- kernels that are kept ---------------------------------------------------------------- */
+
+enum { KEPT = 6 };
+
+static JitCounts kept_run(const char *file, Str *warning) {
+    Arena *arena = arena_new(), *scratch = arena_new();
+    static char said[300];
+    Jit *jit = jit_new(arena, file, warning);
+    snprintf(said, sizeof said, "%.*s", STR_ARG(*warning));
+    *warning = str_of(said);
+    assert_non_null(jit);
+    for (uint64_t seed = 1; seed <= KEPT; seed++)
+        routine_compare(jit, scratch, isa_of_target(NULL), seed);
+    JitCounts counts = jit_counts(jit);
+    jit_free(jit);
+    arena_free(scratch);
+    arena_free(arena);
+    return counts;
+}
+
+static void kernels_are_kept(void **state) {
+    (void)state;
+    char folder[256], file[300];
+    Str warning;
+    LEAVE_UNLESS(llvm_available(), "there is no LLVM");
+    directory_own(folder);
+    snprintf(file, sizeof file, "%s/kernels.db", folder);
+    JitCounts first = kept_run(file, &warning), again = kept_run(file, &warning);
+    assert_int_equal(first.compiled, KEPT);
+    assert_int_equal(first.found, 0);
+    assert_int_equal(again.compiled, 0);
+    assert_int_equal(again.found, KEPT);
+    assert_int_equal(warning.length, 0);
+    directory_remove(folder);
+}
+
+/* Machine code that others could have put there is not run. */
+static void foreign_files_are_not_read(void **state) {
+    (void)state;
+    char folder[256], file[300];
+    Str warning;
+    LEAVE_UNLESS(llvm_available(), "there is no LLVM");
+    directory_own(folder);
+    snprintf(file, sizeof file, "%s/kernels.db", folder);
+    kept_run(file, &warning);
+    assert_int_equal(chmod(file, 0666), 0);
+    JitCounts counts = kept_run(file, &warning);
+    assert_int_equal(counts.compiled, KEPT);
+    assert_non_null(strstr(warning.at, "can be written by others"));
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(symlink("/dev/null", file), 0);
+    counts = kept_run(file, &warning);
+    assert_int_equal(counts.compiled, KEPT);
+    assert_non_null(strstr(warning.at, "is not a regular file"));
+    directory_remove(folder);
+}
+
+/* ---- threads ----------------------------------------------------------------------------- */
+
+enum { THREADS = 4, ASKED = 64, DISTINCT = 8 };
+
+typedef struct Crowd {
+    Jit *jit;
+    Arena *arena[THREADS];
+    KernelCode *code[ASKED];
+} Crowd;
+
+static void crowd_ask(void *context, int i, int worker) {
+    Crowd *crowd = context;
+    Str why;
+    Routine routine = random_routine(crowd->arena[worker], (uint64_t)(i % DISTINCT));
+    crowd->code[i] =
+        jit_kernel(crowd->jit, isa_of_target(NULL), &routine, crowd->arena[worker], &why);
+}
+
+static void each_kernel_is_made_once(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    Pool *pool = pool_new(THREADS);
+    Crowd crowd = {.jit = jit_open(arena)};
+    LEAVE_UNLESS(crowd.jit, "there is no LLVM");
+    for (int t = 0; t < THREADS; t++)
+        crowd.arena[t] = arena_new();
+    pool_run(pool, ASKED, crowd_ask, &crowd);
+    for (int i = 0; i < ASKED; i++) {
+        assert_non_null(crowd.code[i]);
+        assert_ptr_equal(crowd.code[i], crowd.code[i % DISTINCT]);
+    }
+    assert_int_equal(jit_counts(crowd.jit).compiled, DISTINCT);
+    for (int t = 0; t < THREADS; t++)
+        arena_free(crowd.arena[t]);
+    jit_free(crowd.jit);
+    pool_free(pool);
+    arena_free(arena);
+}
+
+/* ---- files ------------------------------------------------------------------------------- */
+
+static bool emitted(Arena *arena, const Program *program, const char *triple, LlvmForm form,
+                    Str *bytes) {
+    LlvmTarget target = {.triple = str_of(triple)};
+    Str why = STR("");
+    bool done = emit_llvm(arena, program, STR("tiny"), &target, form, bytes, &why);
+    assert_true(done || why.length > 0);
+    return done;
+}
+
+/* The same program, the same bytes; and what each form begins with. */
+static void files_repeat(void **state) {
+    (void)state;
+    static const char *const begins[] = {[LLVM_TEXT] = "; ModuleID = 'tiny'",
+                                         [LLVM_BITCODE] = "BC\xC0\xDE",
+                                         [LLVM_ASSEMBLY] = "\t",
+                                         [LLVM_OBJECT] = "\x7f"
+                                                         "ELF"};
+    Arena *arena = arena_new();
+    Model model = random_model(arena, 5, LAYERS);
+    Program program;
+    Span span;
+    Str why, first, again;
+    assert_true(program_build_isa(arena, &model, NULL, isa_named(STR("portable")), &program,
+                                  &span, &why));
+    for (int form = 0; form < COUNT(begins) && llvm_available(); form++) {
+        assert_true(emitted(arena, &program, "riscv64-linux-gnu", (LlvmForm)form, &first));
+        assert_true(emitted(arena, &program, "riscv64-linux-gnu", (LlvmForm)form, &again));
+        assert_true(str_equal(first, again));
+        assert_true(str_starts(first, str_of(begins[form])));
+    }
+    assert_false(emitted(arena, &program, "no-such-machine", LLVM_OBJECT, &first));
+    arena_free(arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_routines),
         cmocka_unit_test(random_models),
+        cmocka_unit_test(kernels_are_kept),
+        cmocka_unit_test(foreign_files_are_not_read),
+        cmocka_unit_test(each_kernel_is_made_once),
+        cmocka_unit_test(files_repeat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
