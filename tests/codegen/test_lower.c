@@ -2,7 +2,7 @@
  * constants.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
-#include "tests/codegen/random_model.h"
+#include "tests/diff/random_model.h"
 #include "tests/device/nets.h"
 #include "tests/unit.h"
 
