@@ -107,15 +107,21 @@ static void print_thumb(const Print *p, const Thumb *t) {
         break;
     case T_ENTER:
         if (t->imm) {
-            line(p, "cmp %s, #0", name_of(p, t->a));
-            line(p, "ble.w %df", 2 * t->loop + 11);
+            if (t->b == T_NONE)
+                line(p, "cmp %s, #0", name_of(p, t->a));
+            else
+                line(p, "cmp %s, %s", name_of(p, t->a), name_of(p, t->b));
+            line(p, "%s.w %df", t->b == T_NONE ? "ble" : "bhs", 2 * t->loop + 11);
         }
         break;
     case T_COUNT:
-        line(p, "subs %s, %s, #1", name_of(p, t->a), name_of(p, t->a));
+        if (t->b == T_NONE)
+            line(p, "subs %s, %s, #1", name_of(p, t->a), name_of(p, t->a));
+        else
+            line(p, "cmp %s, %s", name_of(p, t->a), name_of(p, t->b));
         break;
     case T_BRANCH:
-        line(p, "bne.w %db", 2 * t->loop + 10);
+        line(p, "%s.w %db", t->name, 2 * t->loop + 10);
         line(p, "%d:", 2 * t->loop + 11);
         break;
     case T_LOAD:
@@ -194,8 +200,11 @@ bool routine_print_thumb(Text *text, const char *before, Str name, const Routine
         thumb_drop_copies(&code);
         thumb_drop_dead(&code);
         thumb_memory(&code);
+        thumb_end_loops(&code);
         done = thumb_allocate(&code);
     }
+    if (done)
+        thumb_lighten_loops(&code);
     if (done)
         print_function(text, before, name, &code);
     arena_free(code.arena);

@@ -270,7 +270,8 @@ static void strip_row(Pair *p, const Conv *conv, const Strip *strip, const Strip
     Routine *r = p->r;
     Reg sign = op2(r, INSN_XOR, I32, y, pair_sub(p, n->last_row, y));
     Reg outside = op1(r, INSN_SHR, I32, sign, 31);
-    Reg blank = pair_and(p, n->passes, outside), filled = pair_sub(p, n->passes, blank);
+    Reg inside = pair_add(p, outside, pair_fixed(p, 1));
+    Reg blank = pair_and(p, n->passes, outside), filled = pair_mul(p, n->passes, inside);
     Reg from = op_address(r, ARG_IN, pair_mul(p, y, n->in_row), 1, 0);
     op_loop(r, filled);
     widen_unit(p, conv, strip->unit, from, to);

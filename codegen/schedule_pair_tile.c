@@ -169,22 +169,29 @@ static void sums_all(Pair *p, const Tile *tile, int pairs, Reg weights, Reg inpu
 
 /* Where the codes of one channel pair go: those of each pixel, from the last to the first. */
 typedef struct Spot {
-    Reg out, other; /* of the first pixel; `other`: the add's operand */
+    Reg out, other; /* of the last pixel; `other`: the add's operand */
 } Spot;
+
+/* The next pixel's place, by a pointer of its own. */
+static void previous_pixel(Pair *p, const Tile *tile, int i, Reg at) {
+    if (i > 0)
+        op_advance(p->r, at, tile->down, 1, 0);
+}
+
+static Reg walker(Pair *p, const Tile *tile, Reg at) {
+    return tile->pixels > 1 ? pair_copy(p, at) : at;
+}
 
 /* The pixels' codes of one channel. What an add reads is read before anything is written, since
  * the result may lie on it. */
 static void codes_of(Pair *p, const Tile *tile, const Reg *sum, Reg m, int which,
-                     const Spot *place, int64_t offset, Reg *code) {
-    Reg other[MAX_PIXELS];
-    Reg from = NO_REG;
+                     const Spot *spot, int64_t offset, Reg *code) {
+    Reg other[MAX_PIXELS], from = NO_REG;
     if (p->step->kernel.adds)
-        from =
-            tile->pixels > 1 ? op_address(p->r, place->other, tile->top, 1, 0) : place->other;
+        from = walker(p, tile, spot->other);
     for (int i = tile->pixels - 1; i >= 0 && from != NO_REG; i--) {
         other[i] = op_load(p->r, I32, 32, pair_type(p->step->kernel.in2), from, offset, 1);
-        if (i > 0)
-            op_advance(p->r, from, tile->down, 1, 0);
+        previous_pixel(p, tile, i, from);
     }
     for (int i = tile->pixels - 1; i >= 0; i--) {
         code[i] = scale_code(p, &tile->scale, sum[i], m, which);
@@ -193,77 +200,89 @@ static void codes_of(Pair *p, const Tile *tile, const Reg *sum, Reg m, int which
     }
 }
 
-/* One channel of all pixels, a byte each. */
-static void store_bytes(Pair *p, const Tile *tile, const Reg *code, const Spot *place,
-                        int64_t offset) {
-    Reg to = tile->pixels > 1 ? op_address(p->r, place->out, tile->top, 1, 0) : place->out;
+/* Of all pixels the codes of one channel or of two, a byte each. */
+static void store_bytes(Pair *p, const Tile *tile, const Reg *first, const Reg *second,
+                        const Spot *spot, int64_t offset) {
+    Reg to = walker(p, tile, spot->out);
+    Type type = pair_type(p->step->kernel.out);
     for (int i = tile->pixels - 1; i >= 0; i--) {
-        op_store(p->r, I32, code[i], pair_type(p->step->kernel.out), to, offset, 1);
-        if (i > 0)
-            op_advance(p->r, to, tile->down, 1, 0);
+        op_store(p->r, I32, first[i], type, to, offset, 1);
+        if (second)
+            op_store(p->r, I32, second[i], type, to, offset + 1, 1);
+        previous_pixel(p, tile, i, to);
     }
 }
 
 /* Channels l and h of all pixels in a byte each; no h: its half is 0. */
 static void store_nibbles(Pair *p, const Tile *tile, const Reg *low, const Reg *high,
-                          const Spot *place, int64_t offset) {
-    Reg to = tile->pixels > 1 ? op_address(p->r, place->out, tile->top, 1, 0) : place->out;
+                          const Spot *spot, int64_t offset) {
+    Reg to = walker(p, tile, spot->out);
     Reg mask = pair_fixed(p, 15);
     for (int i = tile->pixels - 1; i >= 0; i--) {
         Reg byte = pair_and(p, low[i], mask);
         if (high)
             byte = pair_add(p, byte, op1(p->r, INSN_SHL, I32, high[i], 4));
         op_store(p->r, I32, byte, I8, to, offset, 1);
-        if (i > 0)
-            op_advance(p->r, to, tile->down, 1, 0);
+        previous_pixel(p, tile, i, to);
     }
 }
 
-/* The codes of one channel pair; `both`: else the low channel alone. */
-static void finish_pair(Pair *p, const Tile *tile, const Sums *sums, int q, const Reg *m,
-                        bool both, const Spot *place) {
-    bool packed = p->step->kernel.out == FORMAT_I4;
-    Reg low[MAX_PIXELS], high[MAX_PIXELS], low_code[MAX_PIXELS], high_code[MAX_PIXELS];
+static void pair_sums(Pair *p, const Tile *tile, const Sums *sums, int q, bool both, Reg *low,
+                      Reg *high) {
     for (int i = 0; i < tile->pixels; i++) {
         Reg sum = tile->sum;
         if (words_need_sums(&tile->words) && sum == NO_REG)
             sum = pair_load_word(p, tile->column_sums, 4 * i, 4);
         if (both)
-            high[i] =
-                words_high(p, &tile->words, sums->a[q][i], sums->b[q][i], sum, sums->bias[q]);
+            high[i] = words_high(p, &tile->words, sums->a[q][i], sums->b[q][i], sum,
+                                 sums->bias[q]);
         low[i] = words_low(p, &tile->words, sums->b[q][i], sum);
     }
-    int bytes = packed ? 1 : 2;
-    codes_of(p, tile, low, m[0], 0, place, bytes * q, low_code);
-    if (!packed)
-        store_bytes(p, tile, low_code, place, 2 * q);
+}
+
+/* The codes of one channel pair; `both`: else the low channel alone. */
+static void finish_pair(Pair *p, const Tile *tile, const Sums *sums, int q, const Reg *m,
+                        bool both, const Spot *spot) {
+    bool packed = p->step->kernel.out == FORMAT_I4, adds = p->step->kernel.adds;
+    Reg low[MAX_PIXELS], high[MAX_PIXELS], low_code[MAX_PIXELS], high_code[MAX_PIXELS];
+    pair_sums(p, tile, sums, q, both, low, high);
+    codes_of(p, tile, low, m[0], 0, spot, 2 * q, low_code);
+    if (adds)
+        store_bytes(p, tile, low_code, NULL, spot, 2 * q);
     if (both)
-        codes_of(p, tile, high, m[1], !tile->words.late, place, 2 * q + 1, high_code);
-    if (both && !packed)
-        store_bytes(p, tile, high_code, place, 2 * q + 1);
+        codes_of(p, tile, high, m[1], !tile->words.late, spot, 2 * q + 1, high_code);
     if (packed)
-        store_nibbles(p, tile, low_code, both ? high_code : NULL, place, q);
+        store_nibbles(p, tile, low_code, both ? high_code : NULL, spot, q);
+    else if (!adds)
+        store_bytes(p, tile, low_code, both ? high_code : NULL, spot, 2 * q);
+    else if (both)
+        store_bytes(p, tile, high_code, NULL, spot, 2 * q + 1);
 }
 
 /* ---- all channels --------------------------------------------------------------------------------- */
 
 static void tile_once(Pair *p, const Tile *tile, int pairs, bool both, Reg weights, Reg column,
-                      const Spot *place) {
+                      const Spot *spot) {
     Sums sums = {.begun = false};
     sums_all(p, tile, pairs, weights, column, &sums);
     Reg m[2 * MAX_PAIRS];
     for (int i = 0; i < 2 * pairs; i++)
         m[i] = pair_load_word(p, weights, 4 * i, 4);
     for (int q = 0; q < pairs; q++)
-        finish_pair(p, tile, &sums, q, m + 2 * q, both, place);
+        finish_pair(p, tile, &sums, q, m + 2 * q, both, spot);
     op_advance(p->r, weights, NO_REG, 0, 8 * pairs);
+}
+
+static Reg last_pixel(Pair *p, const Tile *tile, Reg first) {
+    return tile->pixels > 1 ? op_address(p->r, first, tile->top, 1, 0) : pair_copy(p, first);
 }
 
 void tile_channels(Pair *p, Tile *tile, Reg column, Reg out, Reg other) {
     int channels = p->step->from->out_channels,
         bytes = p->step->kernel.out == FORMAT_I4 ? 1 : 2;
     Reg weights = pair_copy(p, ARG_WEIGHTS);
-    Spot place = {pair_copy(p, out), p->step->kernel.adds ? pair_copy(p, other) : NO_REG};
+    Spot spot = {last_pixel(p, tile, out),
+                 p->step->kernel.adds ? last_pixel(p, tile, other) : NO_REG};
     int whole = channels / 2, once = tile->pairs, rest = whole % once;
     const struct {
         int pairs;
@@ -275,10 +294,10 @@ void tile_channels(Pair *p, Tile *tile, Reg column, Reg out, Reg other) {
             continue;
         if (i == 0)
             op_loop(p->r, pair_param(p, parts[i].passes));
-        tile_once(p, tile, parts[i].pairs, parts[i].both, weights, column, &place);
-        op_advance(p->r, place.out, NO_REG, 0, bytes * parts[i].pairs);
-        if (place.other != NO_REG)
-            op_advance(p->r, place.other, NO_REG, 0, 2 * parts[i].pairs);
+        tile_once(p, tile, parts[i].pairs, parts[i].both, weights, column, &spot);
+        op_advance(p->r, spot.out, NO_REG, 0, bytes * parts[i].pairs);
+        if (spot.other != NO_REG)
+            op_advance(p->r, spot.other, NO_REG, 0, 2 * parts[i].pairs);
         if (i == 0)
             op_end(p->r);
     }

@@ -11,8 +11,8 @@
 
 typedef enum {
     T_LABEL,  /* a loop begins: where the branch of the same `loop` goes */
-    T_ENTER,  /* a: passes; leaves for the loop's end where there are none */
-    T_COUNT,  /* a -= 1, and sets the flags */
+    T_ENTER,  /* leaves for the loop's end where a is no number of passes, or not below b */
+    T_COUNT,  /* a -= 1, or compares a to b, and sets the flags */
     T_BRANCH, /* back to the label if there are passes left */
     T_LOAD,   /* dst = [a + b << shift + imm] */
     T_LOAD2,  /* dst, dst2 = [a + imm] */
@@ -45,6 +45,7 @@ typedef struct Thumb {
     bool aligned; /* to words */
     Type type; /* loads and stores */
     int loop;  /* the loop that it begins, enters, counts or ends */
+    bool rare; /* T_ENTER: rather a condition than a loop */
     int depth; /* loops around it */
 } Thumb;
 
@@ -79,6 +80,19 @@ int thumb_new_reg(ThumbCode *code);
 bool thumb_select(const Routine *routine, ThumbCode *code);
 /* thumb_memory.c: loads of neighbours as one, addresses moved by loads and stores */
 void thumb_memory(ThumbCode *code);
+/* What is live after an instruction. */
+typedef struct ThumbLive {
+    int words;
+    uint64_t *out;    /* (instructions, words) */
+    int *label, *end; /* (loops): where its label and its branch stand */
+} ThumbLive;
+ThumbLive thumb_live(const ThumbCode *code, Arena *arena);
+bool thumb_lives(const ThumbLive *live, int at, int reg);
+bool thumb_writes(const Thumb *t, int reg);
+void thumb_insert(ThumbCode *code, int at, Thumb add); /* before what stands at `at` */
+/* thumb_loops.c: before registers are given, and after */
+void thumb_end_loops(ThumbCode *code);
+void thumb_lighten_loops(ThumbCode *code);
 void thumb_drop_copies(ThumbCode *code);
 void thumb_drop_dead(ThumbCode *code); /* what nobody reads */
 /* thumb_allocate.c: false where registers do not suffice (they always should) */

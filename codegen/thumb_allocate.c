@@ -24,7 +24,7 @@ int thumb_defs(const Thumb *t, int defs[MOST_DEFS]) {
     int count = add_reg(defs, 0, t->dst);
     count = add_reg(defs, count, t->dst2);
     count = add_reg(defs, count, t->dst3);
-    return add_reg(defs, count, t->writeback || t->kind == T_COUNT ? t->a : T_NONE);
+    return add_reg(defs, count, t->writeback || (t->kind == T_COUNT && t->b == T_NONE) ? t->a : T_NONE);
 }
 
 static void rename_reg(int *reg, int from, int to) {
@@ -55,13 +55,14 @@ int thumb_new_reg(ThumbCode *code) {
     return code->regs.count - 1;
 }
 
-/* ---- what is live ------------------------------------------------------------------------------ */
+void thumb_insert(ThumbCode *code, int at, Thumb add) {
+    vec_push(code->arena, &code->code, add);
+    for (int i = code->code.count - 1; i > at; i--)
+        code->code.at[i] = code->code.at[i - 1];
+    code->code.at[at] = add;
+}
 
-typedef struct Live {
-    int words;
-    uint64_t *out; /* (instructions, words): after each */
-    int *label, *end; /* (loops): where its label and its branch stand */
-} Live;
+/* ---- what is live ------------------------------------------------------------------------------ */
 
 static bool has(const uint64_t *set, int reg) {
     return set[reg / 64] >> reg % 64 & 1;
@@ -86,12 +87,12 @@ static void step_back(const Thumb *t, uint64_t *set) {
         put_in(set, regs[i]);
 }
 
-static uint64_t *out_of(const Live *live, int at) {
+static uint64_t *out_of(const ThumbLive *live, int at) {
     return live->out + (int64_t)at * live->words;
 }
 
 /* The set before instruction `at`, added to `to`; whether that grew. */
-static bool flow(const ThumbCode *code, const Live *live, int at, uint64_t *to, uint64_t *set) {
+static bool flow(const ThumbCode *code, const ThumbLive *live, int at, uint64_t *to, uint64_t *set) {
     bool grew = false;
     if (at >= code->code.count)
         return false;
@@ -104,9 +105,9 @@ static bool flow(const ThumbCode *code, const Live *live, int at, uint64_t *to, 
     return grew;
 }
 
-static Live live_of(ThumbCode *code, Arena *arena) {
+ThumbLive thumb_live(const ThumbCode *code, Arena *arena) {
     int count = code->code.count;
-    Live live = {.words = (code->regs.count + 63) / 64,
+    ThumbLive live = {.words = (code->regs.count + 63) / 64,
                  .label = arena_array(arena, int, code->loops + 1),
                  .end = arena_array(arena, int, code->loops + 1)};
     live.out = arena_array(arena, uint64_t, (int64_t)count * live.words + 1);
@@ -131,6 +132,10 @@ static Live live_of(ThumbCode *code, Arena *arena) {
     return live;
 }
 
+bool thumb_lives(const ThumbLive *live, int at, int reg) {
+    return reg < 64 * live->words && has(out_of(live, at), reg);
+}
+
 /* ---- what nobody reads ---------------------------------------------------------------------------- */
 
 static bool only_computes(const Thumb *t) {
@@ -141,7 +146,7 @@ static bool only_computes(const Thumb *t) {
 void thumb_drop_dead(ThumbCode *code) {
     for (bool changed = true; changed;) {
         Arena *arena = arena_new();
-        Live live = live_of(code, arena);
+        ThumbLive live = thumb_live(code, arena);
         int kept = 0;
         changed = false;
         for (int i = 0; i < code->code.count; i++) {
@@ -200,7 +205,7 @@ static bool reads(const Thumb *t, int reg) {
     return t->a == reg || t->b == reg || t->c == reg || t->d == reg;
 }
 
-static bool writes(const Thumb *t, int reg) {
+bool thumb_writes(const Thumb *t, int reg) {
     int defs[MOST_DEFS], count = thumb_defs(t, defs);
     for (int i = 0; i < count; i++)
         if (defs[i] == reg)
@@ -227,7 +232,7 @@ static int loaded_from(const ThumbCode *code, int reg) {
     int slot = T_NONE;
     for (int i = 0; i < code->code.count; i++) {
         const Thumb *t = &code->code.at[i];
-        if (!writes(t, reg))
+        if (!thumb_writes(t, reg))
             continue;
         if (t->kind != T_RELOAD || (slot != T_NONE && slot != (int)t->imm))
             return T_NONE;
@@ -250,7 +255,7 @@ static void spill(ThumbCode *code, int reg) {
     code->code.at = NULL, code->code.count = code->code.capacity = 0;
     for (int i = 0; i < old.count; i++) {
         Thumb t = old.at[i];
-        bool uses = reads(&t, reg), defines = writes(&t, reg);
+        bool uses = reads(&t, reg), defines = thumb_writes(&t, reg);
         if (thumb_is_border(&t) && !uses)
             here = T_NONE;
         if (defines && !uses && !stores) { /* where it was first made */
@@ -281,7 +286,7 @@ static void spill(ThumbCode *code, int reg) {
 /* ---- which ones ----------------------------------------------------------------------------------- */
 
 /* For how many instructions each register is taken. */
-static void find_lengths(const ThumbCode *code, const Live *live, double *length) {
+static void find_lengths(const ThumbCode *code, const ThumbLive *live, double *length) {
     for (int i = 0; i < code->code.count; i++)
         for (int w = 0; w < live->words; w++)
             for (uint64_t set = out_of(live, i)[w]; set; set &= set - 1)
@@ -289,7 +294,7 @@ static void find_lengths(const ThumbCode *code, const Live *live, double *length
 }
 
 /* What spilling a register costs, by what it gives. */
-static double *weights_of(const ThumbCode *code, const Live *live, Arena *arena) {
+static double *weights_of(const ThumbCode *code, const ThumbLive *live, Arena *arena) {
     double *weight = arena_array(arena, double, code->regs.count + 1);
     double *length = arena_array(arena, double, 64 * live->words + 1);
     find_lengths(code, live, length);
@@ -316,7 +321,7 @@ static double *weights_of(const ThumbCode *code, const Live *live, Arena *arena)
 }
 
 /* What must have registers after instruction `at`, its results too. */
-static int pressure_at(const ThumbCode *code, const Live *live, int at, uint64_t *set) {
+static int pressure_at(const ThumbCode *code, const ThumbLive *live, int at, uint64_t *set) {
     int defs[MOST_DEFS], count = thumb_defs(&code->code.at[at], defs), sum = 0;
     memcpy(set, out_of(live, at), sizeof *set * (size_t)live->words);
     for (int i = 0; i < count; i++)
@@ -337,7 +342,7 @@ static int least_in(const ThumbCode *code, const uint64_t *set, const double *we
 /* Spills one register where most are needed, deepest first; false: none is needed too many. */
 static bool relieve(ThumbCode *code, bool *failed) {
     Arena *arena = arena_new();
-    Live live = live_of(code, arena);
+    ThumbLive live = thumb_live(code, arena);
     double *weight = weights_of(code, &live, arena);
     uint64_t *set = arena_array(arena, uint64_t, live.words + 1);
     int worst = -1, most = THUMB_REGISTERS, depth = -1, reg = T_NONE;
@@ -374,7 +379,7 @@ static void add_conflict(Conflicts *c, int a, int b) {
     put_in(c->with + (int64_t)b * c->words, a);
 }
 
-static Conflicts conflicts_of(const ThumbCode *code, const Live *live, Arena *arena) {
+static Conflicts conflicts_of(const ThumbCode *code, const ThumbLive *live, Arena *arena) {
     Conflicts c = {.words = live->words};
     c.with = arena_array(arena, uint64_t, (int64_t)code->regs.count * c.words + 1);
     for (int i = 0; i < code->code.count; i++) {
@@ -441,7 +446,7 @@ static void find_hints(const ThumbCode *code, int *hint) {
 /* Colours all; the register to be spilled where there are too few, or T_NONE. */
 static int color_all(ThumbCode *code) {
     Arena *arena = arena_new();
-    Live live = live_of(code, arena);
+    ThumbLive live = thumb_live(code, arena);
     Conflicts conflicts = conflicts_of(code, &live, arena);
     double *weight = weights_of(code, &live, arena);
     int *hint = arena_array(arena, int, code->regs.count + 1), victim = T_NONE;

@@ -19,14 +19,6 @@ static bool mentions(const Thumb *t, int reg) {
     return false;
 }
 
-static bool writes_reg(const Thumb *t, int reg) {
-    int defs[MOST_DEFS], count = thumb_defs(t, defs);
-    for (int i = 0; i < count; i++)
-        if (defs[i] == reg)
-            return true;
-    return false;
-}
-
 static void drop(ThumbCode *code, bool *gone) {
     int kept = 0;
     for (int i = 0; i < code->code.count; i++)
@@ -49,10 +41,10 @@ static bool can_rise(const ThumbCode *code, int i, int j) {
     for (int k = i + 1; k < j; k++) {
         const Thumb *t = &code->code.at[k];
         if (thumb_is_border(t) || t->kind == T_STORE || t->kind == T_STORE2 ||
-            writes_reg(t, late->a) || mentions(t, late->dst))
+            thumb_writes(t, late->a) || mentions(t, late->dst))
             return false;
     }
-    return !writes_reg(&code->code.at[i], late->a);
+    return !thumb_writes(&code->code.at[i], late->a);
 }
 
 /* May the store at `i` wait until `j`? Nothing between may touch memory or write what it reads. */
@@ -60,8 +52,8 @@ static bool can_wait(const ThumbCode *code, int i, int j) {
     const Thumb *early = &code->code.at[i];
     for (int k = i + 1; k < j; k++) {
         const Thumb *t = &code->code.at[k];
-        if (thumb_is_border(t) || is_access(t) || writes_reg(t, early->a) ||
-            writes_reg(t, early->c))
+        if (thumb_is_border(t) || is_access(t) || thumb_writes(t, early->a) ||
+            thumb_writes(t, early->c))
             return false;
     }
     return true;
@@ -137,7 +129,7 @@ static bool move_into_access(ThumbCode *code, int add) {
     int at = add - 1;
     for (;; at--) {
         const Thumb *t = at >= 0 ? &code->code.at[at] : NULL;
-        if (!t || thumb_is_border(t) || writes_reg(t, move->a))
+        if (!t || thumb_is_border(t) || thumb_writes(t, move->a))
             return false;
         if (!mentions(t, move->a))
             continue;

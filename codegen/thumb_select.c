@@ -13,7 +13,7 @@ typedef struct Select {
     int (*half)[2];      /* (regs): words of a 64-bit register */
     int depth;
     bool failed;
-    VEC(int) open; /* loops: number, counter, index (or T_NONE) */
+    VEC(int) open; /* loops: number, counter, index (or T_NONE), rare */
 } Select;
 
 static Thumb blank(ThumbKind kind, const char *name) {
@@ -418,6 +418,12 @@ static void select_convert(Select *s, const Insn *insn) {
 
 /* ---- loops --------------------------------------------------------------------------------------- */
 
+/* A count that is a difference says whether, not how often: schedules have no other conditions. */
+static bool is_condition(const Select *s, const Insn *insn) {
+    const Insn *def = only_def(s, insn->a);
+    return def && def->kind == INSN_SUB;
+}
+
 static void select_loop(Select *s, const Insn *insn) {
     int loop = s->out->loops++, counter = thumb_new_reg(s->out);
     bool counts = insn->dst != NO_REG && s->reads[insn->dst] > 0;
@@ -430,24 +436,26 @@ static void select_loop(Select *s, const Insn *insn) {
     Thumb enter = blank(T_ENTER, ""), label = blank(T_LABEL, "");
     enter.a = counter, enter.loop = label.loop = loop;
     enter.imm = insn->a != NO_REG || insn->imm <= 0; /* whether it must test */
+    enter.rare = is_condition(s, insn);
     put(s, enter);
-    s->depth++;
+    s->depth += !enter.rare;
     put(s, label);
     vec_push(s->out->arena, &s->open, loop);
     vec_push(s->out->arena, &s->open, counter);
     vec_push(s->out->arena, &s->open, counts ? insn->dst : T_NONE);
+    vec_push(s->out->arena, &s->open, enter.rare);
 }
 
 static void select_end(Select *s) {
-    int *top = &s->open.at[s->open.count - 3];
+    int *top = &s->open.at[s->open.count - 4];
     if (top[2] != T_NONE)
         put_add_constant(s, top[2], top[2], 1);
     Thumb count = blank(T_COUNT, "subs"), branch = blank(T_BRANCH, "bne");
     count.a = top[1], count.loop = branch.loop = top[0];
     put(s, count);
     put(s, branch);
-    s->depth--;
-    s->open.count -= 3;
+    s->depth -= !top[3];
+    s->open.count -= 4;
 }
 
 /* ---- all of them ----------------------------------------------------------------------------------- */
