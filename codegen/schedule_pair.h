@@ -64,6 +64,7 @@ typedef struct Taps {
 } Taps;
 
 int words_per_word(Format weights); /* k-pairs in a word */
+int64_t channel_bound(const Step *step, int c); /* the largest size of a sum, bias within */
 Words words_of(Pair *p);            /* by format and, where there are any, weights */
 void words_masks(Pair *p, Words *words);
 /* For k-pair `j` of word `w`: what multiplies x for A and for B. */
@@ -86,9 +87,12 @@ typedef struct Scale {
     Reg round[2], shift[2]; /* for sums as they are, and times 2^high_shift */
     Reg zero, low, high;
     int high_shift;
+    int fixed; /* the shift, where it is part of the code; else 0 */
 } Scale;
 
 Scale scale_of(Pair *p, int high_shift);
+/* For sums that come times 2^(t - step's own shift), so that t is part of the code. */
+Scale scale_fixed(Pair *p, int t);
 /* The code of a sum by multiplier m; `which` is 1 for a sum times 2^high_shift. */
 Reg scale_code(Pair *p, const Scale *scale, Reg sum, Reg m, int which);
 

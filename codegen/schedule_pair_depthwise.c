@@ -5,7 +5,9 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/schedule_pair.h"
 
-enum { SIDE = 3, MOST_WORDS = 28, MOST_PITCH = 512 };
+/* Sums of nine products leave bits to spare, so weights of a 3 by 3 are taken times 2^d such that
+ * every layer has the shift FIXED: the code then needs no register for it. */
+enum { SIDE = 3, MOST_WORDS = 28, MOST_PITCH = 512, FIXED = 41, MOST_FACTOR = 8 };
 
 typedef struct Plane {
     Extent in, out;
@@ -13,6 +15,7 @@ typedef struct Plane {
     int copy_h, copy_w; /* of the input */
     int run;            /* words of a window's row */
     bool fast;          /* 3 by 3, stride 1 or 2 */
+    int factor;         /* d; or -1: the layer's shift is a parameter */
 } Plane;
 
 static int pitch_of(int needed) {
@@ -23,12 +26,24 @@ static int pitch_of(int needed) {
     return (needed + 63) / 64 * 64;
 }
 
+/* d, if it is in range and no sum outgrows 32 bits. */
+static int factor_of(const Step *s) {
+    int d = FIXED - s->shift;
+    if (d < 0 || d > MOST_FACTOR)
+        return -1;
+    for (int c = 0; s->from->weight && c < s->from->out_channels; c++)
+        if (channel_bound(s, c) >= (int64_t)1 << (31 - d))
+            return -1;
+    return d;
+}
+
 static Plane plane_of(const Step *s) {
     Plane plane = {.in = extent_of(s->in_shape),
                    .out = extent_of(s->out_shape),
                    .run = (s->kernel_w + 1) / 2,
                    .fast = s->kernel_h == SIDE && s->kernel_w == SIDE &&
                            s->stride_w == s->stride_h && s->stride_w <= 2};
+    plane.factor = plane.fast ? factor_of(s) : -1;
     int reach = (plane.out.w - 1) * s->stride_w + 2 * plane.run + 1;
     plane.pitch = pitch_of((int)max_i64(reach, s->pad_w + plane.in.w));
     plane.rows = (plane.out.h - 1) * s->stride_h + s->kernel_h;
@@ -40,7 +55,8 @@ static Plane plane_of(const Step *s) {
 /* ---- weights -------------------------------------------------------------------------------- */
 
 /* Words for one channel's weights: for 3 by 3 the bytes (k0, k1, k1, k2) of each row, whose even
- * ones are (k0, k1) and whose odd ones (k1, k2); else two taps in 16 bits each. */
+ * ones are (k0, k1) and whose odd ones (k1, k2), plus 128 where they are to be shifted; else two
+ * taps in 16 bits each. */
 static int weight_words(const Plane *plane, const Step *s) {
     return plane->fast ? SIDE : s->kernel_h * plane->run;
 }
@@ -50,10 +66,10 @@ static int tap(const Step *s, int c, int ky, int kx) {
                             : 0;
 }
 
-static int64_t packed_row(const Step *s, int c, int ky) {
+static int64_t packed_row(const Step *s, int c, int ky, int offset) {
     uint32_t k[SIDE];
     for (int i = 0; i < SIDE; i++)
-        k[i] = (uint32_t)tap(s, c, ky, i) & 255;
+        k[i] = (uint32_t)(tap(s, c, ky, i) + offset) & 255;
     return (int32_t)(k[0] | k[1] << 8 | k[1] << 16 | k[2] << 24);
 }
 
@@ -61,6 +77,7 @@ static int64_t packed_row(const Step *s, int c, int ky) {
 static void pack(Pair *p, const Plane *plane) {
     const Step *s = p->step;
     int words = weight_words(plane, s), channels = plane->in.c;
+    int d = plane->factor > 0 ? plane->factor : 0, offset = plane->factor >= 0 ? 128 : 0;
     p->lowered->weights_count = (int64_t)channels * (words + 2);
     if (!s->from->weight)
         return;
@@ -71,9 +88,9 @@ static void pack(Pair *p, const Plane *plane) {
             int ky = i / plane->run, kx = i % plane->run * 2;
             uint32_t low = (uint32_t)tap(s, c, plane->fast ? 0 : ky, plane->fast ? 0 : kx);
             uint32_t high = (uint32_t)tap(s, c, plane->fast ? 0 : ky, plane->fast ? 0 : kx + 1);
-            *to++ = plane->fast ? packed_row(s, c, i) : (int32_t)((low & 0xffff) | high << 16);
+            *to++ = plane->fast ? packed_row(s, c, i, offset) : (int32_t)((low & 0xffff) | high << 16);
         }
-        *to++ = (int32_t)s->bias[c];
+        *to++ = (int32_t)((uint32_t)s->bias[c] << d);
         *to++ = s->from->multiplier[c];
     }
 }
@@ -81,7 +98,7 @@ static void pack(Pair *p, const Plane *plane) {
 /* ---- the plane -------------------------------------------------------------------------------- */
 
 typedef struct Numbers {
-    Reg channels, channels3, two_channels, four_channels;
+    Reg channels, channels3;
     Reg inset, zeros, copy_h, quads, singles;
     Reg out_h, out_w;
 } Numbers;
@@ -91,8 +108,6 @@ static Numbers numbers_of(Pair *p, const Plane *plane) {
     int c = plane->in.c;
     return (Numbers){.channels = pair_param(p, c),
                      .channels3 = pair_param(p, 3 * c),
-                     .two_channels = pair_param(p, 2 * c),
-                     .four_channels = pair_param(p, 4 * c),
                      .inset = pair_param(p, 2 * (s->pad_h * plane->pitch + s->pad_w)),
                      .zeros = pair_number(p, s->in_zero),
                      .copy_h = pair_param(p, plane->copy_h),
@@ -125,7 +140,7 @@ static void copy_channel(Pair *p, const Plane *plane, const Numbers *n, Reg in) 
     x[3] = op_load_at(r, I32, 32, type, from, n->channels3, 1, 0, 1);
     for (int i = 0; i < 4; i++)
         op_store(r, I32, x[i], I16, to, 2 * i, 1);
-    op_advance(r, from, n->four_channels, 1, 0);
+    op_advance(r, from, n->channels, 4, 0);
     op_advance(r, to, NO_REG, 0, 8);
     op_end(r);
     op_loop(r, n->singles);
@@ -144,17 +159,25 @@ typedef struct Channel {
     Reg word[MOST_WORDS]; /* fast: (k0, k1) of each row, (k1, k2), (k2, 0), (0, k0) */
     Reg bias, multiplier;
     const Scale *scale;
+    Reg factor, offset; /* d, and 128 times 2^d in both halves */
 } Channel;
 
 enum { K01 = 0, K12 = 3, K2 = 6, K0 = 9 };
 
-static Channel channel_of(Pair *p, const Plane *plane, const Scale *scale, Reg weights) {
-    Channel channel = {.scale = scale};
+/* Two weights of a word: its even bytes or its odd ones. */
+static Reg two_taps(Pair *p, const Plane *plane, const Channel *channel, Reg word, int odd) {
+    if (plane->factor < 0)
+        return op_half(p->r, I16, word, odd);
+    Reg shifted = pair_shift(p, INSN_SHL, U32, op_half(p->r, U16, word, odd), channel->factor);
+    return op2(p->r, INSN_SUB, I16, shifted, channel->offset);
+}
+
+static Channel channel_of(Pair *p, const Plane *plane, Channel channel, Reg weights) {
     int words = weight_words(plane, p->step);
     for (int i = 0; plane->fast && i < SIDE; i++) {
         Reg word = pair_load_word(p, weights, 4 * i, 4);
-        channel.word[K01 + i] = op_half(p->r, I16, word, 0);
-        channel.word[K12 + i] = op_half(p->r, I16, word, 1);
+        channel.word[K01 + i] = two_taps(p, plane, &channel, word, 0);
+        channel.word[K12 + i] = two_taps(p, plane, &channel, word, 1);
         channel.word[K2 + i] = op1(p->r, INSN_SHR, U32, channel.word[K12 + i], 16);
         channel.word[K0 + i] = op1(p->r, INSN_SHL, U32, channel.word[K01 + i], 16);
     }
@@ -219,7 +242,7 @@ static void outputs(Pair *p, const Plane *plane, const Channel *ch, const Number
     if (plane->fast) {
         op_loop(r, pairs);
         two_outputs(p, plane, ch, n, x, out);
-        op_advance(r, out, n->two_channels, 1, 0);
+        op_advance(r, out, n->channels, 2, 0);
         op_advance(r, x, NO_REG, 0, 4 * stride);
         op_end(r);
     }
@@ -232,13 +255,28 @@ static void outputs(Pair *p, const Plane *plane, const Channel *ch, const Number
     op_end(r);
 }
 
+/* What all channels share. Equally many numbers in both cases. */
+static Channel channel_numbers(Pair *p, const Plane *plane, Scale *scale) {
+    Channel channel = {.scale = scale, .factor = NO_REG, .offset = NO_REG};
+    if (plane->factor < 0) {
+        *scale = scale_of(p, 0);
+        return channel;
+    }
+    *scale = scale_fixed(p, FIXED);
+    channel.factor = pair_number(p, plane->factor);
+    channel.offset = pair_number(p, (128 << plane->factor) * 0x10001);
+    pair_number(p, 0);
+    return channel;
+}
+
 bool pair_depthwise(Pair *p) {
     const Step *s = p->step;
     Plane plane = plane_of(s);
     if (plane.pitch > MOST_PITCH || format_bits(s->kernel.in) != 8 ||
         format_bits(s->kernel.out) != 8 || weight_words(&plane, s) > MOST_WORDS)
         return false;
-    Scale scale = scale_of(p, 0);
+    Scale scale;
+    Channel channel = channel_numbers(p, &plane, &scale);
     pack(p, &plane);
     Numbers n = numbers_of(p, &plane);
     Reg pairs = pair_param(p, plane.out.w / 2), odd = pair_param(p, plane.out.w % 2);
@@ -247,7 +285,7 @@ bool pair_depthwise(Pair *p) {
     Reg weights = pair_copy(p, ARG_WEIGHTS);
     op_loop(p->r, n.channels);
     copy_channel(p, &plane, &n, in);
-    Channel channel = channel_of(p, &plane, &scale, weights);
+    channel = channel_of(p, &plane, channel, weights);
     outputs(p, &plane, &channel, &n, weights, out, pairs, odd);
     op_advance(p->r, in, NO_REG, 0, 1);
     op_advance(p->r, out, NO_REG, 0, 1);

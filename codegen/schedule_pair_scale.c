@@ -71,6 +71,16 @@ Scale scale_of(Pair *p, int high_shift) {
     return scale;
 }
 
+Scale scale_fixed(Pair *p, int t) {
+    Range range = range_of(p->step);
+    Scale scale = {.high_word = true, .fixed = t - 32};
+    scale.low = number_if(p, range.low != format_low(range.format), range.low);
+    scale.high = number_if(p, range.high != format_high(range.format), range.high);
+    scale.round[0] =
+        pair_number(p, ((int64_t)1 << (t - 33)) + range.zero * ((int64_t)1 << (t - 32)));
+    return scale;
+}
+
 /* Where t < 33 the product's low word counts, and the quotient may need more than 32 bits. */
 static Reg scale_wide(Pair *p, const Scale *scale, const Range *range, Reg sum, Reg m) {
     Routine *r = p->r;
@@ -90,8 +100,9 @@ Reg scale_code(Pair *p, const Scale *scale, Reg sum, Reg m, int which) {
     if (scale->high_word) {
         which = scale->high_shift ? which : 0;
         Reg high = op2(p->r, INSN_MULHI, I32, sum, m);
-        code = pair_shift(p, INSN_SHR, I32, pair_add(p, high, scale->round[which]),
-                          scale->shift[which]);
+        code = pair_add(p, high, scale->round[which]);
+        code = scale->fixed ? op1(p->r, INSN_SHR, I32, code, scale->fixed)
+                            : pair_shift(p, INSN_SHR, I32, code, scale->shift[which]);
     } else {
         if (which && scale->high_shift)
             sum = op1(p->r, INSN_SHR, I32, sum, scale->high_shift);

@@ -15,8 +15,7 @@ int words_per_word(Format weights) {
     return per_word[kind_of(weights)];
 }
 
-/* The largest size of a sum of channel c, zero point folded into the bias. */
-static int64_t channel_bound(const Step *step, int c) {
+int64_t channel_bound(const Step *step, int c) {
     const Layer *layer = step->from;
     int64_t low = 0, high = 0;
     for (int k = 0; k < layer->row; k++) {

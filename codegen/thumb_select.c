@@ -481,8 +481,8 @@ static void select_insn(Select *s, int at) {
     const Insn *insn = &s->r->insns.at[at];
     if (s->skip[at])
         return;
-    if (insn->kind == INSN_ADD && insn->type == I16) {
-        Thumb t = blank(T_MULTIPLY, "sadd16");
+    if ((insn->kind == INSN_ADD || insn->kind == INSN_SUB) && insn->type == I16) {
+        Thumb t = blank(T_MULTIPLY, insn->kind == INSN_ADD ? "sadd16" : "ssub16");
         t.dst = insn->dst, t.a = insn->a, t.b = insn->b;
         put(s, t);
         return;
