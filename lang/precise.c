@@ -140,7 +140,7 @@ static const Node *property_of(Precise *p, Property property, int op) {
     return found;
 }
 
-/* Whether every value the expression can have is an integer format that fits the property. */
+/* Whether every value the expression can have is a format that fits the property. */
 static bool formats_fit(Elab *elab, ExprId id, Property property, Span span) {
     const Expr *e = &elab->space->exprs.at[id];
     if (e->kind == EXPR_IF)
@@ -151,14 +151,15 @@ static bool formats_fit(Elab *elab, ExprId id, Property property, Span span) {
         Rational value =
             e->kind == EXPR_CHOICE ? elab->space->choices.at[e->choice].values[v] : e->value;
         Format format = (Format)value.n;
-        bool fits = property == WEIGHTS
-                        ? format <= FORMAT_I16
-                        : format == FORMAT_I4 || format == FORMAT_I8 || format == FORMAT_I16;
+        bool fits = format == FORMAT_I4 || format == FORMAT_I8 || format == FORMAT_I16 ||
+                    format == FORMAT_F16 || format == FORMAT_F32 ||
+                    (property == WEIGHTS && format < FORMAT_I16);
         if (fits)
             continue;
         elab_error(elab, span, "`%s` cannot be %s; they are %s", property_names[property],
                    format_name(format),
-                   property == WEIGHTS ? "i2, i3, i4, i5, i6, i7, i8 or i16" : "i4, i8 or i16");
+                   property == WEIGHTS ? "i2, i3, i4, i5, i6, i7, i8, i16, f16 or f32"
+                                       : "i4, i8, i16, f16 or f32");
         return false;
     }
     return true;

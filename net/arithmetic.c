@@ -38,3 +38,19 @@ int32_t average_round(int64_t sum, int64_t n) {
     int64_t numerator = 2 * sum + n, quotient = numerator / (2 * n);
     return (int32_t)(quotient - (numerator % (2 * n) < 0));
 }
+
+/* x = k log 2 + r, and exp(x) = 2^k exp(r) by the series up to r^7: log 2 in two parts, the first
+ * of nine bits, so that k times it is exact. */
+float float_exp(float x) {
+    static const float terms[] = {1.0f / 5040, 1.0f / 720, 1.0f / 120, 1.0f / 24,
+                                  1.0f / 6,    1.0f / 2,   1,          1};
+    if (!(x >= -87))
+        return 0;
+    float k = floorf(x * 1.44269504f + 0.5f);
+    float r = x - k * 0.693359375f;
+    r = r - k * -2.12194440e-4f;
+    float sum = terms[0];
+    for (int i = 1; i < COUNT(terms); i++)
+        sum = sum * r + terms[i];
+    return ldexpf(sum, (int)k); /* exact: at least 2^-126 */
+}

@@ -3,12 +3,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "net/interpreter.h"
 
-/* The window of output (oy, ox): calls for each tap inside the input. */
-typedef struct Window {
-    int y0, x0, kernel_h, kernel_w, in_h, in_w;
-} Window;
-
-static Window window_at(const Run *run, int oy, int ox) {
+Window window_at(const Run *run, int oy, int ox) {
     const int *a = run->layer->attribute;
     int h = run->in[0]->shape.dim[0], w = run->in[0]->shape.dim[1];
     bool same = a[ATTRIBUTE_SAME] != 0;
@@ -22,7 +17,7 @@ static Window window_at(const Run *run, int oy, int ox) {
                     w};
 }
 
-static bool window_tap(const Window *window, int ky, int kx, int *y, int *x) {
+bool window_tap(const Window *window, int ky, int kx, int *y, int *x) {
     *y = window->y0 + ky;
     *x = window->x0 + kx;
     return *y >= 0 && *y < window->in_h && *x >= 0 && *x < window->in_w;
@@ -181,6 +176,12 @@ static void read_input(const Tensor *tensor, const void *input, int32_t *codes) 
         case FORMAT_I16:
             codes[i] = ((const int16_t *)input)[i];
             break;
+        case FORMAT_F16:
+            codes[i] = ((const uint16_t *)input)[i];
+            break;
+        case FORMAT_F32:
+            codes[i] = ((const int32_t *)input)[i];
+            break;
         default:
             codes[i] = ((const int8_t *)input)[i];
         }
@@ -193,7 +194,10 @@ void layer_run(const Model *model, const Layer *layer, const int32_t *const *inp
         run.in[k] = &model->layers[layer->input[k]].out;
         run.x[k] = inputs[k];
     }
-    runners[layer->kind](&run);
+    if (layer_is_float(layer))
+        run_float(&run);
+    else
+        runners[layer->kind](&run);
 }
 
 void model_run(Arena *arena, const Model *model, const void *input, int32_t **tensors) {

@@ -15,6 +15,13 @@ typedef struct Run {
     int32_t *y;
 } Run;
 
+/* The window of output (oy, ox), and its taps: false where one is outside of the input. */
+typedef struct Window {
+    int y0, x0, kernel_h, kernel_w, in_h, in_w;
+} Window;
+Window window_at(const Run *run, int oy, int ox);
+bool window_tap(const Window *window, int ky, int kx, int *y, int *x);
+
 int32_t clamped(const Layer *layer, int64_t code);
 /* By the multiplier of channel c. */
 int32_t requantised(const Layer *layer, int c, int64_t acc);
@@ -34,5 +41,8 @@ void run_curve(const Run *run);
 void run_softmax(const Run *run);
 void run_layer_norm(const Run *run);
 void run_matmul(const Run *run);
+
+/* interpreter_float.c: every operator, of floats */
+void run_float(const Run *run);
 
 #endif

@@ -100,8 +100,8 @@ static int32_t interpolated(const Layer *layer, int code) {
     int step = 1 << layer->shift, reach = KNOTS / 2 * step;
     int at = (code < -reach ? -reach : code > reach - 1 ? reach - 1 : code) + reach;
     int knot = at >> layer->shift, rest = at & (step - 1);
-    int64_t sum = (int64_t)layer->table[knot] * (step - rest) +
-                  (int64_t)layer->table[knot + 1] * rest;
+    int64_t sum =
+        (int64_t)layer->table[knot] * (step - rest) + (int64_t)layer->table[knot + 1] * rest;
     return requantise(sum, 1, layer->shift + KNOT_FRACTION, layer->out.zero, layer->low,
                       layer->high);
 }

@@ -26,6 +26,14 @@ enum { HARD_THREE, HARD_SIX, HARD_ENTRIES };
 void curve_table(Arena *arena, const Tensor *in, Layer *layer);
 void softmax_table(Arena *arena, const Tensor *in, Layer *layer);
 
+/* ---- quantise.c -------------------------------------------------------------------------- */
+
+/* Whether a layer that computes gives floats. */
+bool layer_is_float(const Layer *layer);
+/* How many real weights a layer of floats has: products of a weighted one, factors of a layer
+ * norm. It has as many biases as channels, or none. */
+int64_t layer_reals(const Layer *layer);
+
 /* ---- unweighted.c: constants of operators without weights -------------------------------- */
 
 /* Precision of normalised values in layer norm, and the largest shift of its outputs. */

@@ -2,6 +2,8 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "net/layers.h"
 
+#include "base/half.h"
+
 /* ---- building ---------------------------------------------------------------------------- */
 
 static void layer_weights_shape(const Net *net, int op, Layer *layer) {
@@ -12,7 +14,7 @@ static void layer_weights_shape(const Net *net, int op, Layer *layer) {
 /* A batch norm that nothing can absorb: a depthwise of kernel 1 with weights -1, 0, 1. */
 static void lower_lone_norm(Layer *layer) {
     layer->kind = OP_DEPTHWISE;
-    layer->weights = FORMAT_I2;
+    layer->weights = format_is_integer(layer->out.format) ? FORMAT_I2 : FORMAT_F32;
     layer->attribute[ATTRIBUTE_KERNEL_H] = layer->attribute[ATTRIBUTE_KERNEL_W] = 1;
     layer->attribute[ATTRIBUTE_STRIDE_H] = layer->attribute[ATTRIBUTE_STRIDE_W] = 1;
     layer->attribute[ATTRIBUTE_SAME] = 1;
@@ -107,20 +109,45 @@ static bool tensor_inherited(const Tensor *out, const Tensor *in) {
     return out->format == in->format && out->scale == in->scale && out->zero == in->zero;
 }
 
+/* Floats have no scale, and nothing to prove; their weights are values of their formats. */
+static const char *float_fault(const Layer *layer) {
+    const Tensor *out = &layer->out;
+    bool half = layer->weights == FORMAT_F16;
+    if (out->scale != 1 || out->zero != 0)
+        return "floats with a scale or a zero point";
+    if (!layer_is_float(layer) || layer_reals(layer) == 0)
+        return NULL;
+    bool weighted = operator_facts[layer->kind].weights == WEIGHTED;
+    if (weighted && !half && layer->weights != FORMAT_F32)
+        return "floats with weights that are none";
+    for (int64_t i = 0; i < layer_reals(layer); i++) {
+        double w = layer->real_weight[i];
+        if (!isfinite(w) || (weighted && half && half_to_double(half_of_double(w)) != w))
+            return "a weight outside its format";
+    }
+    for (int c = 0; c < shape_channels(out->shape); c++)
+        if (!isfinite(layer->real_bias[c]))
+            return "a bias that is not finite";
+    return NULL;
+}
+
 static const char *layer_fault(const Model *model, int i) {
     Layer *layer = &model->layers[i];
     const Tensor *out = &layer->out;
+    for (int k = 0; k < layer->inputs; k++)
+        if (layer->input[k] < 0 || layer->input[k] >= i)
+            return "a layer that reads one that does not come before it";
     if (!format_is_integer(out->format))
-        return "a tensor that is not of an integer format";
+        return float_fault(layer);
+    for (int k = 0; k < layer->inputs; k++)
+        if (!format_is_integer(model->layers[layer->input[k]].out.format))
+            return "a layer of integers that reads floats";
     if (out->zero < format_low(out->format) || out->zero > format_high(out->format) ||
         (out->format == FORMAT_I16 && out->zero))
         return "a zero point outside its format";
     if (layer->low > layer->high || layer->low < format_low(out->format) ||
         layer->high > format_high(out->format))
         return "a clamp outside its format";
-    for (int k = 0; k < layer->inputs; k++)
-        if (layer->input[k] < 0 || layer->input[k] >= i)
-            return "a layer that reads one that does not come before it";
     if (layer->inputs && operator_facts[layer->kind].output == INHERITS &&
         !tensor_inherited(out, &model->layers[layer->input[0]].out))
         return "a tensor that does not keep its input's format, scale and zero point";
@@ -137,7 +164,7 @@ const char *model_check(Model *model) {
         if (fault)
             return fault;
         Layer *layer = &model->layers[i];
-        if (operator_facts[layer->kind].weights != WEIGHTED)
+        if (operator_facts[layer->kind].weights != WEIGHTED || layer_is_float(layer))
             continue;
         layer->bound = layer_bound(layer, &model->layers[layer->input[0]].out);
         if (layer->bound >=

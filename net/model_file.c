@@ -14,9 +14,12 @@
  *                     many as layer_multipliers and layer_table say
  *                     where it is a layer norm: i64 epsilon  i64 bias (channels)
  *   u64 XXH3 of everything before
+ *                   of floats, where they have weights: u32 out_channels  u32 row
+ *                     f32 bias (out_channels)  f32 weight (out_channels * row); a layer norm has
+ *                     its channels as out_channels, and rows of 1
  * All little-endian; str is u16 length and bytes; shape is u8 rank and u32 dims.
  */
-#include "net/net.h"
+#include "net/layers.h"
 
 #include <string.h>
 
@@ -49,6 +52,29 @@ static void put_constants(Arena *arena, Bytes *out, const Layer *layer) {
         put(arena, out, (uint64_t)layer->bias[c], 8);
     for (int64_t i = 0; i < (int64_t)layer->out_channels * layer->row; i++)
         put(arena, out, (uint16_t)layer->weight[i], 2);
+}
+
+static int real_channels(const Layer *layer) {
+    return layer_reals(layer) ? shape_channels(layer->out.shape) : 0;
+}
+
+static void put_float(Arena *arena, Bytes *out, float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    put(arena, out, bits, 4);
+}
+
+static void put_reals(Arena *arena, Bytes *out, const Layer *layer) {
+    int channels = real_channels(layer);
+    int64_t reals = layer_reals(layer);
+    if (reals == 0)
+        return;
+    put(arena, out, (uint32_t)channels, 4);
+    put(arena, out, (uint32_t)(reals / channels), 4);
+    for (int c = 0; c < channels; c++)
+        put_float(arena, out, layer->real_bias[c]);
+    for (int64_t i = 0; i < reals; i++)
+        put_float(arena, out, layer->real_weight[i]);
 }
 
 static void put_add(Arena *arena, Bytes *out, const Layer *layer) {
@@ -88,7 +114,9 @@ static void put_layer(Arena *arena, Bytes *out, const Model *model, const Layer 
     put(arena, out, (uint32_t)layer->out.zero, 4);
     put(arena, out, (uint32_t)layer->low, 4);
     put(arena, out, (uint32_t)layer->high, 4);
-    if (operator_facts[layer->kind].weights == WEIGHTED)
+    if (layer_is_float(layer))
+        put_reals(arena, out, layer);
+    else if (operator_facts[layer->kind].weights == WEIGHTED)
         put_constants(arena, out, layer);
     else if (layer->kind == OP_ADD)
         put_add(arena, out, layer);
@@ -198,6 +226,30 @@ static void get_constants(Reader *in, Layer *layer) {
         layer->weight[i] = (int16_t)get(in, 2);
 }
 
+static float *get_floats(Reader *in, int64_t count) {
+    float *values = arena_array(in->arena, float, count);
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t bits = (uint32_t)get(in, 4);
+        memcpy(&values[i], &bits, sizeof bits);
+    }
+    return values;
+}
+
+static void get_reals(Reader *in, Layer *layer) {
+    int channels = real_channels(layer);
+    int64_t reals = layer_reals(layer);
+    if (reals == 0)
+        return;
+    expect(in, layer, "number of output channels", (int64_t)get(in, 4), channels);
+    expect(in, layer, "number of weights per channel", (int64_t)get(in, 4), reals / channels);
+    if (in->failed || (in->bytes.length - in->at) / 4 < reals) {
+        fail(in, "the file ends early");
+        return;
+    }
+    layer->real_bias = get_floats(in, channels);
+    layer->real_weight = get_floats(in, reals);
+}
+
 static int32_t *get_words(Reader *in, int count) {
     int32_t *words = arena_array(in->arena, int32_t, count);
     for (int i = 0; i < count && !in->failed; i++)
@@ -250,7 +302,9 @@ static void get_layer(Reader *in, const Model *model, Layer *layer) {
     layer->out.zero = (int32_t)get(in, 4);
     layer->low = (int32_t)get(in, 4);
     layer->high = (int32_t)get(in, 4);
-    if (operator_facts[layer->kind].weights == WEIGHTED)
+    if (layer_is_float(layer))
+        get_reals(in, layer);
+    else if (operator_facts[layer->kind].weights == WEIGHTED)
         get_constants(in, layer);
     else if (layer->kind == OP_ADD)
         get_add(in, layer);

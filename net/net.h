@@ -287,8 +287,8 @@ typedef struct FloatModel {
 typedef struct Tensor {
     Shape shape;
     Format format;
-    double scale;
-    int zero;
+    double scale; /* of floats: 1 */
+    int zero;     /* of floats: 0 */
 } Tensor;
 
 /* One step of integer execution. Layer i writes tensor i; layer 0 is the input. Batch norms are
@@ -312,6 +312,8 @@ typedef struct Layer {
     int shift;
     int32_t *table;                 /* (layer_table): curves and softmax, as curves.c makes it */
     int64_t epsilon;                /* LAYER_NORM: what is added to the scaled variance */
+    float *real_weight;             /* of a layer of floats: (out_channels, row), values of the */
+    float *real_bias;               /* weights' format; (out_channels). LAYER_NORM: gamma, beta */
     int32_t low, high;              /* clamp of the output codes: zero point of relu included */
     int64_t bound;                  /* proven: no partial sum exceeds this in size */
     int accumulator_bits;           /* 32 or 64 */
@@ -360,12 +362,14 @@ enum { SHIFT_LIMIT = 45, SHIFT_LIMIT_ADD = 24 };
 int requantise_constants(const double *scale, int count, int bits, int32_t *multiplier);
 /* round half up of sum / n, exact: floor((2 sum + n) / (2 n)). */
 int32_t average_round(int64_t sum, int64_t n);
+/* exp(x) for x <= 0, in binary32, each operation rounded; 0 below -87. */
+float float_exp(float x);
 
 /* ---- interpreter.c: the reference -------------------------------------------------------- */
 
 /* Runs the model on one input (u8 or signed codes, as layer 0's format says; i16 two bytes
  * each, native order), in 64-bit arithmetic without shortcuts. tensors[i] receives the codes
- * of layer i as int32 (arena). */
+ * of layer i as int32 (arena); of floats, f32 or f16, the bits. */
 void model_run(Arena *arena, const Model *model, const void *input, int32_t **tensors);
 /* One layer of it but the input: from the codes of its inputs to its own. */
 void layer_run(const Model *model, const Layer *layer, const int32_t *const *inputs,

@@ -3,6 +3,8 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "net/layers.h"
 
+#include "base/half.h"
+
 #include <math.h>
 
 /* What is left of a channel once its batch norm is folded: real = gain * (w . x) + offset. */
@@ -133,31 +135,99 @@ static bool sound_floats(const OpWeights *op, const OpWeights *norm, const Layer
            all_finite(norm->mean, channels) && all_finite(norm->variance, channels);
 }
 
+/* ---- floats ------------------------------------------------------------------------------ */
+
+bool layer_is_float(const Layer *layer) {
+    return layer->kind != OP_INPUT && !format_is_integer(layer->out.format);
+}
+
+int64_t layer_reals(const Layer *layer) {
+    if (operator_facts[layer->kind].weights == WEIGHTED)
+        return (int64_t)layer->out_channels * layer->row;
+    return layer->kind == OP_LAYER_NORM ? shape_channels(layer->out.shape) : 0;
+}
+
+/* A batch norm's gain goes into the weights, which are rounded once. */
+static void float_channel(const OpWeights *op, Channel channel, int c, Layer *layer) {
+    for (int k = 0; k < layer->row; k++) {
+        int64_t at = (int64_t)c * layer->row + k;
+        double w = channel.gain * (op ? op->weight[at] : 1);
+        bool half = layer->weights == FORMAT_F16;
+        layer->real_weight[at] = (float)(half ? half_to_double(half_of_double(w)) : w);
+    }
+    layer->real_bias[c] = (float)channel.offset;
+}
+
+static void float_factors(const OpWeights *op, Layer *layer) {
+    for (int c = 0; c < shape_channels(layer->out.shape); c++) {
+        layer->real_weight[c] = op->gamma ? op->gamma[c] : 1;
+        layer->real_bias[c] = op->beta ? op->beta[c] : 0;
+    }
+}
+
+static const char *float_layer(Arena *arena, const OpWeights *op, const OpWeights *norm,
+                               Layer *layer) {
+    bool weighted = operator_facts[layer->kind].weights == WEIGHTED;
+    layer->out.scale = 1;
+    layer->out.zero = 0;
+    if (layer_reals(layer) == 0)
+        return NULL;
+    layer->real_weight = arena_array(arena, float, layer_reals(layer));
+    layer->real_bias = arena_array(arena, float, shape_channels(layer->out.shape));
+    if (weighted && format_is_integer(layer->weights))
+        return "its activations are floats, and its weights are not";
+    if (weighted && !sound_floats(op, norm, layer))
+        return "its weights are not all finite numbers";
+    for (int c = 0; weighted && c < layer->out_channels; c++)
+        float_channel(op, channel_of(op, norm, c), c, layer);
+    if (!weighted)
+        float_factors(op, layer);
+    return NULL;
+}
+
+/* ---- layers ------------------------------------------------------------------------------ */
+
+/* The operator's own weights, and the batch norm that folds into it; either may be NULL. */
+static void weights_of(const FloatModel *from, const Layer *layer, const OpWeights **op,
+                       const OpWeights **norm) {
+    bool lone = from->net->ops[layer->op].kind == OP_BATCH_NORM;
+    int folded = lone ? layer->op : net_folded_norm(from->net, layer->op);
+    *op = lone ? NULL : &from->ops[layer->op];
+    *norm = folded >= 0 ? &from->ops[folded] : NULL;
+}
+
+static bool reads_floats(const Model *model, const Layer *layer) {
+    for (int k = 0; k < layer->inputs; k++)
+        if (!format_is_integer(model->layers[layer->input[k]].out.format))
+            return true;
+    return false;
+}
+
 static const char *quantise_layer(Arena *arena, const FloatModel *from, const Model *model,
                                   Layer *layer) {
-    const OpWeights *op = &from->ops[layer->op];
     int owner = net_quantiser(from->net, layer->op);
+    bool weighted = operator_facts[layer->kind].weights == WEIGHTED;
+    const OpWeights *op, *norm;
+    weights_of(from, layer, &op, &norm);
+    if (layer->out.format == FORMAT_F32 || layer->out.format == FORMAT_F16)
+        return float_layer(arena, op, norm, layer);
     layer->out.scale = from->ops[owner].scale;
     layer->out.zero = from->ops[owner].zero;
-    bool weighted = operator_facts[layer->kind].weights == WEIGHTED;
-    if (!format_is_integer(layer->out.format) ||
-        (weighted && !format_is_signed(layer->weights)))
+    if (reads_floats(model, layer))
+        return "it reads floats, and its activations are integers";
+    if (weighted && !format_is_signed(layer->weights))
         return "its formats are not those of integer execution";
     if (!finite_positive(layer->out.scale))
         return "its scale is not a positive number";
     if (!weighted)
         return unweighted_quantise(arena, model, op, layer);
-    bool lone_norm = from->net->ops[layer->op].kind == OP_BATCH_NORM;
-    int folded = lone_norm ? layer->op : net_folded_norm(from->net, layer->op);
-    const OpWeights *norm = folded >= 0 ? &from->ops[folded] : NULL;
-    const OpWeights *weights = lone_norm ? NULL : op;
-    if (!sound_floats(weights, norm, layer))
+    if (!sound_floats(op, norm, layer))
         return "its weights are not all finite numbers";
     const Tensor *in = &model->layers[layer->input[0]].out;
-    if (quantise_weighted(arena, weights, norm, in, 32, layer))
+    if (quantise_weighted(arena, op, norm, in, 32, layer))
         return NULL;
     if (in->format == FORMAT_I16 || layer->weights == FORMAT_I16)
-        if (quantise_weighted(arena, weights, norm, in, 64, layer))
+        if (quantise_weighted(arena, op, norm, in, 64, layer))
             return NULL;
     return layer->shift < 1
                ? "the scales of its input and weights are too far above that of its output"

@@ -269,7 +269,8 @@ static const char *norm_fault(const Layer *layer) {
     if (layer->epsilon < 1 || layer->epsilon > limit)
         return "a least variance outside its range";
     for (int c = 0; c < shape_channels(layer->out.shape); c++)
-        if (layer->multiplier[c] == INT32_MIN || size_of(layer->bias[c]) > limit)
+        if (layer->multiplier[c] == INT32_MIN || layer->bias[c] > limit ||
+            layer->bias[c] < -limit)
             return "a factor or an offset outside its range";
     return layer->shift < 1 || layer->shift > SHIFT_LIMIT_NORM ? "a shift outside its range"
                                                                : NULL;

@@ -6,14 +6,32 @@
 #include <math.h>
 #include <string.h>
 
+/* Whether a format can be of floats. */
+static bool may_be_float(const Space *space, ExprId id) {
+    const Expr *e = &space->exprs.at[id];
+    if (e->kind == EXPR_IF)
+        return may_be_float(space, e->b) || may_be_float(space, e->c);
+    if (e->kind == EXPR_CONSTANT)
+        return !format_is_integer((Format)e->value.n);
+    const Choice *choice = e->kind == EXPR_CHOICE ? &space->choices.at[e->choice] : NULL;
+    for (int v = 0; choice && v < choice->count; v++)
+        if (!format_is_integer((Format)choice->values[v].n))
+            return true;
+    return false;
+}
+
 bool supernet_trains(Arena *arena, const Space *space, Span *span, Str *why) {
     for (int i = 0; i < space->ops.count; i++) {
         const SpaceOp *op = &space->ops.at[i];
-        if (op->kind <= OP_BATCH_NORM || op->kind == OP_SELECT)
-            continue;
+        const char *name = op->kind == OP_SELECT ? "" : operator_facts[op->kind].name;
         *span = op->span;
-        *why = str_format(arena, "`%s` cannot be trained yet", operator_facts[op->kind].name);
-        return false;
+        *why = (Str){0};
+        if (op->kind > OP_BATCH_NORM && op->kind != OP_SELECT)
+            *why = str_format(arena, "`%s` cannot be trained yet", name);
+        else if (may_be_float(space, op->weights) || may_be_float(space, op->output))
+            *why = str_format(arena, "`%s` cannot be trained to be of floats yet", name);
+        if (why->length)
+            return false;
     }
     return true;
 }

@@ -134,6 +134,7 @@ static void small_spaces_are_sound(void **state) {
     require_all_members("tests/lang/spaces/optional.nas", STR("n"));
     require_all_members("tests/lang/spaces/frozen.nas", STR("tiny"));
     require_all_members("tests/lang/spaces/operators.nas", STR("n"));
+    require_all_members("tests/lang/spaces/floats.nas", STR("n"));
 }
 
 /* ---- the quick start --------------------------------------------------------------------- */

@@ -6,7 +6,7 @@ own=$(mktemp -d) || exit 1
 trap 'rm -rf "$own"' EXIT
 number=0
 
-# refuses COMMAND OPERATOR CALL WIDTH
+# refuses COMMAND OPERATOR CALL WIDTH [PRECISION]
 refuses() {
     number=$((number + 1))
     cat >"$own/net.nas" <<END
@@ -18,21 +18,23 @@ network net(image: [28, 28, 1]) -> [10] {
     let x = $3
     return x |> dense(10)
 }
+precision of net { *: weights = i8$5 }
+device floating: host { weights: i8, f32; activations: i8, f32 }
 search s {
     network: net
     task: fashion
-    device: cortex_m4
+    device: floating
     maximize: accuracy
     minimize: flash
     train: supernet(epochs: 1)
 }
 END
+    what="$1: $2$5"
     [ "$1" = build ] && sed -i '/^search/,$d' "$own/net.nas"
-    what="$1: $2"
     verdict="not ok"
     if { [ "$1" = search ] || "$NASC" check "$own/net.nas" >"$own/said" 2>&1; } &&
         ! "$NASC" "$1" "$own/net.nas" -o "$own/out" -q >"$own/said" 2>&1 &&
-        grep -q "net.nas:6:.*error: .*\`$2\`" "$own/said"; then
+        grep -q "net.nas:[46]:.*error: .*$2" "$own/said"; then
         verdict=ok
     fi
     echo "$verdict $number - $what is refused at its line"
@@ -53,4 +55,7 @@ for command in build search; do
     refuses $command channel_shuffle "b |> channel_shuffle(groups: 2)" "$width"
     refuses $command reshape "b |> reshape(8, width: 196)" "$width"
 done
+floats=", activations = i8; conv, dense: weights = f32, activations = f32"
+refuses build f32 "b |> relu" 8 "$floats"
+refuses search floats "b |> relu" "choice(8, 16)" "$floats"
 echo "1..$number"

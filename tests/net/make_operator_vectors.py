@@ -10,11 +10,12 @@ Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0
 """
 import decimal
 import math
+import struct
 from decimal import Decimal
 from fractions import Fraction
 
 from make_vectors import (HALF, Draw, activation_range, any_code, any_tensor, clamp, constants, emit, floor,
-                          half_even, half_up, requantise, single)
+                          half_even, half_up, requantise, single, window)
 
 decimal.getcontext().prec = 110
 LEAST_GAP = Decimal(10) ** -55  # no entry of a table lies nearer to a tie, but on it
@@ -543,11 +544,265 @@ def records_norm(draw):
         record.emit()
 
 
+# ---- floats: binary32 as binary64 rounded once more, which is exact for one operation ----------
+
+
+def half(x):
+    try:
+        return struct.unpack("<e", struct.pack("<e", x))[0]
+    except OverflowError:
+        return math.copysign(math.inf, x)
+
+
+def rounded_to(name, x):
+    if math.isinf(x) or math.isnan(x):
+        return x
+    if name == "f16":
+        return half(x)
+    try:
+        return single(x)
+    except OverflowError:
+        return math.copysign(math.inf, x)
+
+
+def f32(x):
+    return rounded_to("f32", x)
+
+
+def bits_of(name, x):
+    return struct.unpack("<i", struct.pack("<f", x))[0] if name == "f32" else struct.unpack(
+        "<H", struct.pack("<e", x))[0]
+
+
+class Values:
+    """A tensor of numbers, or of codes that stand for numbers."""
+
+    def __init__(self, draw, shape, codes):
+        self.shape, self.codes = shape, codes
+        if codes[0] in ("f32", "f16"):
+            self.values = [rounded_to(codes[0], draw.real(4) * 2.0**draw.between(-3, 0))
+                           for _ in range(size(shape))]
+            if draw.between(0, 3) == 0:
+                self.values[0] = draw.of([0.0, -0.0, 60000.0, -1e-7 if codes[0] == "f32" else 2.0**-24])
+            self.bits = [bits_of(codes[0], v) for v in self.values]
+        else:
+            self.bits = [any_code(draw, codes) for _ in range(size(shape))]
+            self.values = [f32((q - codes[2]) * f32(codes[1])) for q in self.bits]
+
+
+def float_tensor(draw):
+    return draw.of([("f32", 1.0, 0), ("f32", 1.0, 0), ("f16", 1.0, 0),
+                    any_tensor(draw, ["i8", "u8", "i16"], -7, -4)])
+
+
+def real_record(name, inputs, shape, out, attributes, weights, y):
+    """weights: (format, weights, biases, norm) of a weighted operator, (gamma, beta) of a layer norm."""
+    fields = [name, len(inputs)]
+    for x in inputs:
+        fields += [len(x.shape), *x.shape, *x.codes]
+    fields += [len(shape), *shape, out, 1.0, 0, len(attributes), *attributes]
+    for part in weights:
+        fields += part if isinstance(part, list) else [part]
+    for x in inputs:
+        fields += x.bits
+    emit("real", fields, [bits_of(out, rounded_to(out, v)) for v in y])
+
+
+def float_exp(x):
+    if not x >= -87:
+        return 0.0
+    k = math.floor(f32(f32(x * f32(1.44269504)) + 0.5))
+    r = f32(x - f32(k * f32(0.693359375)))
+    r = f32(r - f32(k * f32(-2.12194440e-4)))
+    total = f32(1 / 5040)
+    for n in (720, 120, 24, 6, 2, 1, 1):
+        total = f32(f32(total * r) + f32(1 / n))
+    return math.ldexp(total, k)
+
+
+def float_hard(x):
+    return f32(clamp(f32(x + 3), 0.0, 6.0) / 6)
+
+
+def float_sigmoid(x):
+    e = float_exp(-abs(x))
+    return f32((1.0 if x >= 0 else e) / f32(1 + e))
+
+
+def float_tanh(x):
+    e = float_exp(f32(-2 * abs(x)))
+    return math.copysign(f32(f32(1 - e) / f32(1 + e)), -1 if x < 0 else 1)
+
+
+def float_normal(x):
+    v = f32(abs(x) * f32(0.70710678))
+    t = f32(1 / f32(1 + f32(f32(0.3275911) * v)))
+    total = f32(1.061405429)
+    for a in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
+        total = f32(f32(total * t) + f32(a))
+    q = f32(f32(f32(total * t) * float_exp(-f32(v * v))) * 0.5)
+    return f32(1 - q) if x >= 0 else q
+
+
+FLOAT_CURVES = {
+    "relu": lambda x: x if x > 0 else 0.0,
+    "relu6": lambda x: min(x, 6.0) if x > 0 else 0.0,
+    "hard_sigmoid": float_hard,
+    "hard_swish": lambda x: f32(x * float_hard(x)),
+    "sigmoid": float_sigmoid,
+    "tanh": float_tanh,
+    "silu": lambda x: f32(x * float_sigmoid(x)),
+    "gelu": lambda x: f32(x * float_normal(x)),
+}
+
+
+def float_norm(draw, channels):
+    """None, or (gamma, beta, mean, variance) for each channel."""
+    return draw.of([None, [[draw.real(2), draw.real(1), draw.real(1), abs(draw.real(2))]
+                           for _ in range(channels)]])
+
+
+def folded_floats(name, rows, bias, norm):
+    """Weights and biases in one: the gain goes into the weights, which are rounded once."""
+    weights, biases = [], []
+    for c, row in enumerate(rows):
+        gain, offset = 1.0, bias[c]
+        if norm:
+            gamma, beta, mean, variance = norm[c]
+            gain = gamma / math.sqrt(variance + 0.001)
+            offset = beta + gain * (offset - mean)
+        weights.append([rounded_to(name, gain * w) for w in row])
+        biases.append(f32(offset))
+    return weights, biases
+
+
+def records_float_weighted(draw):
+    for i in range(36):
+        name, out, weights = draw.of(["conv", "depthwise", "dense"]), draw.of(["f32", "f16"]), draw.of(["f32", "f16"])
+        h, w, c = draw.between(1, 4), draw.between(1, 4), draw.between(1, 4)
+        x = Values(draw, [h, w, c], float_tensor(draw))
+        kernel, stride, same = draw.between(1, 3), draw.between(1, 2), 1
+        groups = c if name == "depthwise" else draw.of([1, c]) if name == "conv" else 1
+        channels = c if name == "depthwise" else groups * draw.between(1, 2)
+        oh, top = window(h, kernel, stride, same)
+        ow, left = window(w, kernel, stride, same)
+        row = h * w * c if name == "dense" else kernel * kernel * (c // groups)
+        rows = [[draw.real(0.5) for _ in range(row)] for _ in range(channels)]
+        bias, norm = [draw.real(1) for _ in range(channels)], float_norm(draw, channels)
+        attributes = {"conv": [channels, kernel, kernel, stride, stride, groups, same],
+                      "depthwise": [kernel, kernel, stride, stride, same], "dense": [channels]}[name]
+        real, biases = folded_floats(weights, rows, bias, norm)
+        y = []
+        if name == "dense":
+            oh, ow, kernel, top, left = 1, 1, 0, 0, 0
+        for py in range(oh):
+            for px in range(ow):
+                for k in range(channels):
+                    acc, at = biases[k], 0
+                    if name == "dense":
+                        for v, r in zip(x.values, real[k]):
+                            acc = f32(acc + f32(v * r))
+                    for ky in range(kernel):
+                        for kx in range(kernel):
+                            iy, ix = py * stride - top + ky, px * stride - left + kx
+                            for q in range(c // groups):
+                                if 0 <= iy < h and 0 <= ix < w:
+                                    first = k // (channels // groups) * (c // groups)
+                                    v = x.values[index([h, w, c], iy, ix, first + q)]
+                                    acc = f32(acc + f32(v * real[k][at]))
+                                at += 1
+                    y.append(acc)
+        shape = [channels] if name == "dense" else [oh, ow, channels]
+        parts = (weights, sum(rows, []), bias, int(bool(norm)), sum(norm or [], []))
+        real_record(name, [x], shape, out, attributes, parts, y)
+
+
+def records_floats(draw):
+    for i in range(8):
+        for name, function in FLOAT_CURVES.items():
+            x = Values(draw, [20], float_tensor(draw))
+            if name.startswith("relu"):  # keeps its input's format
+                x = Values(draw, [20], draw.of([("f32", 1.0, 0), ("f16", 1.0, 0)]))
+            out = x.codes[0] if name.startswith("relu") else draw.of(["f32", "f16"])
+            real_record(name, [x], [20], out, [], [], [function(v) for v in x.values])
+        out = draw.of(["f32", "f16"])
+        for name in ("add", "mul"):
+            a, b = Values(draw, [2, 5], float_tensor(draw)), Values(draw, [2, 5], float_tensor(draw))
+            if name == "mul" and i % 2:
+                b = Values(draw, [5], float_tensor(draw))
+            pairs = [(v, b.values[k % len(b.values)]) for k, v in enumerate(a.values)]
+            real_record(name, [a, b], [2, 5], out, [], [],
+                        [f32(p + q) if name == "add" else f32(p * q) for p, q in pairs])
+        a, b = Values(draw, [2, 3], float_tensor(draw)), Values(draw, [2, 2], float_tensor(draw))
+        real_record("concat", [a, b], [2, 5], out, [], [],
+                    a.values[:3] + b.values[:2] + a.values[3:] + b.values[2:])
+        transposed = i % 2
+        a = Values(draw, [3, 4], float_tensor(draw))
+        b = Values(draw, [2, 4] if transposed else [4, 2], float_tensor(draw))
+        y = []
+        for r in range(3):
+            for c in range(2):
+                acc = 0.0
+                for k in range(4):
+                    acc = f32(acc + f32(a.values[r * 4 + k] * b.values[c * 4 + k if transposed else k * 2 + c]))
+                y.append(acc)
+        real_record("matmul", [a, b], [3, 2], out, [transposed], [], y)
+        records_float_rows(draw, out)
+        records_float_pools(draw)
+
+
+def records_float_rows(draw, out):
+    x, n = Values(draw, [2, 6], float_tensor(draw)), 6
+    gamma, beta = ([draw.real(2) for _ in range(n)] for _ in range(2))
+    shares, normal_values = [], []
+    for row in (x.values[:n], x.values[n:]):
+        parts = [float_exp(f32(v - max(row))) for v in row]
+        total = squares = mean = 0.0
+        for part in parts:
+            total = f32(total + part)
+        shares += [f32(part / total) for part in parts]
+        for v in row:
+            mean = f32(mean + v)
+        mean = f32(mean / n)
+        for v in row:
+            squares = f32(squares + f32(f32(v - mean) * f32(v - mean)))
+        deviation = f32(math.sqrt(f32(f32(squares / n) + f32(1e-5))))
+        normal_values += [f32(f32(f32(f32(v - mean) / deviation) * g) + b)
+                          for v, g, b in zip(row, gamma, beta)]
+    real_record("softmax", [x], [2, n], out, [], [], shares)
+    real_record("layer_norm", [x], [2, n], out, [], [gamma, beta], normal_values)
+
+
+def records_float_pools(draw):
+    x = Values(draw, [3, 4, 2], draw.of([("f32", 1.0, 0), ("f16", 1.0, 0)]))
+    out = x.codes[0]
+
+    def at(y, z, c):
+        return x.values[index([3, 4, 2], y, z, c)]
+
+    def mean(values):
+        total = 0.0
+        for v in values:
+            total = f32(total + v)
+        return f32(total / len(values))
+
+    taps = {(p, q): [(i, j) for i in range(2 * p, 2 * p + 2) for j in range(2 * q, 2 * q + 2)
+                     if i < 3 and j < 4] for p in range(2) for q in range(2)}
+    for name, function in (("max_pool", max), ("average_pool", mean)):
+        y = [function([at(i, j, c) for i, j in taps[p, q]]) for p in range(2) for q in range(2) for c in range(2)]
+        real_record(name, [x], [2, 2, 2], out, [2, 2, 2, 2, 1], [], y)
+    y = [mean([at(i, j, c) for i in range(3) for j in range(4)]) for c in range(2)]
+    real_record("global_average", [x], [2], out, [], [], y)
+    y = [at(i - 1, j, c) if i else 0.0 for i in range(4) for j in range(4) for c in range(2)]
+    real_record("pad", [x], [4, 4, 2], out, [1, 0, 0, 0], [], y)
+
+
 def main():
     print("# Vectors of operators without weights, made by make_operator_vectors.py.")
     print("# Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0")
     for seed, records in enumerate((records_mul, records_concat, records_matmul, records_moves,
-                                    records_curves, records_softmax, records_norm)):
+                                    records_curves, records_softmax, records_norm,
+                                    records_float_weighted, records_floats)):
         records(Draw(100 + seed))
 
 

@@ -10,7 +10,7 @@
 
 /* ---- one operator ------------------------------------------------------------------------ */
 
-/* Some inputs and an operator that reads them all. */
+/* Some inputs and an operator that reads them all; room for a batch norm after it. */
 typedef struct Bench {
     Net net;
     OpWeights *ops;
@@ -19,8 +19,8 @@ typedef struct Bench {
 
 static Bench *bench_new(Arena *arena, int inputs) {
     Bench *bench = arena_new_of(arena, Bench);
-    bench->net = (Net){STR("bench"), arena_array(arena, Op, inputs + 1), inputs + 1, inputs};
-    bench->ops = arena_array(arena, OpWeights, inputs + 1);
+    bench->net = (Net){STR("bench"), arena_array(arena, Op, inputs + 2), inputs + 1, inputs};
+    bench->ops = arena_array(arena, OpWeights, inputs + 2);
     for (int i = 0; i <= inputs; i++)
         bench->net.ops[i].path = STR("op");
     for (int k = 0; k < inputs; k++)
@@ -207,7 +207,106 @@ static void vectors_of_operators(void **state) {
     each_record("tests/net/operator_vectors.txt", "op", check_op);
 }
 
-/* ---- curves over the whole range --------------------------------------------------------- */
+/* ---- floats ------------------------------------------------------------------------------ */
+
+/* Weights, biases, and a batch norm that folds, which is one more operator of the network. */
+static void next_real_weights(Arena *arena, Words *words, Bench *bench) {
+    Op *op = &bench->net.ops[bench->net.output];
+    OpWeights *w = &bench->ops[bench->net.output];
+    int channels = shape_channels(op->shape);
+    op->weights = next_format(words);
+    w->weight = next_floats(arena, words, channels * op_fan_in(&bench->net, bench->net.output));
+    w->bias = next_floats(arena, words, channels);
+    if (!next_int(words))
+        return;
+    bench->net.ops[bench->net.count] = (Op){.kind = OP_BATCH_NORM,
+                                            .path = STR("norm"),
+                                            .inputs = 1,
+                                            .input = {bench->net.output},
+                                            .shape = op->shape,
+                                            .output = op->output};
+    bench->net.output = bench->net.count++;
+    float *norm[4];
+    for (int k = 0; k < 4; k++)
+        norm[k] = arena_array(arena, float, channels);
+    for (int c = 0; c < channels; c++)
+        for (int k = 0; k < 4; k++)
+            norm[k][c] = (float)next_double(words);
+    bench->ops[bench->net.output] =
+        (OpWeights){.gamma = norm[0], .beta = norm[1], .mean = norm[2], .variance = norm[3]};
+}
+
+static void check_real(Arena *arena, Words *words) {
+    Bench *bench = next_bench(arena, words);
+    bench_shape(bench);
+    if (operator_facts[bench->net.ops[bench->net.output].kind].weights == WEIGHTED)
+        next_real_weights(arena, words, bench);
+    FloatModel from = {&bench->net, bench->ops};
+    Span span;
+    Str why;
+    if (!model_quantise(arena, &from, &bench->model, &span, &why))
+        fail_msg("%s:%d: %.*s", words->path, words->line, STR_ARG(why));
+    check_op_run(arena, words, &bench->model, &bench->model.layers[bench->model.output]);
+    check_op_file(arena, bench);
+}
+
+static void vectors_of_floats(void **state) {
+    (void)state;
+    each_record("tests/net/operator_vectors.txt", "real", check_real);
+}
+
+static void integers_read_no_floats(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    static const Format formats[] = {FORMAT_F16, FORMAT_F32};
+    for (int f = 0; f < COUNT(formats); f++)
+        for (int k = OP_MUL; k <= OP_GELU; k++) {
+            if (operator_facts[k].output == INHERITS)
+                continue;
+            Bench *bench = bench_new(arena, operator_takes((OpKind)k, 1) ? 1 : 2);
+            int inputs = bench->net.output;
+            for (int i = 0; i < inputs; i++)
+                bench_tensor(bench, i, (Shape){1, {4}}, formats[f], 1, 0);
+            bench_tensor(bench, inputs, (Shape){1, {k == OP_CONCAT ? 8 : 4}}, FORMAT_I8, 1, 0);
+            bench->net.ops[inputs].kind = (OpKind)k;
+            assert_false(bench_quantise(arena, bench));
+        }
+    arena_free(arena);
+}
+
+static void float_layers_in_damaged_files(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    Random random = {95, 0, 0};
+    Bench *bench = bench_new(arena, 1);
+    bench_tensor(bench, 0, (Shape){1, {4}}, FORMAT_I8, 0.1, 3);
+    bench_tensor(bench, 1, (Shape){1, {3}}, FORMAT_F32, 1, 0);
+    Op *op = &bench->net.ops[1];
+    op->kind = OP_DENSE;
+    op->attribute[ATTRIBUTE_CHANNELS] = 3;
+    int refused = 0;
+    for (int n = 0; n < 2000; n++) {
+        op->weights = n % 2 ? FORMAT_F16 : FORMAT_F32;
+        bench->ops[1].weight = random_floats(arena, &random, 12, 1);
+        assert_true(bench_quantise(arena, bench));
+        Str bytes = model_write(arena, &bench->model), why;
+        char *copy = arena_copy(arena, bytes.at, (size_t)bytes.length);
+        int body = bytes.length - 8;
+        copy[random_below(&random, body)] ^= (char)(1 << random_below(&random, 8));
+        uint64_t sum = key_of(copy, (size_t)body).lo;
+        for (int i = 0; i < 8; i++)
+            copy[body + i] = (char)(sum >> (8 * i));
+        Model model;
+        if (!model_read(arena, (Str){copy, bytes.length}, &bench->net, &model, &why)) {
+            refused++;
+            continue;
+        }
+        int32_t x[4] = {-128, 127, 0, 3}, y[3];
+        layer_run(&model, &model.layers[1], (const int32_t *[]){x}, y);
+    }
+    assert_true(refused > 500 && refused < 2000);
+    arena_free(arena);
+}
 
 static double curve_in_floats(OpKind kind, double x) {
     double hard = fmin(fmax(x + 3, 0), 6) / 6;
@@ -226,6 +325,49 @@ static double curve_in_floats(OpKind kind, double x) {
         return x * erfc(-x * sqrt(0.5)) / 2;
     }
 }
+
+/* What doc/numerics.md says of the float functions. */
+static void float_functions_are_near(void **state) {
+    (void)state;
+    double worst = 0;
+    for (double x = -87; x <= 0; x += 0x1p-12)
+        worst = fmax(worst, fabs(float_exp((float)x) / exp((float)x) - 1));
+    printf("# exp is off by %.3g, relatively\n", worst);
+    assert_true(worst < 1.3e-7);
+    assert_true(float_exp(-88) == 0 && float_exp(-INFINITY) == 0 && float_exp(NAN) == 0);
+    assert_true(float_exp(0) == 1);
+    static const OpKind kinds[] = {OP_SIGMOID, OP_TANH, OP_SILU, OP_GELU};
+    for (int k = 0; k < COUNT(kinds); k++) {
+        Arena *arena = arena_new();
+        enum { N = 40 << 10 };
+        Bench *bench = bench_new(arena, 1);
+        bench->net.ops[1].kind = kinds[k];
+        bench_tensor(bench, 0, (Shape){1, {N}}, FORMAT_F32, 1, 0);
+        bench_tensor(bench, 1, (Shape){1, {N}}, FORMAT_F32, 1, 0);
+        assert_true(bench_quantise(arena, bench));
+        int32_t *x = arena_array(arena, int32_t, N), *y = arena_array(arena, int32_t, N);
+        for (int i = 0; i < N; i++) {
+            float real = (float)(i - N / 2) / 1024;
+            memcpy(&x[i], &real, sizeof real);
+        }
+        layer_run(&bench->model, &bench->model.layers[1], (const int32_t *[]){x}, y);
+        worst = 0;
+        for (int i = 0; i < N; i++) {
+            float real, found;
+            memcpy(&real, &x[i], sizeof real);
+            memcpy(&found, &y[i], sizeof found);
+            double error = fabs(found - curve_in_floats(kinds[k], real));
+            worst = fmax(worst, kinds[k] == OP_SILU || kinds[k] == OP_GELU
+                                    ? error / fmax(1, fabs(real))
+                                    : error);
+        }
+        printf("# %s is off by %.3g\n", operator_facts[kinds[k]].name, worst);
+        assert_true(worst < 3e-7);
+        arena_free(arena);
+    }
+}
+
+/* ---- curves over the whole range --------------------------------------------------------- */
 
 /* What doc/numerics.md allows, in output codes. */
 static double curve_error(OpKind kind, double x_scale, double y_scale, int shift) {
@@ -455,6 +597,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vectors_of_operators),
         cmocka_unit_test(damaged_files_are_refused_or_sound),
+        cmocka_unit_test(vectors_of_floats),
+        cmocka_unit_test(integers_read_no_floats),
+        cmocka_unit_test(float_layers_in_damaged_files),
+        cmocka_unit_test(float_functions_are_near),
         cmocka_unit_test(wide_curves_are_near_the_functions),
         cmocka_unit_test(rows_are_near_the_functions),
         cmocka_unit_test(longest_rows_overflow_nothing),
