@@ -382,6 +382,13 @@ static void write_address(const Writer *w, const Insn *insn) {
     write_whole(w, insn->dst, address(w, insn->a, insn->b, insn->scale, insn->imm));
 }
 
+/* For reading, once it is in the second cache: a block is read by several tiles. */
+static void write_prefetch(const Writer *w, const Insn *insn) {
+    Value at = address(w, insn->a, insn->b, insn->scale, insn->imm);
+    Value arguments[] = {at, i32_constant(w, 0), i32_constant(w, 2), i32_constant(w, 1)};
+    call_intrinsic(w, "llvm.prefetch", LLVMTypeOf(at), arguments, 4);
+}
+
 static Value load_from(const Writer *w, LLVMTypeRef type, Value at, int align) {
     Value load = LLVMBuildLoad2(w->builder, type, at, "");
     LLVMSetAlignment(load, align > 1 ? (unsigned)align : 1);
@@ -661,31 +668,19 @@ static void write_end(Writer *w) {
 
 typedef void WriteInsn(const Writer *w, const Insn *insn);
 static WriteInsn *const writers[INSN_COUNT] = {
-    [INSN_ADDRESS] = write_address,
-    [INSN_CONSTANT] = write_constant,
-    [INSN_COPY] = write_copy,
-    [INSN_SPLAT] = write_splat,
-    [INSN_LOAD] = write_load,
-    [INSN_STORE] = write_store,
-    [INSN_CONVERT] = write_convert,
-    [INSN_HALF] = write_half,
-    [INSN_INTERLEAVE] = write_interleave,
-    [INSN_PACK] = write_pack,
-    [INSN_SATURATE] = write_saturate,
-    [INSN_ADD] = write_binary,
-    [INSN_SUB] = write_binary,
-    [INSN_MUL] = write_binary,
-    [INSN_MULHI] = write_mulhi,
-    [INSN_AND] = write_binary,
-    [INSN_XOR] = write_binary,
-    [INSN_SHL] = write_shift,
-    [INSN_SHR] = write_shift,
-    [INSN_MIN] = write_extremum,
-    [INSN_MAX] = write_extremum,
-    [INSN_DOT2] = write_dot2,
-    [INSN_DOT4] = write_dot4,
-    [INSN_DIV] = write_binary,
-    [INSN_SQRT] = write_root,
+    [INSN_ADDRESS] = write_address,   [INSN_PREFETCH] = write_prefetch,
+    [INSN_CONSTANT] = write_constant, [INSN_COPY] = write_copy,
+    [INSN_SPLAT] = write_splat,       [INSN_LOAD] = write_load,
+    [INSN_STORE] = write_store,       [INSN_CONVERT] = write_convert,
+    [INSN_HALF] = write_half,         [INSN_INTERLEAVE] = write_interleave,
+    [INSN_PACK] = write_pack,         [INSN_SATURATE] = write_saturate,
+    [INSN_ADD] = write_binary,        [INSN_SUB] = write_binary,
+    [INSN_MUL] = write_binary,        [INSN_MULHI] = write_mulhi,
+    [INSN_AND] = write_binary,        [INSN_XOR] = write_binary,
+    [INSN_SHL] = write_shift,         [INSN_SHR] = write_shift,
+    [INSN_MIN] = write_extremum,      [INSN_MAX] = write_extremum,
+    [INSN_DOT2] = write_dot2,         [INSN_DOT4] = write_dot4,
+    [INSN_DIV] = write_binary,        [INSN_SQRT] = write_root,
 };
 
 static void write_insn(Writer *w, const Insn *insn) {

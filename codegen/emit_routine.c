@@ -550,6 +550,9 @@ static void print_insn(Emit *e, int index) {
         say(e, "}\n");
     } else if (insn->kind == INSN_ADDRESS) {
         print_address_of(e, index);
+    } else if (insn->kind == INSN_PREFETCH) {
+        indent(e);
+        say(e, "$_PREFETCH(%.*s);\n", STR_ARG(address(e, insn)));
     } else if (insn->kind == INSN_COPY) {
         print_copy(e, index);
     } else if (e->fusion[index]) {

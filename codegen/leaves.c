@@ -861,8 +861,10 @@ static void print_helpers(Leaves *leaves, Text *text, Text *mentions) {
 static const char preamble[] =
     "#if defined(__GNUC__)\n"
     "#define $_LEAF static inline __attribute__((always_inline, unused))\n"
+    "#define $_PREFETCH(at) __builtin_prefetch((at), 0, 2)\n"
     "#else\n"
     "#define $_LEAF static inline\n"
+    "#define $_PREFETCH(at) ((void)(at))\n"
     "#endif\n"
     "/* Kernels stay functions of their own, so that what was measured is what runs. */\n"
     "#ifndef $_KERNEL\n"

@@ -14,6 +14,10 @@ const InsnFacts insn_facts[INSN_COUNT] = {
 #undef INSN
 };
 
+bool insn_has_address(InsnKind kind) {
+    return kind == INSN_ADDRESS || kind == INSN_PREFETCH || insn_facts[kind].flags & HAS_MEMORY;
+}
+
 static const struct {
     const char *name;
     int bits;
@@ -164,6 +168,13 @@ Reg op_address(Routine *r, Reg pointer, Reg index, int scale, int64_t offset) {
     return address_to(r, routine_pointer(r), pointer, index, scale, offset);
 }
 
+void op_prefetch(Routine *r, Reg pointer, int64_t offset) {
+    Insn insn = blank(INSN_PREFETCH, I8, I8);
+    insn.a = pointer;
+    insn.imm = offset;
+    op_any(r, insn);
+}
+
 void op_advance(Routine *r, Reg pointer, Reg index, int scale, int64_t offset) {
     address_to(r, pointer, pointer, index, scale, offset);
 }
@@ -305,7 +316,7 @@ static void print_insn(Text *text, const Routine *r, const Insn *insn) {
         text_add(text, " %s", type_name(insn->type));
     if (fact->flags & HAS_FROM)
         text_add(text, " %s", type_name(insn->type2));
-    if (insn->kind == INSN_ADDRESS || fact->flags & HAS_MEMORY) {
+    if (insn_has_address(insn->kind)) {
         if (insn->kind == INSN_STORE)
             print_reg(text, insn->c);
         print_address(text, insn);
@@ -339,7 +350,7 @@ typedef struct InsnNumbers {
 
 static InsnNumbers numbers_of(const Routine *r, const Insn *insn) {
     const int flags = insn_facts[insn->kind].flags;
-    bool address = insn->kind == INSN_ADDRESS || flags & HAS_MEMORY;
+    bool address = insn_has_address(insn->kind);
     bool real = insn->kind == INSN_CONSTANT && type_is_float(insn->type);
     bool counted = insn->kind == INSN_LOOP && insn->a != NO_REG;
     return (InsnNumbers){.imm = flags & HAS_IMM && !real && !counted ? insn->imm : 0,
@@ -536,6 +547,7 @@ static void check_sizes(Checker *check, const Insn *insn) {
     case INSN_END:
         break;
     case INSN_ADDRESS:
+    case INSN_PREFETCH:
         check_index(check, insn->b);
         break;
     case INSN_COPY:

@@ -49,6 +49,8 @@ enum {
  *           and after END dst counts as never written.
  * END       ends the innermost loop.
  * ADDRESS   pointer dst = pointer a + b * scale + imm bytes (b: value of 32 bits, or NO_REG)
+ * PREFETCH  a hint that bytes at pointer a + b * scale + imm will be read: they may be brought into a
+ *           cache. Not an access: the address may lie anywhere
  * CONSTANT  all lanes = imm (floats: `real`)
  * COPY      dst = a, both pointers or both values of equal bits
  * SPLAT     all lanes = lane 0 of a (a has at least one lane of T)
@@ -90,6 +92,7 @@ typedef struct InsnFacts {
     int dst, a, b, c, flags;
 } InsnFacts;
 extern const InsnFacts insn_facts[INSN_COUNT];
+bool insn_has_address(InsnKind kind); /* pointer a + b * scale + imm */
 
 typedef struct Insn {
     InsnKind kind;
@@ -133,6 +136,7 @@ void op_store_at(Routine *r, Type type, Reg value, Type memory, Reg pointer, Reg
                  int scale, int64_t offset, int count);
 Reg op_param(Routine *r, int index); /* loads params[index] into a value of 32 bits */
 Reg op_address(Routine *r, Reg pointer, Reg index, int scale, int64_t offset);
+void op_prefetch(Routine *r, Reg pointer, int64_t offset);
 void op_advance(Routine *r, Reg pointer, Reg index, int scale, int64_t offset); /* in place */
 Reg op_loop(Routine *r, Reg count);   /* returns the pass's number */
 Reg op_loop_n(Routine *r, int64_t n); /* likewise, n known */

@@ -173,7 +173,7 @@ static void take_insn(Reader *reader) {
         insn.type = insn.type2 = take_type(reader);
     if (facts->flags & HAS_FROM)
         insn.type2 = take_type(reader);
-    if (insn.kind == INSN_ADDRESS || facts->flags & HAS_MEMORY)
+    if (insn_has_address(insn.kind))
         take_address(reader, &insn);
     else
         take_operands(reader, facts, &insn);

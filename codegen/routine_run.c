@@ -243,6 +243,11 @@ static const Cell *run_address(Machine *machine, const Cell *op) {
     return op + 1;
 }
 
+static const Cell *run_prefetch(Machine *machine, const Cell *op) {
+    (void)machine;
+    return op + 1;
+}
+
 /* ---- control and moves --------------------------------------------------------------------- */
 
 static const Cell *run_loop(Machine *machine, const Cell *op) {
@@ -512,19 +517,13 @@ static const Handler typed[INSN_COUNT][TYPE_COUNT] = {
 };
 
 static const Handler untyped[INSN_COUNT] = {
-    [INSN_LOOP] = run_loop,
-    [INSN_END] = run_end,
-    [INSN_ADDRESS] = run_address,
-    [INSN_CONSTANT] = run_constant,
-    [INSN_COPY] = run_copy,
-    [INSN_SPLAT] = run_splat,
-    [INSN_LOAD] = run_load,
-    [INSN_STORE] = run_store,
-    [INSN_CONVERT] = run_convert,
-    [INSN_HALF] = run_half,
-    [INSN_INTERLEAVE] = run_interleave,
-    [INSN_PACK] = run_pack,
-    [INSN_SATURATE] = run_saturate,
+    [INSN_LOOP] = run_loop,         [INSN_END] = run_end,
+    [INSN_ADDRESS] = run_address,   [INSN_PREFETCH] = run_prefetch,
+    [INSN_CONSTANT] = run_constant, [INSN_COPY] = run_copy,
+    [INSN_SPLAT] = run_splat,       [INSN_LOAD] = run_load,
+    [INSN_STORE] = run_store,       [INSN_CONVERT] = run_convert,
+    [INSN_HALF] = run_half,         [INSN_INTERLEAVE] = run_interleave,
+    [INSN_PACK] = run_pack,         [INSN_SATURATE] = run_saturate,
     [INSN_DOT2] = run_dot2,
 };
 

@@ -3,7 +3,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/schedule_vector.h"
 
-/* ---- shapes ---------------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------------------------ */
 
 static bool is_window_of_one(const Step *step) {
     return step->kernel_h == 1 && step->kernel_w == 1 && step->stride_h == 1 &&
@@ -31,7 +31,7 @@ static Step *simplified(Arena *arena, const Step *from) {
     return step;
 }
 
-/* ---- lanes ------------------------------------------------------------------------------------ */
+/* ---- lanes ------------------------------------------------------------------------------- */
 
 static bool is_byte(Format format) {
     return format == FORMAT_I8 || format == FORMAT_U8;
@@ -66,7 +66,7 @@ static Vector vector_of(Arena *arena, const Isa *isa, const Step *step, Lowered 
     return v;
 }
 
-/* ---- what it takes ---------------------------------------------------------------------------- */
+/* ---- what it takes ----------------------------------------------------------------------- */
 
 static bool takes_formats(const Step *step) {
     const Kernel *k = &step->kernel;

@@ -37,7 +37,7 @@ enum {
     HEAD_COUNT = 16
 };
 
-/* ---- schedule_vector_parts.c ---------------------------------------------------------------- */
+/* ---- schedule_vector_parts.c ------------------------------------------------------------- */
 
 Type vector_type(Format format); /* of a tensor's elements in memory */
 /* Makes room for `count` constants after the head, and fills the head. */
@@ -70,7 +70,7 @@ Reg load_unsigned(Vector *v, Type lane, Format format, Reg from, int64_t offset,
 Reg add_pairs(Vector *v, Reg pairs, int shift);
 Reg clamp_codes(Vector *v, Type lane, Reg codes);
 
-/* ---- schedule_vector_window.c ---------------------------------------------------------------- */
+/* ---- schedule_vector_window.c ------------------------------------------------------------ */
 
 /* Where windows find their elements: in the input itself, or in a copy with its border. A copy
  * holds the rows of a block of outputs; blocks may overlap. */
@@ -94,7 +94,7 @@ int tile_length(int n, int least, int most);
 /* min(number * step, last), or 0 where there is one. */
 Reg tile_start(Vector *v, Reg number, int step, int last);
 
-/* ---- one file each --------------------------------------------------------------------------- */
+/* ---- one file each ----------------------------------------------------------------------- */
 
 bool vector_conv(Vector *v);
 bool vector_depthwise(Vector *v);

@@ -11,6 +11,8 @@ enum {
     LOOP_DOTS = 64,       /* at most so many dot products in a loop's body */
     NEAR_BYTES = 32768,   /* of a block's weights, that they stay in the nearest cache */
     WINDOW_BYTES = 49152, /* of copied rows */
+    FAR_BYTES = 131072,   /* weights of a layer that are not expected in a near cache */
+    AHEAD_BYTES = 4096,   /* of the next weights, where each is read once */
 };
 
 /* Sums of a tile: pixels by vectors, each perhaps in several chains that are added at the end. */
@@ -28,6 +30,7 @@ typedef struct Conv {
     int steps;       /* dot products over a run */
     int weight_size; /* bytes */
     int64_t vector_bytes; /* of weights, for one dot product */
+    int64_t ahead;        /* bytes from weights in use to those that are fetched; 0: none */
     int out_size, in2_size;
     Reg weights, constants; /* of the group at work */
     Reg in, out, in2;
@@ -42,7 +45,7 @@ static int pixels_of(const Tile *tile) {
     return tile->height * tile->width;
 }
 
-/* ---- rules ----------------------------------------------------------------------------------------- */
+/* ---- rules ------------------------------------------------------------------------------- */
 
 /* How many vectors a block of channels has, of `all`. More vectors: fewer loads of pixels and
  * cheaper stores; fewer: the block's weights stay near. */
@@ -92,7 +95,7 @@ static int steps_at_once(const Conv *c, const Tile *tile) {
     return (int)max_i64(1, most / tile->chains * tile->chains);
 }
 
-/* ---- constants -------------------------------------------------------------------------------------- */
+/* ---- constants --------------------------------------------------------------------------- */
 
 static int block_count(const Conv *c, int vectors) {
     return c->group_out / (vectors * c->v->lanes);
@@ -174,7 +177,7 @@ static void pack(Conv *c) {
         }
 }
 
-/* ---- a tile ------------------------------------------------------------------------------------------ */
+/* ---- a tile ------------------------------------------------------------------------------ */
 
 /* Where a tile's pixels and channels are. */
 typedef struct Spot {
@@ -205,6 +208,8 @@ static void add_steps(const Conv *c, const Tile *tile, int steps, Reg in, Reg we
         for (int i = 0; i < tile->vectors; i++)
             w[i] = op_load(r, bytes ? I8 : I16, v->bits, v->lowered->weights_type, weights,
                            (s * tile->vectors + i) * c->vector_bytes, v->lanes * v->taps);
+        for (int i = 0; i < tile->vectors && c->ahead; i++)
+            op_prefetch(r, weights, (s * tile->vectors + i) * c->vector_bytes + c->ahead);
         const Reg *chain = sums + s % tile->chains * pixels * tile->vectors;
         for (int p = 0; p < pixels; p++) {
             Reg x = op_load_repeat(r, v->element, v->bits, v->element, in,
@@ -311,7 +316,7 @@ static void conv_tile(const Conv *c, const Tile *tile, int channels, const Spot 
     store_tile(c, tile, channels, spot, sums);
 }
 
-/* ---- loops over tiles ---------------------------------------------------------------------------------- */
+/* ---- loops over tiles -------------------------------------------------------------------- */
 
 /* The number of a tile's first output where there are several; opens their loop. */
 static Reg open_tiles(Vector *v, int all, int length) {
@@ -401,7 +406,7 @@ static void conv_groups(const Conv *c) {
         op_end(r);
 }
 
-/* ---- the step -------------------------------------------------------------------------------------------- */
+/* ---- the step ---------------------------------------------------------------------------- */
 
 static Conv conv_of(Vector *v) {
     const Step *step = v->step;
@@ -418,9 +423,22 @@ static Conv conv_of(Vector *v) {
     return c;
 }
 
+/* Weights of a large layer come from afar: while a block is in use, the next is fetched. */
+static int64_t bytes_ahead(const Conv *c) {
+    Block block[2];
+    int full;
+    blocks_of(c, block, &full);
+    if (c->v->lowered->weights_count * c->weight_size < FAR_BYTES)
+        return 0;
+    if (c->v->out.h * c->v->out.w == 1)
+        return AHEAD_BYTES;
+    return full > 1 ? block_weight_bytes(c, block[0].vectors) : 0;
+}
+
 bool vector_conv(Vector *v) {
     Conv c = conv_of(v);
     pack(&c);
+    c.ahead = bytes_ahead(&c);
     bool beyond = c.run % v->taps != 0;
     bool converts = vector_type(v->step->kernel.in) != v->element;
     c.window = window_open(v, beyond || converts, 4, WINDOW_BYTES);

@@ -37,7 +37,7 @@ typedef struct Depthwise {
     int slices;
 } Depthwise;
 
-/* ---- vectors of channels -------------------------------------------------------------------------- */
+/* ---- vectors of channels ----------------------------------------------------------------- */
 
 static int greatest_common(int a, int b) {
     return b ? greatest_common(b, a % b) : a;
@@ -107,7 +107,7 @@ static int flat_period(const Depthwise *d) {
     return flat ? period : 0;
 }
 
-/* ---- constants --------------------------------------------------------------------------------------- */
+/* ---- constants --------------------------------------------------------------------------- */
 
 /* The channel of an element of a vector of constants; -1: none. */
 static int element_channel(const Depthwise *d, int64_t first, int element) {
@@ -161,7 +161,7 @@ static void pack(Depthwise *d) {
                     v->constant + HEAD_COUNT + i * slice_constant_bytes(d, bits) / 4);
 }
 
-/* ---- a tile ------------------------------------------------------------------------------------ */
+/* ---- a tile ------------------------------------------------------------------------------ */
 
 enum { MAX_ROWS = 16 };
 
@@ -308,7 +308,7 @@ static void depthwise_tile(const Depthwise *d, const Slice *slice, Tile tile,
     store_sums(d, v, slice, tile, spot, sums);
 }
 
-/* ---- loops over tiles ---------------------------------------------------------------------------- */
+/* ---- loops over tiles -------------------------------------------------------------------- */
 
 /* Moves results by `out` elements a number. */
 static void move_out(const Depthwise *d, Spot *spot, Reg index, int64_t out) {
@@ -439,7 +439,7 @@ static void depthwise_slice(const Depthwise *d, const Slice *slice, Spot spot) {
         op_end(r);
 }
 
-/* ---- the step ------------------------------------------------------------------------------------- */
+/* ---- the step ---------------------------------------------------------------------------- */
 
 /* The input itself, and one row of border for those above and below it. */
 static void open_direct(Depthwise *d) {

@@ -4,7 +4,7 @@
 
 enum { WINDOW_BYTES = 32768, MAX_MEAN = 32768 };
 
-/* ---- runs of elements ------------------------------------------------------------------------- */
+/* ---- runs of elements -------------------------------------------------------------------- */
 
 /* What is done to `count` elements from `offset` on. */
 typedef void Elements(Vector *v, const Landing *at, Reg in, int64_t offset, int count);
@@ -87,7 +87,7 @@ bool vector_clamp(Vector *v) {
     return true;
 }
 
-/* ---- pools -------------------------------------------------------------------------------------- */
+/* ---- pools ------------------------------------------------------------------------------- */
 
 /* What a pool does to `count` channels of a pixel. */
 typedef struct Pool {

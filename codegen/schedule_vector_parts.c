@@ -11,7 +11,7 @@ static bool is_i8(Format format) {
     return vector_type(format) == I8;
 }
 
-/* ---- the head of the constants --------------------------------------------------------------- */
+/* ---- the head of the constants ----------------------------------------------------------- */
 
 /* A value's low bits in all bytes, or halves, of a word. */
 static int64_t in_bytes(int64_t value) {
@@ -91,7 +91,7 @@ int64_t folded_bias(const Vector *v, int channel) {
     return (int32_t)(layer->bias[channel] - (v->step->in_zero + v->moved) * sum);
 }
 
-/* ---- the order of channels ---------------------------------------------------------------------- */
+/* ---- the order of channels --------------------------------------------------------------- */
 
 static bool stores_halves(const Vector *v) {
     return vector_type(v->step->kernel.out) == I16;
@@ -120,7 +120,7 @@ int vector_groups(const Vector *v, int vectors, int count, Group group[4]) {
     return groups;
 }
 
-/* ---- sums to codes ------------------------------------------------------------------------------- */
+/* ---- sums to codes ----------------------------------------------------------------------- */
 
 /* Lanes of 64 bits: those of even number, and those of odd. */
 static Reg even_lanes(Vector *v, Reg a) {
@@ -168,7 +168,7 @@ void requantise_sums(Vector *v, Reg *sums, int count, Reg multiplier) {
     }
 }
 
-/* ---- the add that may follow -------------------------------------------------------------------- */
+/* ---- the add that may follow ------------------------------------------------------------- */
 
 /* Pairs of halves, the second operand in the upper ones, to sums at the result's scale. */
 Reg add_pairs(Vector *v, Reg pairs, int shift) {
@@ -221,7 +221,7 @@ static void add_operand(Vector *v, const Group *group, Reg *sums, const Landing 
     }
 }
 
-/* ---- codes to memory ------------------------------------------------------------------------------ */
+/* ---- codes to memory --------------------------------------------------------------------- */
 
 /* A bound in all lanes; NO_REG where the lanes' type has none beyond it. Bounds of the output's
  * type are part of the code, others are constants of the layer. */

@@ -29,7 +29,7 @@ Reg tile_start(Vector *v, Reg number, int step, int last) {
     return op2(r, INSN_MIN, I32, start, op_constant(r, I32, 32, last));
 }
 
-/* ---- what must be copied ---------------------------------------------------------------------- */
+/* ---- what must be copied ----------------------------------------------------------------- */
 
 static int rows_read(const Vector *v, int outputs) {
     return (outputs - 1) * v->step->stride_h + v->step->kernel_h;
@@ -69,7 +69,7 @@ int window_rows(const Vector *v, int64_t budget) {
     return (v->out.h + blocks - 1) / blocks;
 }
 
-/* ---- runs of elements ---------------------------------------------------------------------------- */
+/* ---- runs of elements -------------------------------------------------------------------- */
 
 static int elements_of_vector(const Vector *v) {
     return v->isa->vector_bits / 8 / v->size;
@@ -117,7 +117,7 @@ void fill_elements(Vector *v, Reg to, int64_t count) {
     move_run(v, v->element, NO_REG, to, 0, count);
 }
 
-/* ---- the rows of a block ------------------------------------------------------------------------- */
+/* ---- the rows of a block ----------------------------------------------------------------- */
 
 static Reg value(Vector *v, int64_t number) {
     return op_constant(v->r, I32, 32, number);
@@ -160,7 +160,7 @@ static void copy_rows(Vector *v, const Copy *copy, Reg top) {
         border_rows(v, copy, op2(r, INSN_SUB, I32, end, last), to);
 }
 
-/* ---- windows -------------------------------------------------------------------------------------- */
+/* ---- windows ----------------------------------------------------------------------------- */
 
 Window window_open(Vector *v, bool must_copy, int slack, int64_t budget) {
     Window window = {.copied = must_copy || has_border(v),

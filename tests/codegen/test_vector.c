@@ -25,7 +25,7 @@ static int setting(const char *name, int usual) {
     return value ? atoi(value) : usual;
 }
 
-/* ---- models ------------------------------------------------------------------------------- */
+/* ---- models ------------------------------------------------------------------------------ */
 
 static Layer *layer_add(RandomModel *r, OpKind kind, int input) {
     Layer *layer = &r->model.layers[r->model.count];
@@ -116,7 +116,7 @@ static bool case_model(Arena *arena, const Case *c, uint64_t seed, Model *model)
     return true;
 }
 
-/* ---- running ------------------------------------------------------------------------------ */
+/* ---- running ----------------------------------------------------------------------------- */
 
 static void case_print(const Case *c, const Isa *isa, uint64_t seed) {
     print_message("%s, %llu: %s [%d, %d, %d] to %d channels, kernel %d x %d, stride %d x %d%s, "
@@ -196,7 +196,7 @@ static void run_everywhere(const Case *c, uint64_t seed) {
             case_run(c, &isas[i], seed);
 }
 
-/* ---- what is tested ------------------------------------------------------------------------ */
+/* ---- what is tested ---------------------------------------------------------------------- */
 
 #define I8S FORMAT_I8, FORMAT_I8, FORMAT_I8
 static const Case shapes[] = {
