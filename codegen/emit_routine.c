@@ -632,7 +632,23 @@ void leaves_print(Text *text, Str prefix, const Isa *isa, const Routine *const *
     leaves_write(&leaves, text, text_str(&body), true);
 }
 
+/* The macro may leave a routine to C where it would be assembly. */
+static void print_assembly(Text *text, Str prefix, Str assembly) {
+    leaf_say(text, prefix,
+             "\n#if defined(__thumb2__) && defined(__ARM_FEATURE_DSP) && __ARM_FEATURE_DSP && "
+             "!defined($_NO_ASSEMBLY)\n");
+    text_add_str(text, assembly);
+    text_add(text, "#else");
+}
+
 void routine_print_c(Text *text, Str prefix, Str name, const Isa *isa, const Routine *routine) {
     Leaves leaves = leaves_new(text->arena, prefix, isa);
+    Text assembly = text_new(text->arena);
+    bool assembled =
+        isa_is_arm(isa) && routine_print_thumb(&assembly, prefix, name, routine);
+    if (assembled)
+        print_assembly(text, prefix, text_str(&assembly));
     print_routine(text, &leaves, name, routine);
+    if (assembled)
+        text_add(text, "#endif\n");
 }

@@ -174,14 +174,21 @@ static void print_thumb(const Print *p, const Thumb *t) {
 
 /* ---- functions ---------------------------------------------------------------------------------- */
 
-static void print_function(Text *text, const char *before, Str name, const ThumbCode *code) {
+static void print_head(Text *text, Str prefix, Str name) {
+    static const char *const arguments[ARG_COUNT] = {
+        "const void *in",        "const void *in2", "void *out",           "const void *weights",
+        "const void *constants", "void *scratch",   "const int32_t *params"};
+    text_add(text, "__attribute__((naked)) %.*s_KERNEL %.*s(\n",
+             STR_ARG(capitals(text->arena, prefix)), STR_ARG(name));
+    for (int i = 0; i < ARG_COUNT; i++)
+        text_add(text, "        %s __attribute__((unused))%s\n", arguments[i],
+                 i + 1 < ARG_COUNT ? "," : ")");
+    text_add(text, "{\n    __asm__ volatile(\n        \".syntax unified\\n\"\n");
+}
+
+static void print_function(Text *text, Str prefix, Str name, const ThumbCode *code) {
     Print print = {.text = text, .code = code, .frame = 4 * (code->slots - 3)};
-    text_add(text,
-             "%s__attribute__((naked, noinline)) static void %.*s(const void *in, const void "
-             "*in2,\n    void *out, const void *weights, const void *constants, void *scratch,\n"
-             "    const int32_t *params)\n{\n    __asm__ volatile(\n"
-             "        \".syntax unified\\n\"\n",
-             before, STR_ARG(name));
+    print_head(text, prefix, name);
     line(&print, "push {r4-r11, lr}");
     line(&print, "sub sp, sp, #%d", print.frame);
     line(&print, "strd r0, r1, [sp]");
@@ -190,10 +197,10 @@ static void print_function(Text *text, const char *before, Str name, const Thumb
         print_thumb(&print, &code->code.at[i]);
     line(&print, "add sp, sp, #%d", print.frame);
     line(&print, "pop {r4-r11, pc}");
-    text_add(text, "    );\n}\n\n");
+    text_add(text, "    );\n}\n");
 }
 
-bool routine_print_thumb(Text *text, const char *before, Str name, const Routine *routine) {
+bool routine_print_thumb(Text *text, Str prefix, Str name, const Routine *routine) {
     ThumbCode code = {.arena = arena_new()};
     bool done = thumb_select(routine, &code);
     if (done) {
@@ -203,10 +210,10 @@ bool routine_print_thumb(Text *text, const char *before, Str name, const Routine
         thumb_end_loops(&code);
         done = thumb_allocate(&code);
     }
-    if (done)
+    if (done) {
         thumb_lighten_loops(&code);
-    if (done)
-        print_function(text, before, name, &code);
+        print_function(text, prefix, name, &code);
+    }
     arena_free(code.arena);
     return done;
 }

@@ -246,9 +246,9 @@ void routine_print_c(Text *text, Str prefix, Str name, const Isa *isa, const Rou
 
 /* ---- emit_thumb.c: a routine as Thumb-2 assembly ------------------------------------------------ */
 
-/* `static void NAME(...)` as above, naked, of one string of assembly that gcc and clang take for
- * Armv7E-M; false, and nothing printed, where an instruction has no form there (64-bit sums,
- * floats, lanes). `before`: as for routines_print_c. */
-bool routine_print_thumb(Text *text, const char *before, Str name, const Routine *routine);
+/* `__attribute__((naked)) PREFIX_KERNEL NAME(...)`, of one string of assembly that gcc and clang
+ * take for Armv7E-M; false, and nothing printed, where an instruction has no form there (64-bit
+ * sums, floats, lanes). routine_print_c prints both, and a guard. */
+bool routine_print_thumb(Text *text, Str prefix, Str name, const Routine *routine);
 
 #endif

@@ -41,12 +41,14 @@ static Str routine_name(Arena *arena, int routine) {
 
 static void print_routines(Source *s) {
     const Program *p = s->program;
-    for (int i = 0; i < p->routine_count; i++) {
-        const Routine *routine = &p->routines[i]->lowered->routine;
-        Str name = routine_name(s->arena, i);
-        if (!s->assembly || !routine_print_thumb(&s->text, "", name, routine))
-            die(EXIT_FILE, "%.*s has no assembly", STR_ARG(routine->name));
-    }
+    const Routine **all = arena_array(s->arena, const Routine *, p->routine_count);
+    for (int i = 0; i < p->routine_count; i++)
+        all[i] = &p->routines[i]->lowered->routine;
+    if (!s->assembly)
+        text_add(&s->text, "#define NET_NO_ASSEMBLY\n");
+    leaves_print(&s->text, STR("net"), p->isa, all, p->routine_count);
+    for (int i = 0; i < p->routine_count; i++)
+        routine_print_c(&s->text, STR("net"), routine_name(s->arena, i), p->isa, all[i]);
 }
 
 static void print_params(Text *text, const Lowered *code, int index) {
