@@ -16,10 +16,12 @@
 
 /* What of doc/numerics.md the analysis knows; an attribute that it does not know makes an
  * operator opaque, whatever its value. */
-#define KNOWN_ATTRIBUTES                                                                       \
-    (1u << ATTRIBUTE_CHANNELS | 1u << ATTRIBUTE_KERNEL_H | 1u << ATTRIBUTE_KERNEL_W |          \
-     1u << ATTRIBUTE_STRIDE_H | 1u << ATTRIBUTE_STRIDE_W | 1u << ATTRIBUTE_GROUPS |            \
-     1u << ATTRIBUTE_SAME | 1u << ATTRIBUTE_FACTOR_H | 1u << ATTRIBUTE_FACTOR_W)
+static const unsigned known_attributes =
+    1u << ATTRIBUTE_CHANNELS | 1u << ATTRIBUTE_KERNEL_H | 1u << ATTRIBUTE_KERNEL_W |
+    1u << ATTRIBUTE_STRIDE_H | 1u << ATTRIBUTE_STRIDE_W | 1u << ATTRIBUTE_GROUPS |
+    1u << ATTRIBUTE_SAME | 1u << ATTRIBUTE_FACTOR_H | 1u << ATTRIBUTE_FACTOR_W |
+    1u << ATTRIBUTE_FROM | 1u << ATTRIBUTE_TOP | 1u << ATTRIBUTE_BOTTOM | 1u << ATTRIBUTE_LEFT |
+    1u << ATTRIBUTE_RIGHT;
 
 static const LayerRole roles[OP_COUNT] = {
     [OP_INPUT] = ROLE_INPUT,        [OP_CONV] = ROLE_MIXES,
@@ -30,18 +32,30 @@ static const LayerRole roles[OP_COUNT] = {
 };
 
 LayerRole layer_role(const Model *model, const Layer *layer) {
-    bool known = !(operator_facts[layer->kind].attributes & ~KNOWN_ATTRIBUTES) &&
+    bool known = !(operator_facts[layer->kind].attributes & ~known_attributes) &&
                  format_is_integer(layer->out.format);
     for (int k = 0; k < layer->inputs; k++)
         known &= format_is_integer(model->layers[layer->input[k]].out.format);
     return known ? roles[layer->kind] : ROLE_OPAQUE;
 }
 
+ChannelLink layer_link(const Model *model, const Layer *layer, int k) {
+    ChannelLink link = {0, 0, shape_channels(model->layers[layer->input[k]].out.shape)};
+    if (layer->kind == OP_SLICE) {
+        link.in = layer->attribute[ATTRIBUTE_FROM];
+        link.count = shape_channels(layer->out.shape);
+    }
+    for (int before = 0; layer->kind == OP_CONCAT && before < k; before++)
+        link.out += shape_channels(model->layers[layer->input[before]].out.shape);
+    return link;
+}
+
 bool model_has_constants(const Model *model) {
     for (int i = 0; i < model->count; i++) {
         const Layer *layer = &model->layers[i];
         bool weighted = operator_facts[layer->kind].weights == WEIGHTED;
-        bool scaled = layer->kind == OP_ADD || layer->kind == OP_MUL;
+        bool scaled =
+            layer->kind == OP_ADD || layer->kind == OP_MUL || layer->kind == OP_CONCAT;
         if ((weighted && !layer->weight) || (scaled && !layer->multiplier) ||
             (operator_is_curve(layer->kind) && !layer->table))
             return false;
@@ -277,6 +291,19 @@ static void add_codes(const Model *model, const Layer *layer, const LayerFacts *
     }
 }
 
+static void concat_codes(const Model *model, const Layer *layer, const LayerFacts *all,
+                         LayerFacts *facts) {
+    for (int k = 0; k < layer->inputs; k++) {
+        ChannelLink link = layer_link(model, layer, k);
+        int64_t zero = model->layers[layer->input[k]].out.zero, m = layer->multiplier[k];
+        for (int c = 0; c < link.count; c++) {
+            Interval x = all[layer->input[k]].codes[c];
+            Interval sum = {(x.low - zero) * m, (x.high - zero) * m};
+            facts->free[link.out + c] = requantised(layer, sum, 1);
+        }
+    }
+}
+
 static void mul_codes(const Model *model, const Layer *layer, const LayerFacts *all,
                       LayerFacts *facts) {
     int zero1 = model->layers[layer->input[0]].out.zero;
@@ -307,25 +334,41 @@ static Interval any_code(const Layer *layer) {
     return (Interval){format_low(format), format_high(format)};
 }
 
+/* Channel c of an operator that makes it of channel c of its first input alone. */
+static Interval kept_codes(const Model *model, const Layer *layer, Interval x) {
+    Format in = model->layers[layer->input[0]].out.format;
+    if (operator_is_curve(layer->kind))
+        return format_bits(in) <= 8 ? curve_codes(layer, in, x) : any_code(layer);
+    if (layer->kind == OP_PAD)
+        return interval_join(x, (Interval){layer->out.zero, layer->out.zero});
+    return x;
+}
+
+static void free_codes(Arena *arena, const Model *model, const Layer *layer, LayerRole role,
+                       const LayerFacts *all, LayerFacts *facts) {
+    const Interval *x = layer->inputs ? all[layer->input[0]].codes : NULL;
+    if (role == ROLE_MIXES || role == ROLE_WEIGHS)
+        weighted_codes(arena, model, layer, x, facts);
+    else if (role != ROLE_KEEPS)
+        for (int c = 0; c < facts->channels; c++)
+            facts->free[c] = any_code(layer);
+    else if (layer->kind == OP_ADD)
+        add_codes(model, layer, all, facts);
+    else if (layer->kind == OP_MUL)
+        mul_codes(model, layer, all, facts);
+    else if (layer->kind == OP_CONCAT)
+        concat_codes(model, layer, all, facts);
+    else
+        for (int c = 0; c < facts->channels; c++)
+            facts->free[c] = kept_codes(model, layer, x[c + layer_link(model, layer, 0).in]);
+}
+
 static void layer_codes(Arena *arena, const Model *model, int i, LayerFacts *all) {
     const Layer *layer = &model->layers[i];
     LayerFacts *facts = &all[i];
     LayerRole role = layer_role(model, layer);
-    const Interval *x = layer->inputs ? all[layer->input[0]].codes : NULL;
-    Format in = layer->inputs ? model->layers[layer->input[0]].out.format : FORMAT_I8;
-    for (int c = 0; c < facts->channels; c++) {
-        facts->free[c] = role == ROLE_KEEPS ? x[c] : any_code(layer);
-        if (role == ROLE_KEEPS && operator_is_curve(layer->kind))
-            facts->free[c] =
-                format_bits(in) <= 8 ? curve_codes(layer, in, x[c]) : any_code(layer);
-    }
-    if (role == ROLE_MIXES || role == ROLE_WEIGHS)
-        weighted_codes(arena, model, layer, x, facts);
-    if (role == ROLE_KEEPS && layer->kind == OP_ADD)
-        add_codes(model, layer, all, facts);
-    if (role == ROLE_KEEPS && layer->kind == OP_MUL)
-        mul_codes(model, layer, all, facts);
-    bool clamps = role != ROLE_OPAQUE && role != ROLE_INPUT && layer->kind != OP_UPSAMPLE;
+    bool clamps = role != ROLE_OPAQUE && role != ROLE_INPUT && !operator_moves(layer->kind);
+    free_codes(arena, model, layer, role, all, facts);
     for (int c = 0; c < facts->channels; c++)
         facts->codes[c] = clamps ? clamped(layer, facts->free[c]) : facts->free[c];
 }
@@ -369,8 +412,9 @@ static void need_inputs(Arena *arena, const Model *model, int i, LayerFacts *all
         in->used = true;
         if (role == ROLE_OPAQUE)
             need_all(in);
-        for (int c = 0; role == ROLE_KEEPS && c < facts->channels; c++)
-            in->needed[c] |= channel_computed(facts, c);
+        ChannelLink link = layer_link(model, layer, k);
+        for (int c = 0; role == ROLE_KEEPS && c < link.count; c++)
+            in->needed[link.in + c] |= channel_computed(facts, link.out + c);
         if (role == ROLE_MIXES || role == ROLE_WEIGHS)
             need_by_weights(arena, model, layer, facts, in);
     }

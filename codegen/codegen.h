@@ -33,9 +33,14 @@ typedef enum {
     ROLE_INPUT,
     ROLE_MIXES,  /* channels of its inputs, by weights: conv, dense */
     ROLE_WEIGHS, /* each channel by itself: depthwise */
-    ROLE_KEEPS   /* channel c of the result is made of channel c of the inputs: add, pools */
+    ROLE_KEEPS   /* a channel of the result is made of one of each input: add, pools, concat */
 } LayerRole;
 LayerRole layer_role(const Model *model, const Layer *layer);
+/* Of input k of an operator that keeps channels: channels `in` .. are its channels `out` .. */
+typedef struct ChannelLink {
+    int in, out, count;
+} ChannelLink;
+ChannelLink layer_link(const Model *model, const Layer *layer, int k);
 
 /* What is proven of a layer, whatever the input of the network. */
 typedef struct LayerFacts {

@@ -1,12 +1,12 @@
 /* Pruning: a trained model becomes a smaller one that gives the same codes for every input, by
  * what analyse.c proves of it.
  *
- * Channels that operators carry from operand to result one by one are dropped together: layers
- * that they join form a family, which has one set of kept channels. A channel is kept where in
- * some layer of the family it is computed (needed, and not constant), or is a constant that a
- * window cannot take into its bias, since the padding beside it has another value. What else is
- * kept, so that grouped convolutions stay even or a tensor is not empty, computes nothing: its
- * weights are zero. Constants that are dropped go into the biases of those that read them.
+ * Channels that operators carry from operand to result one by one are dropped together: they are
+ * a family. It is kept where one of its channels is computed (needed, and not constant), or is a
+ * constant that a window cannot take into its bias, since the padding beside it has another
+ * value. What else is kept, so that grouped convolutions stay even or a tensor is not empty,
+ * computes nothing: its weights are zero. Constants that are dropped go into the biases of those
+ * that read them.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/routine.h"
 
@@ -16,8 +16,9 @@ typedef struct Prune {
     Arena *arena;
     const Model *from;
     const LayerFacts *facts;
-    int *family; /* layer -> the first layer of its family */
-    bool **kept; /* first layer of a family -> (channels) */
+    int *base;   /* layer -> the number of its first channel */
+    int *family; /* channel -> another of its family of lower number, or itself */
+    bool *kept;  /* by the lowest channel of a family */
     int *to;     /* layer -> its layer in the pruned model; -1: not needed */
     Pruning result;
 } Prune;
@@ -32,50 +33,73 @@ static LayerRole role_at(const Prune *prune, int i) {
 
 /* ---- families ---------------------------------------------------------------------------- */
 
-static int family_of(const Prune *prune, int i) {
-    while (prune->family[i] != i)
-        i = prune->family[i];
-    return i;
+/* Channels are numbered through all layers; those of one family are kept or dropped together. */
+static int channel_at(const Prune *prune, int layer, int c) {
+    int at = prune->base[layer] + c;
+    while (prune->family[at] != at)
+        at = prune->family[at];
+    return at;
 }
 
-static bool *kept_of(const Prune *prune, int i) {
-    return prune->kept[family_of(prune, i)];
+static bool is_kept(const Prune *prune, int layer, int c) {
+    return prune->kept[channel_at(prune, layer, c)];
+}
+
+static void keep(Prune *prune, int layer, int c) {
+    prune->kept[channel_at(prune, layer, c)] = true;
+}
+
+static void join(Prune *prune, int layer, int k) {
+    const Layer *to = &prune->from->layers[layer];
+    ChannelLink link = layer_link(prune->from, to, k);
+    for (int c = 0; c < link.count; c++) {
+        int a = channel_at(prune, layer, link.out + c);
+        int b = channel_at(prune, to->input[k], link.in + c);
+        prune->family[max_i64(a, b)] = (int)min_i64(a, b);
+    }
 }
 
 static void find_families(Prune *prune) {
+    int channels = 0;
+    prune->base = arena_array(prune->arena, int, prune->from->count);
     for (int i = 0; i < prune->from->count; i++) {
-        const Layer *layer = &prune->from->layers[i];
-        LayerRole role = role_at(prune, i);
-        prune->family[i] = i;
-        if (!prune->facts[i].used || (role != ROLE_KEEPS && role != ROLE_WEIGHS))
-            continue;
-        for (int k = 0; k < layer->inputs; k++) {
-            int a = family_of(prune, i), b = family_of(prune, layer->input[k]);
-            prune->family[max_i64(a, b)] = (int)min_i64(a, b);
-        }
+        prune->base[i] = channels;
+        channels += prune->facts[i].channels;
     }
-    for (int i = 0; i < prune->from->count; i++)
-        prune->kept[i] = arena_array(prune->arena, bool, prune->facts[i].channels);
+    prune->family = arena_array(prune->arena, int, channels);
+    prune->kept = arena_array(prune->arena, bool, channels);
+    for (int at = 0; at < channels; at++)
+        prune->family[at] = at;
+    for (int i = 0; i < prune->from->count; i++) {
+        LayerRole role = role_at(prune, i);
+        bool joins = prune->facts[i].used && (role == ROLE_KEEPS || role == ROLE_WEIGHS);
+        for (int k = 0; joins && k < prune->from->layers[i].inputs; k++)
+            join(prune, i, k);
+    }
+    for (int at = 0; at < channels; at++) /* those below are done: the lowest in one step */
+        prune->family[at] = prune->family[prune->family[at]];
 }
 
 /* ---- which channels stay ----------------------------------------------------------------- */
 
 static void keep_all(Prune *prune, int i) {
-    memset(kept_of(prune, i), true, (size_t)prune->facts[i].channels);
+    for (int c = 0; c < prune->facts[i].channels; c++)
+        keep(prune, i, c);
 }
 
 /* Constants that windows with padding read stay where they move those windows unevenly. */
 static void keep_uneven_constants(Prune *prune, int i) {
     const Layer *layer = &prune->from->layers[i];
-    const LayerFacts *in = &prune->facts[layer->input[0]];
-    bool *kept = kept_of(prune, layer->input[0]);
+    int input = layer->input[0];
+    const LayerFacts *in = &prune->facts[input];
     WeightView view = view_of(prune->arena, prune->from, layer);
     for (int c = 0; c < layer->out_channels; c++)
         for (int k = 0; channel_computed(&prune->facts[i], c) && k < view.group_in; k++) {
             int at = view_first(&view, c) + k;
             int64_t sum;
-            if (!kept[at] && channel_constant(in, at) && in->codes[at].low != view.zero)
-                kept[at] = !view_folds(&view, c, k, &sum);
+            if (channel_constant(in, at) && in->codes[at].low != view.zero &&
+                !is_kept(prune, input, at) && !view_folds(&view, c, k, &sum))
+                keep(prune, input, at);
         }
 }
 
@@ -88,7 +112,8 @@ static void keep_required(Prune *prune) {
         if (!facts->used)
             continue;
         for (int c = 0; c < facts->channels; c++)
-            kept_of(prune, i)[c] |= channel_computed(facts, c);
+            if (channel_computed(facts, c))
+                keep(prune, i, c);
         if (role == ROLE_MIXES)
             keep_uneven_constants(prune, i);
         if (role == ROLE_OPAQUE)
@@ -98,48 +123,58 @@ static void keep_required(Prune *prune) {
     }
 }
 
-static int count_kept(const bool *kept, int count) {
+/* Of `count` channels of a layer from `first` on. */
+static int count_kept(const Prune *prune, int layer, int first, int count) {
     int sum = 0;
-    for (int c = 0; c < count; c++)
-        sum += kept[c];
+    for (int c = first; c < first + count; c++)
+        sum += is_kept(prune, layer, c);
     return sum;
 }
 
-/* Keeps further channels until there are `wanted`; whether any was missing. */
-static bool keep_more(bool *kept, int count, int wanted) {
-    int missing = wanted - count_kept(kept, count);
-    for (int c = 0, left = missing; c < count && left > 0; c++) {
-        left -= !kept[c];
-        kept[c] = true;
+static int kept_channels(const Prune *prune, int layer) {
+    return count_kept(prune, layer, 0, prune->facts[layer].channels);
+}
+
+/* Keeps further channels until there are `wanted`; whether any was missing. A family may have
+ * several channels of one layer. */
+static bool keep_more(Prune *prune, int layer, int first, int count, int wanted) {
+    int have = count_kept(prune, layer, first, count);
+    bool missing = have < wanted;
+    for (int c = first; c < first + count && have < wanted; c++) {
+        if (is_kept(prune, layer, c))
+            continue;
+        keep(prune, layer, c);
+        have = count_kept(prune, layer, first, count);
     }
-    return missing > 0;
+    return missing;
 }
 
 /* Groups of which nothing is kept go; the others stay of one size. */
 static bool even_groups(Prune *prune, int i) {
     const Layer *layer = &prune->from->layers[i];
-    int groups = layer->attribute[ATTRIBUTE_GROUPS];
-    int ins = prune->facts[layer->input[0]].channels / groups;
-    int outs = prune->facts[i].channels / groups, most_in = 1, most_out = 1;
-    bool *in = kept_of(prune, layer->input[0]), *out = kept_of(prune, i), grown = false;
+    int groups = layer->attribute[ATTRIBUTE_GROUPS], in = layer->input[0];
+    int ins = prune->facts[in].channels / groups, outs = prune->facts[i].channels / groups;
+    int most_in = 1, most_out = 1;
+    bool grown = false;
     for (int g = 0; g < groups; g++) {
-        most_in = (int)max_i64(most_in, count_kept(in + g * ins, ins));
-        most_out = (int)max_i64(most_out, count_kept(out + g * outs, outs));
+        most_in = (int)max_i64(most_in, count_kept(prune, in, g * ins, ins));
+        most_out = (int)max_i64(most_out, count_kept(prune, i, g * outs, outs));
     }
     for (int g = 0; g < groups; g++) {
-        if (!count_kept(in + g * ins, ins) && !count_kept(out + g * outs, outs))
+        if (!count_kept(prune, in, g * ins, ins) && !count_kept(prune, i, g * outs, outs))
             continue;
-        grown |= keep_more(in + g * ins, ins, most_in);
-        grown |= keep_more(out + g * outs, outs, most_out);
+        grown |= keep_more(prune, in, g * ins, ins, most_in);
+        grown |= keep_more(prune, i, g * outs, outs, most_out);
     }
     return grown;
 }
 
-static bool round_up(bool *kept, int count, int granule) {
-    int wanted = (int)max_i64(1, count_kept(kept, count));
+static bool round_up(Prune *prune, int layer, int granule) {
+    int count = prune->facts[layer].channels;
+    int wanted = (int)max_i64(1, kept_channels(prune, layer));
     if (count % granule == 0)
         wanted = (wanted + granule - 1) / granule * granule;
-    return keep_more(kept, count, wanted);
+    return keep_more(prune, layer, 0, count, wanted);
 }
 
 static void keep_even(Prune *prune, int granule) {
@@ -148,11 +183,19 @@ static void keep_even(Prune *prune, int granule) {
         for (int i = 0; i < prune->from->count; i++) {
             if (!prune->facts[i].used)
                 continue;
-            grown |= round_up(kept_of(prune, i), prune->facts[i].channels, granule);
+            grown |= round_up(prune, i, granule);
             if (prune->from->layers[i].kind == OP_CONV && role_at(prune, i) == ROLE_MIXES)
                 grown |= even_groups(prune, i);
         }
     }
+}
+
+/* (channels) of a layer, for those who ask often. */
+static const bool *kept_of(const Prune *prune, int layer) {
+    bool *kept = arena_array(prune->arena, bool, prune->facts[layer].channels);
+    for (int c = 0; c < prune->facts[layer].channels; c++)
+        kept[c] = is_kept(prune, layer, c);
+    return kept;
 }
 
 /* ---- weights ----------------------------------------------------------------------------- */
@@ -215,11 +258,18 @@ static void write_channel(const Rewrite *rewrite, int from, int c) {
         write_tap(rewrite, from, c, tap);
 }
 
+static int count_true(const bool *values, int count) {
+    int sum = 0;
+    for (int c = 0; c < count; c++)
+        sum += values[c];
+    return sum;
+}
+
 /* Input channels that each of the groups left reads. */
 static int kept_row(const Rewrite *rewrite, int channels) {
     int most = 0;
     for (int g = 0; g < channels; g += rewrite->view.group_in)
-        most = (int)max_i64(most, count_kept(rewrite->kept_in + g, rewrite->view.group_in));
+        most = (int)max_i64(most, count_true(rewrite->kept_in + g, rewrite->view.group_in));
     return most;
 }
 
@@ -239,13 +289,13 @@ static void write_weights(Prune *prune, int i, Layer *to) {
                        .facts = &prune->facts[i],
                        .in = &prune->facts[from->input[0]],
                        .kept_in = kept_of(prune, from->input[0])};
-    bool *kept = kept_of(prune, i);
+    const bool *kept = kept_of(prune, i);
     rewrite.row_in = from->kind == OP_DEPTHWISE ? 1 : kept_row(&rewrite, rewrite.in->channels);
     to->out_channels = shape_channels(to->out.shape);
     to->row = rewrite.view.kernel_h * rewrite.view.kernel_w * rewrite.row_in;
     if (from->kind == OP_CONV)
         to->attribute[ATTRIBUTE_GROUPS] =
-            count_kept(rewrite.kept_in, rewrite.in->channels) / rewrite.row_in;
+            count_true(rewrite.kept_in, rewrite.in->channels) / rewrite.row_in;
     to->weight = arena_array(prune->arena, int16_t, (int64_t)to->out_channels * to->row);
     to->bias = arena_array(prune->arena, int64_t, to->out_channels);
     to->multiplier = arena_array(prune->arena, int32_t, to->out_channels);
@@ -264,7 +314,7 @@ static Interval free_codes(const Prune *prune, int i) {
     for (int c = 0; c < facts->channels; c++) {
         bool constant = is_weighted(&prune->from->layers[i]) && !channel_computed(facts, c);
         Interval free = constant ? facts->codes[c] : facts->free[c];
-        if (!kept_of(prune, i)[c])
+        if (!is_kept(prune, i, c))
             continue;
         all.low = min_i64(all.low, free.low);
         all.high = max_i64(all.high, free.high);
@@ -311,7 +361,7 @@ static void write_sums(const Prune *prune, int i, Layer *to) {
     const LayerFacts *facts = &prune->facts[i];
     sums_alloc(prune->arena, to);
     for (int c = 0, next = 0; c < facts->channels; c++) {
-        if (!kept_of(prune, i)[c])
+        if (!is_kept(prune, i, c))
             continue;
         bool computed = channel_computed(facts, c);
         to->sum_low[next] = computed ? facts->sums[c].low : to->bias[next];
@@ -364,10 +414,13 @@ static void write_layer(Prune *prune, int i, Layer *to) {
         to->input[k] = prune->to[from->input[k]];
     if (!shrinks)
         return;
-    int channels = count_kept(kept_of(prune, i), prune->facts[i].channels);
+    int channels = kept_channels(prune, i);
     to->out.shape.dim[to->out.shape.rank - 1] = channels;
     if (operator_has(from->kind, ATTRIBUTE_CHANNELS))
         to->attribute[ATTRIBUTE_CHANNELS] = channels;
+    if (from->kind == OP_SLICE)
+        to->attribute[ATTRIBUTE_FROM] =
+            count_kept(prune, from->input[0], 0, from->attribute[ATTRIBUTE_FROM]);
     if (is_weighted(from)) {
         write_weights(prune, i, to);
         write_sums(prune, i, to);
@@ -386,7 +439,7 @@ static void prune_layer(Prune *prune, int i) {
                             .clamps_before = clamp_ends(from),
                             .partial = prune->facts[i].partial};
     count_channels(&prune->facts[i], change);
-    change->channels = count_kept(kept_of(prune, i), change->channels_before);
+    change->channels = kept_channels(prune, i);
     change->removed = changes_nothing(prune, i);
     if (change->removed) {
         prune->to[i] = prune->to[from->input[0]];
@@ -403,8 +456,6 @@ Pruning model_prune(Arena *arena, const Model *model, int granule) {
     Prune prune = {.arena = arena,
                    .from = model,
                    .facts = model_analyse(arena, model),
-                   .family = arena_array(arena, int, model->count),
-                   .kept = arena_array(arena, bool *, model->count),
                    .to = arena_array(arena, int, model->count)};
     prune.result.model =
         (Model){.name = model->name, .layers = arena_array(arena, Layer, model->count)};
