@@ -29,6 +29,7 @@ struct Fast {
     FastLayer *layers;        /* those that compute, in order */
     int count;
     int64_t sums, columns, channels; /* elements of the largest intermediates of a piece */
+    int64_t codes;                   /* of the largest layer with all that it reads */
 };
 
 /* ---- preparation ------------------------------------------------------------------------- */
@@ -79,6 +80,10 @@ static void prepare_layer(Arena *arena, const Fused *fused, Fast *fast, FastLaye
                     .low = fused->low - layer->out.zero,
                     .high = fused->high - layer->out.zero,
                     .groups = layer->kind == OP_CONV ? layer->attribute[ATTRIBUTE_GROUPS] : 1};
+    int64_t codes = shape_elements(layer->out.shape);
+    for (int k = 0; k < layer->inputs; k++)
+        codes += shape_elements(model->layers[layer->input[k]].out.shape);
+    fast->codes = max_i64(fast->codes, codes);
     fast->channels = max_i64(fast->channels, shape_channels(layer->out.shape));
     if (operator_facts[layer->kind].weights != WEIGHTED)
         return;
@@ -116,7 +121,8 @@ typedef struct FastRun {
     int images;
     float **tensor;       /* of each layer; a fused chain writes that of its tail */
     float *sums, *column; /* room for one layer's accumulators and window rows, */
-    int64_t *pooled;      /* and for a pixel's sums */
+    int64_t *pooled;      /* for a pixel's sums, */
+    int32_t *codes;       /* and for what a layer reads and writes, as the interpreter has it */
 } FastRun;
 
 /* y = clamp(((acc + bias) * m + half) >> t), centred, for `channels` sums of one pixel. Each
@@ -155,8 +161,9 @@ static Frame frame_of(const Model *model, const Layer *layer) {
     const int *a = layer->attribute;
     Shape in = model->layers[layer->input[0]].out.shape;
     bool same = a[ATTRIBUTE_SAME] != 0;
-    if (in.rank != 3) /* a lone batch norm of a vector */
-        return (Frame){1, 1, shape_channels(in), 1, 1, 1, 1, 0, 0, 1, 1};
+    if (in.rank != 3) /* a lone batch norm of rows, or of one */
+        return (Frame){shape_pixels(in), 1, shape_channels(in), 1, 1, 1, 1, 0, 0,
+                       shape_pixels(in), 1};
     Frame f = {.h = in.dim[0],
                .w = in.dim[1],
                .channels = in.dim[2],
@@ -382,6 +389,32 @@ static void fast_pool(const FastRun *run, const FastLayer *fast, float *y) {
     }
 }
 
+/* Operators without a shortcut are run by the interpreter, image by image. */
+static void fast_reference(const FastRun *run, const FastLayer *fast, float *y) {
+    const Model *model = run->fast->model;
+    const Layer *layer = fast->layer;
+    int64_t outputs = shape_elements(layer->out.shape);
+    int32_t *const codes = run->codes, *inputs[MAX_INPUTS], *next = codes + outputs;
+    for (int k = 0; k < layer->inputs; k++) {
+        inputs[k] = next;
+        next += shape_elements(model->layers[layer->input[k]].out.shape);
+    }
+    for (int n = 0; n < run->images; n++, y += outputs) {
+        for (int k = 0; k < layer->inputs; k++) {
+            const Tensor *in = &model->layers[layer->input[k]].out;
+            int64_t elements = shape_elements(in->shape);
+            const float *x = run->tensor[layer->input[k]] + n * elements;
+            for (int64_t i = 0; i < elements; i++)
+                inputs[k][i] = (int32_t)x[i] + in->zero;
+        }
+        layer_run(model, layer, (const int32_t *const *)inputs, codes);
+        for (int64_t i = 0; i < outputs; i++) {
+            int64_t code = codes[i] - layer->out.zero;
+            y[i] = (float)min_i64(max_i64(code, fast->low), fast->high);
+        }
+    }
+}
+
 static void (*const runners[OP_COUNT])(const FastRun *, const FastLayer *, float *) = {
     [OP_CONV] = fast_conv,     [OP_DEPTHWISE] = fast_depthwise, [OP_DENSE] = fast_dense,
     [OP_ADD] = fast_add,       [OP_RELU] = fast_clamp,          [OP_RELU6] = fast_clamp,
@@ -398,6 +431,7 @@ static FastRun run_new(const Fast *fast, Arena *scratch) {
     run.sums = arena_array(scratch, float, fast->sums);
     run.column = arena_array(scratch, float, fast->columns);
     run.pooled = arena_array(scratch, int64_t, fast->channels);
+    run.codes = arena_array(scratch, int32_t, fast->codes);
     for (int i = 0; i < model->count; i++)
         run.tensor[i] =
             arena_array(scratch, float, shape_elements(model->layers[i].out.shape) * PIECE);
@@ -421,7 +455,9 @@ static void run_piece(FastRun *run, const uint8_t *images, int count, int32_t *c
         run->tensor[0][k] = (float)(images[k] - in->zero);
     for (int i = 0; i < fast->count; i++) {
         const FastLayer *layer = &fast->layers[i];
-        runners[layer->layer->kind](run, layer, run->tensor[layer->tail]);
+        void (*runner)(const FastRun *, const FastLayer *, float *) =
+            runners[layer->layer->kind];
+        (runner ? runner : fast_reference)(run, layer, run->tensor[layer->tail]);
     }
     for (int64_t k = 0; k < outputs; k++)
         codes[k] = (int32_t)run->tensor[model->output][k] + out->zero;

@@ -126,6 +126,57 @@ static inline Op random_op(Random *random, const Maker *maker, int x) {
     return op;
 }
 
+/* One operator without weights from `mul` on; not each has a shape. */
+static inline Op random_other(Random *random, const Maker *maker, int x) {
+    Op op = {.kind = (OpKind)random_between(random, OP_MUL, OP_COUNT - 1), .input = {x}};
+    Shape in = maker->ops.at[x].shape;
+    int channels = shape_channels(in), pixels = shape_pixels(in);
+    if (in.rank == 2 && random_below(random, 3))
+        op.kind = OP_MATMUL;
+    bool several = operator_facts[op.kind].inputs == SEVERAL;
+    op.inputs = several ? random_between(random, 2, 4) : operator_facts[op.kind].inputs;
+    for (int k = 1; k < op.inputs; k++)
+        op.input[k] = random_below(random, 2) ? x : random_below(random, maker->ops.count);
+    bool flat = random_below(random, 4) == 0, image = !flat && random_below(random, 4) == 0;
+    const int attribute[ATTRIBUTE_COUNT] = {
+        [ATTRIBUTE_CHANNELS] = op.kind == OP_SLICE ? random_between(random, 1, channels)
+                               : flat              ? channels * pixels
+                                                   : channels,
+        [ATTRIBUTE_FROM] = random_below(random, 3),
+        [ATTRIBUTE_GROUPS] = random_between(random, 1, 4),
+        [ATTRIBUTE_TOP] = random_below(random, 3),
+        [ATTRIBUTE_BOTTOM] = random_below(random, 2),
+        [ATTRIBUTE_LEFT] = random_below(random, 2),
+        [ATTRIBUTE_RIGHT] = random_below(random, 3),
+        [ATTRIBUTE_FACTOR_H] = random_between(random, 1, 2),
+        [ATTRIBUTE_FACTOR_W] = random_between(random, 1, 2),
+        [ATTRIBUTE_HEIGHT] = image ? 1 : 0,
+        [ATTRIBUTE_WIDTH] = flat ? 0 : pixels,
+        [ATTRIBUTE_TRANSPOSED] = random_below(random, 2)};
+    for (int a = 0; a < ATTRIBUTE_COUNT; a++)
+        op.attribute[a] = operator_has(op.kind, (Attribute)a) ? attribute[a] : 0;
+    op.output = random_activation(random);
+    return op;
+}
+
+/* Mostly a chain of any operators, small, of u8 images. */
+static inline Net random_mixed_net(Arena *arena, Random *random, int operators) {
+    Shape shape = {3,
+                   {random_between(random, 1, 5), random_between(random, 1, 5),
+                    random_between(random, 1, 6)}};
+    Maker maker = maker_begin(arena, shape, FORMAT_U8);
+    for (int tries = 0; maker.ops.count <= operators && tries < 300; tries++) {
+        int last = maker.ops.count - 1;
+        int x = random_below(random, 5) ? last : random_below(random, maker.ops.count);
+        Op op = random_below(random, 3) ? random_other(random, &maker, x)
+                                        : random_op(random, &maker, x);
+        int added = maker_try(&maker, op);
+        if (added >= 0 && shape_elements(maker.ops.at[added].shape) > 2000)
+            maker.ops.count--;
+    }
+    return maker_end(&maker);
+}
+
 /* Mostly a chain, some operators reading earlier ones than the last. */
 static inline Net random_net(Arena *arena, Random *random, int operators) {
     bool flat = random_below(random, 6) == 0;
@@ -188,7 +239,7 @@ static inline FloatModel random_weights(Arena *arena, Random *random, const Net 
                 steps[c] += (float)step / 8;
             w->weight_scale = random_below(random, 2) ? steps : NULL;
         }
-        if (op->kind == OP_BATCH_NORM)
+        if (operator_facts[op->kind].weights == NORM)
             random_norm(arena, random, channels, w);
         Format format = op->output;
         w->scale =

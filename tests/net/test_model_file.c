@@ -13,7 +13,9 @@ typedef struct Sample {
 
 static Sample *sample_try(Arena *arena, Random *random) {
     Sample *sample = arena_new_of(arena, Sample);
-    sample->net = random_net(arena, random, random_between(random, 1, 7));
+    int operators = random_between(random, 1, 7);
+    sample->net = random_below(random, 3) ? random_net(arena, random, operators)
+                                          : random_mixed_net(arena, random, operators);
     FloatModel from = random_weights(arena, random, &sample->net);
     Span span;
     Str why;

@@ -1,0 +1,57 @@
+/* test_fast.c: the judge's own way of running many images gives the interpreter's codes, on random
+ * networks of any operators.
+ *
+ * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "judge/judge.h"
+#include "tests/net/nets.h"
+
+enum { NETS = 600, IMAGES = 3 };
+
+static void check_net(Arena *arena, Random *random, int *seen, int *refused) {
+    Net net = random_mixed_net(arena, random, random_between(random, 1, 8));
+    FloatModel from = random_weights(arena, random, &net);
+    Arena *scratch = arena_new();
+    Model model;
+    Span span;
+    Str why;
+    if (!model_quantise(arena, &from, &model, &span, &why)) {
+        ++*refused;
+    } else {
+        int64_t bytes = shape_elements(net.ops[0].shape) * IMAGES;
+        uint8_t *images = arena_array(arena, uint8_t, bytes);
+        for (int64_t i = 0; i < bytes; i++)
+            images[i] = (uint8_t)random_below(random, 256);
+        Dataset data = {.count = IMAGES, .image = images};
+        for (int i = 0; i < net.count; i++)
+            seen[net.ops[i].kind]++;
+        if (!fast_equals_interpreter(&model, NULL, scratch, &data, IMAGES)) {
+            Text text = text_new(arena);
+            net_print(&net, &text);
+            fail_msg("not the interpreter's codes:\n%s", text.at);
+        }
+    }
+    arena_free(scratch);
+}
+
+static void fast_gives_the_interpreters_codes(void **state) {
+    (void)state;
+    Random random = {101, 0, 0};
+    Arena *arena = arena_new();
+    int seen[OP_COUNT] = {0}, refused = 0;
+    for (int n = 0; n < NETS; n++, arena_reset(arena))
+        check_net(arena, &random, seen, &refused);
+    arena_free(arena);
+    printf("# %d refused\n", refused);
+    for (int k = 0; k < OP_COUNT; k++)
+        if (seen[k] < 10)
+            fail_msg("%s was drawn %d times", operator_facts[k].name, seen[k]);
+    assert_true(refused < NETS / 4);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fast_gives_the_interpreters_codes),
+    };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
