@@ -57,6 +57,217 @@ static bool bench_quantise(Arena *arena, Bench *bench) {
     return model_quantise(arena, &from, &bench->model, &span, &why);
 }
 
+/* ---- shapes, costs, quantisers ----------------------------------------------------------- */
+
+static void shapes_and_costs_by_hand(void **state) {
+    (void)state;
+    static const struct {
+        OpKind kind;
+        int inputs;
+        Shape in[3];
+        int attribute[ATTRIBUTE_COUNT];
+        Shape out; /* rank 0: */
+        const char *why;
+        int64_t macs, parameters;
+    } cases[] = {
+#define A(name, value) [ATTRIBUTE_##name] = value
+        {OP_MUL, 2, {{3, {2, 3, 4}}, {3, {2, 3, 4}}}, {0}, {3, {2, 3, 4}}, NULL, 0, 0},
+        {OP_MUL, 2, {{3, {2, 3, 4}}, {1, {4}}}, {0}, {3, {2, 3, 4}}, NULL, 0, 0},
+        {OP_MUL,
+         2,
+         {{3, {2, 3, 4}}, {1, {3}}},
+         {0},
+         {0},
+         "needs two inputs of one shape, or a second with one value for each channel",
+         0,
+         0},
+        {OP_CONCAT, 3, {{2, {5, 4}}, {2, {5, 1}}, {2, {5, 2}}}, {0}, {2, {5, 7}}, NULL, 0, 0},
+        {OP_CONCAT,
+         2,
+         {{2, {5, 4}}, {2, {6, 4}}},
+         {0},
+         {0},
+         "needs inputs that differ in their channels only",
+         0,
+         0},
+        {OP_CONCAT,
+         2,
+         {{1, {65536}}, {1, {1}}},
+         {0},
+         {0},
+         "has more than 65536 channels",
+         0,
+         0},
+        {OP_CONCAT, 1, {{1, {4}}}, {0}, {0}, "has the wrong number of inputs", 0, 0},
+        {OP_SLICE, 1, {{1, {8}}}, {A(CHANNELS, 3), A(FROM, 5)}, {1, {3}}, NULL, 0, 0},
+        {OP_SLICE,
+         1,
+         {{1, {8}}},
+         {A(CHANNELS, 3), A(FROM, 6)},
+         {0},
+         "takes channels that its input has not",
+         0,
+         0},
+        {OP_PAD,
+         1,
+         {{3, {2, 3, 4}}},
+         {A(TOP, 1), A(BOTTOM, 2), A(RIGHT, 4)},
+         {3, {5, 7, 4}},
+         NULL,
+         0,
+         0},
+        {OP_PAD,
+         1,
+         {{3, {2, 3, 4}}},
+         {A(TOP, 65535)},
+         {0},
+         "has an output dimension above 65536",
+         0,
+         0},
+        {OP_UPSAMPLE,
+         1,
+         {{3, {2, 3, 4}}},
+         {A(FACTOR_H, 3), A(FACTOR_W, 1)},
+         {3, {6, 3, 4}},
+         NULL,
+         0,
+         0},
+        {OP_UPSAMPLE,
+         1,
+         {{3, {65536, 65536, 1}}},
+         {A(FACTOR_H, 255), A(FACTOR_W, 255)},
+         {0},
+         "has an output dimension above 65536",
+         0,
+         0},
+        {OP_CHANNEL_SHUFFLE, 1, {{2, {2, 6}}}, {A(GROUPS, 3)}, {2, {2, 6}}, NULL, 0, 0},
+        {OP_CHANNEL_SHUFFLE,
+         1,
+         {{2, {2, 6}}},
+         {A(GROUPS, 4)},
+         {0},
+         "groups must divide the channels of the input",
+         0,
+         0},
+        {OP_FLATTEN, 1, {{3, {2, 3, 4}}}, {0}, {1, {24}}, NULL, 0, 0},
+        {OP_RESHAPE,
+         1,
+         {{3, {2, 3, 4}}},
+         {A(CHANNELS, 8), A(WIDTH, 3)},
+         {2, {3, 8}},
+         NULL,
+         0,
+         0},
+        {OP_RESHAPE,
+         1,
+         {{1, {24}}},
+         {A(CHANNELS, 2), A(WIDTH, 3), A(HEIGHT, 4)},
+         {3, {4, 3, 2}},
+         NULL,
+         0,
+         0},
+        {OP_RESHAPE,
+         1,
+         {{1, {24}}},
+         {A(CHANNELS, 2), A(HEIGHT, 12)},
+         {0},
+         "each dimension must be between 1 and 65536",
+         0,
+         0},
+        {OP_RESHAPE,
+         1,
+         {{1, {24}}},
+         {A(CHANNELS, 5)},
+         {0},
+         "must have as many values as its input",
+         0,
+         0},
+        {OP_GELU, 1, {{2, {2, 6}}}, {0}, {2, {2, 6}}, NULL, 0, 0},
+        {OP_SOFTMAX, 1, {{1, {6}}}, {0}, {1, {6}}, NULL, 0, 0},
+        {OP_LAYER_NORM, 1, {{2, {2, 6}}}, {0}, {2, {2, 6}}, NULL, 0, 12},
+        {OP_LAYER_NORM, 1, {{1, {32769}}}, {0}, {0}, "normalises at most 32768 channels", 0, 0},
+        {OP_MATMUL, 2, {{2, {2, 6}}, {2, {6, 5}}}, {0}, {2, {2, 5}}, NULL, 60, 0},
+        {OP_MATMUL,
+         2,
+         {{2, {2, 6}}, {2, {5, 6}}},
+         {A(TRANSPOSED, 1)},
+         {2, {2, 5}},
+         NULL,
+         60,
+         0},
+        {OP_MATMUL,
+         2,
+         {{2, {2, 6}}, {2, {5, 6}}},
+         {0},
+         {0},
+         "the channels of the first input must be the rows of the second",
+         0,
+         0},
+        {OP_MATMUL,
+         2,
+         {{1, {6}}, {2, {6, 5}}},
+         {0},
+         {0},
+         "needs two inputs with rows and channels",
+         0,
+         0},
+#undef A
+    };
+    Arena *arena = arena_new();
+    for (int i = 0; i < COUNT(cases); i++) {
+        Shape out;
+        const char *why = NULL;
+        bool made = operator_shape(cases[i].kind, cases[i].attribute, cases[i].in,
+                                   cases[i].inputs, &out, &why);
+        if (made != !cases[i].why)
+            fail_msg("case %d: %s", i, why ? why : "not refused");
+        if (!made) {
+            assert_string_equal(why, cases[i].why);
+            continue;
+        }
+        assert_true(shape_equal(out, cases[i].out));
+        Bench *bench = bench_new(arena, cases[i].inputs);
+        for (int k = 0; k < cases[i].inputs; k++)
+            bench_tensor(bench, k, cases[i].in[k], FORMAT_I8, 1, 0);
+        bench_tensor(bench, cases[i].inputs, out, FORMAT_I8, 1, 0);
+        bench->net.ops[cases[i].inputs].kind = cases[i].kind;
+        assert_int_equal(op_macs(&bench->net, cases[i].inputs), cases[i].macs);
+        assert_int_equal(op_parameters(&bench->net, cases[i].inputs), cases[i].parameters);
+    }
+    arena_free(arena);
+}
+
+/* What moves values shares its input's quantiser, and a relu sets that of what it alone reads. */
+static void quantisers_are_shared(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    Maker maker = maker_begin(arena, (Shape){3, {4, 4, 4}}, FORMAT_U8);
+    Op shuffle = {.kind = OP_CHANNEL_SHUFFLE, .inputs = 1, .input = {1}};
+    shuffle.attribute[ATTRIBUTE_GROUPS] = 2;
+    maker_add(&maker, op_window(OP_CONV, 0, 4, 1, 1)); /* 1 */
+    maker_add(&maker, shuffle);                        /* 2 */
+    maker_add(&maker, op_of(OP_FLATTEN, 2));           /* 3 */
+    Op swish = op_of(OP_HARD_SWISH, 3);
+    swish.output = FORMAT_I16;
+    maker_add(&maker, swish); /* 4 */
+    Op both = {.kind = OP_CONCAT, .inputs = 3, .input = {3, 4, 3}, .output = FORMAT_I4};
+    maker_add(&maker, both);              /* 5 */
+    maker_add(&maker, op_of(OP_RELU, 5)); /* 6 */
+    Net net = maker_end(&maker);
+    static const int expected[] = {0, 1, 1, 1, 4, 6, 6};
+    static const Format formats[] = {FORMAT_U8,  FORMAT_I8, FORMAT_I8, FORMAT_I8,
+                                     FORMAT_I16, FORMAT_I4, FORMAT_I4};
+    Model model = model_build(arena, &net);
+    assert_int_equal(model.count, 7);
+    for (int i = 0; i < net.count; i++) {
+        if (i < 5)
+            assert_int_equal(net_quantiser(&net, i), expected[i]);
+        assert_int_equal(model.layers[i].out.format, formats[i]);
+    }
+    assert_int_equal(net_quantiser(&net, 5), net_quantiser(&net, 6));
+    arena_free(arena);
+}
+
 /* ---- vectors ----------------------------------------------------------------------------- */
 
 static void next_tensor(Words *words, Bench *bench, int i) {
@@ -595,6 +806,8 @@ static void reals_calculate(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shapes_and_costs_by_hand),
+        cmocka_unit_test(quantisers_are_shared),
         cmocka_unit_test(vectors_of_operators),
         cmocka_unit_test(damaged_files_are_refused_or_sound),
         cmocka_unit_test(vectors_of_floats),
