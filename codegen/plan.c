@@ -6,13 +6,6 @@
  * come first. Where none meets the bound, a search asks whether everything fits into the
  * bound, and if not, into the next height that could do: so it either meets the optimum or
  * raises the bound until its nodes are spent. What nodes are left then lower the best plan.
- *
- * The search places by rising offset, at equal offsets by rising number. Among the optimal plans
- * take one of least sum of offsets: no group of it can move down, so each begins at 0 or where
- * another, of lower offset, ends; and no group can be left out that fits wholly below the next.
- * So at every step all that is placed lies below one line, the search need only keep those
- * lines, and parts of time that no unplaced group spans are searched apart. (Canonical plans and
- * their dominance as in Moffitt 2023, MiniMalloc.)
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
 
@@ -208,6 +201,13 @@ static void place_greedily(Plan *plan, Rank *rank) {
 }
 
 /* ---- the search -------------------------------------------------------------------------- */
+
+/* It places by rising offset, at equal offsets by rising number. Among the optimal plans
+ * take one of least sum of offsets: no group of it can move down, so each begins at 0 or where
+ * another, of lower offset, ends; and no group can be left out that fits wholly below the next.
+ * So at every step all that is placed lies below one line, the search need only keep those
+ * lines, and parts of time that no unplaced group spans are searched apart. (Canonical plans and
+ * their dominance as in Moffitt 2023, MiniMalloc.) */
 
 /* Groups to be placed in a part of time, by rising number. */
 typedef struct Part {
