@@ -99,6 +99,7 @@ CKind lane_operands(const Insn *insn) {
         return c_kind(insn->type);
     case INSN_SATURATE:
     case INSN_MULHI:
+    case INSN_MULROUND:
         return C_SIGNED;
     default:
         return C_UNSIGNED;
@@ -157,6 +158,8 @@ Str lane_expression(Arena *arena, const Insn *insn, const char *x, const char *y
         return clamp_expression(arena, insn, x);
     case INSN_SQRT:
         return str_format(arena, "@_sqrt%d(%s)", bits, x);
+    case INSN_MULROUND:
+        return str_format(arena, "(%s * %s + 16384) >> 15", x, y);
     case INSN_MULHI:
         return str_format(arena, bits == 16 ? "(%s * %s) >> 16" : "((int64_t)%s * %s) >> 32", x,
                           y);
@@ -167,6 +170,8 @@ Str lane_expression(Arena *arena, const Insn *insn, const char *x, const char *y
         return str_format(arena, "%s %s %s ? %s : %s", x, operator_text(insn->kind), y, x, y);
     case INSN_SHL:
     case INSN_SHR:
+        if (insn->b == NO_REG && insn->imm == bits - 1 && *result == C_SIGNED)
+            return str_format(arena, "%s < 0 ? -1 : 0", x);
         if (insn->b == NO_REG)
             y = str_format(arena, "%d", (int)insn->imm).at;
         break;
@@ -364,7 +369,7 @@ static void lane_put(const Body *body, int width, CKind kind, const char *index,
     const char *type = bits <= 64 ? c_type(bits, C_UNSIGNED) : "";
     if (bits > 64)
         say(body, "@_put%d(d.w, %s, %.*s);\n", width, index, STR_ARG(lane));
-    else if (bits == width)
+    else if (bits == width || !strcmp(index, "0"))
         say(body, "d = %.*s;\n", STR_ARG(lane));
     else
         say(body, "d = (%s)(d | (%s)((%s)%.*s << (%d * (%s))));\n", type, type, type,
