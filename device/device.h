@@ -4,7 +4,7 @@
 #ifndef DEVICE_H
 #define DEVICE_H
 
-#include "codegen/codegen.h"
+#include "codegen/jit.h"
 
 /* ---- library.c: files that ship within nasc ---------------------------------------------- */
 
@@ -173,6 +173,12 @@ typedef struct Replay {
  * Codes of two bytes are in the byte order of the device. */
 bool device_run(const Toolchain *toolchain, Arena *arena, const Replay *replay,
                 uint8_t *outputs, Str *why);
+
+/* ---- host.c: this machine, by the JIT ------------------------------------------------------ */
+
+/* Nanoseconds of one run of each step, which was lowered for this machine's instruction set: the
+ * median of several samples, in a child process. Steps without constants are given some. */
+bool host_time(Jit *jit, Arena *arena, const Step *steps, int count, double *ns, Str *why);
 
 /* ---- profile.c: measuring ---------------------------------------------------------------- */
 
