@@ -537,6 +537,24 @@ static void write_mulhi(const Writer *w, const Insn *insn) {
         LLVMBuildTrunc(w->builder, LLVMBuildLShr(w->builder, product, shift, ""), type, ""));
 }
 
+static const char *const x86_rounded[] = {"llvm.x86.ssse3.pmul.hr.sw.128",
+                                          "llvm.x86.avx2.pmul.hr.sw",
+                                          "llvm.x86.avx512.pmul.hr.sw.512"};
+
+static void write_mulround(const Writer *w, const Insn *insn) {
+    Value a = read_as(w, insn->a, I16), b = read_as(w, insn->b, I16);
+    int bits = bits_of(w, insn->dst), count = value_lanes(a);
+    if (has_x86(w, bits)) {
+        write_lanes(w, insn->dst, call2(w, x86_rounded[width_index(bits)], NULL, a, b));
+        return;
+    }
+    Value product = LLVMBuildMul(w->builder, converted(w, a, I16, I32),
+                                 converted(w, b, I16, I32), "");
+    product = LLVMBuildAdd(w->builder, product, constant(w, I32, count, 1 << 14), "");
+    product = LLVMBuildLShr(w->builder, product, constant(w, I32, count, 15), "");
+    write_lanes(w, insn->dst, converted(w, product, I32, I16));
+}
+
 static void write_shift(const Writer *w, const Insn *insn) {
     int count = lanes_in(w, insn->dst, insn->type);
     Value a = read_as(w, insn->a, insn->type), by;
@@ -676,6 +694,7 @@ static WriteInsn *const writers[INSN_COUNT] = {
     [INSN_PACK] = write_pack,         [INSN_SATURATE] = write_saturate,
     [INSN_ADD] = write_binary,        [INSN_SUB] = write_binary,
     [INSN_MUL] = write_binary,        [INSN_MULHI] = write_mulhi,
+    [INSN_MULROUND] = write_mulround,
     [INSN_AND] = write_binary,        [INSN_XOR] = write_binary,
     [INSN_SHL] = write_shift,         [INSN_SHR] = write_shift,
     [INSN_MIN] = write_extremum,      [INSN_MAX] = write_extremum,

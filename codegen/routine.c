@@ -498,6 +498,9 @@ static void check_shape(Checker *check, const Insn *insn) {
     case INSN_SHR:
         require(check, integer && insn->imm >= 0 && insn->imm < bits, "shifts too far");
         break;
+    case INSN_MULROUND:
+        require(check, insn->type == I16, "mulround is of i16");
+        break;
     case INSN_MULHI:
         require(check, insn->type == I16 || insn->type == I32, "mulhi is of i16 or i32");
         break;

@@ -70,6 +70,7 @@ enum {
  * SATURATE  each signed lane of a to imm bits signed (ssat); with T unsigned to imm bits unsigned
  * ADD SUB MUL (low half) AND XOR MIN MAX    lane by lane; MIN, MAX as T is signed or not
  * MULHI     high half of the signed product of double width
+ * MULROUND  T = I16: (the signed product of double width + 2^14) >> 15
  * SHL SHR   by imm, or by the value b of 32 bits (0 .. bits - 1); SHR of a signed T is arithmetic
  * DOT2      T = I32: lane i = c + a[2i] b[2i] + a[2i+1] b[2i+1] of signed 16-bit lanes
  * DOT4      T = I32: lane i = c + the four products of a's bytes (S: U8 or I8) and b's (I8); no

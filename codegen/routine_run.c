@@ -449,6 +449,7 @@ FLOATS(div, x / y)
 ALL(min, x < y ? x : y)
 ALL(max, x > y ? x : y)
 LANEWISE(mulhi, i16, int16_t, ((int32_t)x * y) >> 16)
+LANEWISE(mulround, i16, int16_t, ((int32_t)x * y + 16384) >> 15)
 LANEWISE(mulhi, i32, int32_t, ((int64_t)x * y) >> 32)
 
 /* x: the lane of a; s: by how much. */
@@ -511,6 +512,7 @@ static const Handler typed[INSN_COUNT][TYPE_COUNT] = {
     [INSN_SHR] = {ROW_SIGNED(shr)},
     [INSN_MIN] = {ROW_SIGNED(min), ROW_FLOATS(min)},
     [INSN_MAX] = {ROW_SIGNED(max), ROW_FLOATS(max)},
+    [INSN_MULROUND] = {[I16] = run_mulround_i16},
     [INSN_MULHI] = {[I16] = run_mulhi_i16, [I32] = run_mulhi_i32},
     [INSN_DIV] = {ROW_FLOATS(div)},
     [INSN_SQRT] = {ROW_FLOATS(sqrt)},

@@ -89,6 +89,8 @@ static void random_lanewise(RandomRoutine *x, InsnKind kind) {
     Type type = pick_integer(x, bits);
     if (kind == INSN_MULHI)
         type = bits >= 32 && pick_below(x, 2) ? I32 : I16, bits = bits < 16 ? 16 : bits;
+    if (kind == INSN_MULROUND)
+        type = I16, bits = bits < 16 ? 16 : bits;
     Reg a = operand(x, bits), b = operand(x, bits);
     if (pick_below(x, 3))
         keep(x, op2(&x->r, kind, type, a, b));
@@ -176,7 +178,7 @@ static void random_real(RandomRoutine *x) {
 }
 
 static void random_one(RandomRoutine *x) {
-    static const InsnKind lanewise[] = {INSN_ADD, INSN_SUB, INSN_MUL, INSN_MULHI,
+    static const InsnKind lanewise[] = {INSN_ADD, INSN_SUB, INSN_MUL, INSN_MULHI, INSN_MULROUND,
                                         INSN_AND, INSN_XOR, INSN_MIN, INSN_MAX};
     static const InsnKind unary[] = {INSN_HALF, INSN_SATURATE, INSN_SPLAT};
     switch (pick_below(x, 9)) {
