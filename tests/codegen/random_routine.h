@@ -91,6 +91,8 @@ static void random_lanewise(RandomRoutine *x, InsnKind kind) {
         type = bits >= 32 && pick_below(x, 2) ? I32 : I16, bits = bits < 16 ? 16 : bits;
     if (kind == INSN_MULROUND)
         type = I16, bits = bits < 16 ? 16 : bits;
+    if (kind == INSN_MULROUND)
+        type = I16, bits = bits < 16 ? 16 : bits;
     Reg a = operand(x, bits), b = operand(x, bits);
     if (pick_below(x, 3))
         keep(x, op2(&x->r, kind, type, a, b));
