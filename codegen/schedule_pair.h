@@ -67,8 +67,9 @@ int words_per_word(Format weights); /* k-pairs in a word */
 int64_t channel_bound(const Step *step, int c); /* the largest size of a sum, bias within */
 Words words_of(Pair *p);            /* by format and, where there are any, weights */
 void words_masks(Pair *p, Words *words);
-/* For k-pair `j` of word `w`: what multiplies x for A and for B. */
-void words_operands(Pair *p, const Words *words, Reg w, int j, Reg *for_a, Reg *for_b);
+/* For k-pair `j` of word `w`: what multiplies x for A, and then for B. */
+Reg words_for_a(Pair *p, const Words *words, Reg w, int j);
+Reg words_for_b(Pair *p, const Words *words, Reg w, Reg for_a);
 bool words_need_sums(const Words *words);
 int words_sum_factor(const Words *words); /* of sum(x), as a code taken from B */
 /* The sums of both channels from A and B; `sum` is factor * sum(x), or NO_REG. */
@@ -90,7 +91,7 @@ typedef struct Scale {
     int fixed; /* the shift, where it is part of the code; else 0 */
 } Scale;
 
-Scale scale_of(Pair *p, int high_shift);
+Scale scale_of(Pair *p, int high_shift, bool own); /* own: the shift is part of the code */
 /* For sums that come times 2^(t - step's own shift), so that t is part of the code. */
 Scale scale_fixed(Pair *p, int t);
 /* The code of a sum by multiplier m; `which` is 1 for a sum times 2^high_shift. */

@@ -6,7 +6,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/schedule_pair.h"
 
-enum { PIXELS = 4, WORD = 4 };
+enum { PIXELS = 3, WORD = 4 };
 
 /* What both kinds know of the step. */
 typedef struct Conv {
@@ -123,7 +123,7 @@ static void gather_group(Pair *p, const Conv *conv, const Reg *pixel, Reg column
 }
 
 /* Where a phase begins, and how it goes on: groups of pixels, or pixels alone, which fill a
- * group four times. Outputs larger than inputs go backward, so that they may overwrite them. */
+ * group several times. Outputs larger than inputs go backward, so that they may overwrite them. */
 typedef struct Phase {
     int64_t groups, first, pixels;
 } Phase;
@@ -304,37 +304,84 @@ static bool window_is_small(const Step *step, const Strip *strip) {
     return step->kernel_h * strip->run <= 20 && strip->bytes < 4000;
 }
 
-static void copy_words(Pair *p, Reg from, int64_t offset, Reg to, int first, int count) {
+/* Words of a row, from a pointer that moves on, three at a time where they can be loaded so. */
+static void copy_words(Pair *p, const Conv *conv, Reg from, Reg to, int first, int count) {
+    int align = conv->in.c % 2 ? 2 : 4;
+    for (int i = 0; i < count; i += 3) {
+        Reg word[3];
+        int some = (int)min_i64(3, count - i);
+        for (int k = 0; k < some; k++)
+            word[k] = pair_load_word(p, from, 4 * k, align);
+        op_advance(p->r, from, NO_REG, 0, 4 * some);
+        for (int k = 0; k < some; k++)
+            pair_store_word(p, word[k], to, WORD * PIXELS * (first + i + k), 4);
+    }
+}
+
+/* The same of a row that begins at an offset which is part of the code. */
+static void copy_row(Pair *p, const Conv *conv, Reg from, int64_t offset, Reg to, int first,
+                     int count) {
     for (int i = 0; i < count; i++)
-        pair_store_word(p, pair_load_word(p, from, offset + 4 * i, 2), to,
-                        WORD * PIXELS * (first + i), 4);
+        pair_store_word(
+            p, pair_load_word(p, from, offset + 4 * i, conv->in.c % 2 ? 2 : 4), to,
+            WORD * PIXELS * (first + i), 4);
+}
+
+/* Words that are copied in one pass of a window's row. */
+static int copy_unit(int run) {
+    for (int unit = 24; unit > 1; unit--)
+        if (run % unit == 0 && (unit % 3 == 0 || unit <= 8))
+            return unit;
+    return 1;
 }
 
 /* A pixel's window, which begins at `from`, to its place in the columns. */
-static void gather_window(Pair *p, const Strip *strip, const StripNumbers *n, Reg from,
-                          Reg to) {
+static void gather_window(Pair *p, const Conv *conv, const Strip *strip, const StripNumbers *n,
+                          Reg from, Reg to) {
     Routine *r = p->r;
     const Step *step = p->step;
     if (window_is_small(step, strip)) {
         for (int ky = 0; ky < step->kernel_h; ky++)
-            copy_words(p, from, 2 * (int64_t)ky * strip->pitch, to, ky * strip->run,
-                       strip->run);
+            copy_row(p, conv, from, 2 * (int64_t)ky * strip->pitch, to, ky * strip->run,
+                     strip->run);
         return;
     }
-    int unit = 8;
-    while (strip->run % unit)
-        unit /= 2;
+    int unit = copy_unit(strip->run);
     Reg passes = pair_param(p, strip->run / unit), row = pair_copy(p, from);
     Reg column = pair_copy(p, to);
     op_loop(r, n->rows);
     Reg at = pair_copy(p, row);
     op_loop(r, passes);
-    copy_words(p, at, 0, column, 0, unit);
-    op_advance(r, at, NO_REG, 0, 4 * unit);
+    copy_words(p, conv, at, column, 0, unit);
     op_advance(r, column, NO_REG, 0, WORD * PIXELS * unit);
     op_end(r);
     op_advance(r, row, n->pitch, 1, 0);
     op_end(r);
+}
+
+/* One pixel's inputs straight from the input: a window of one, at any stride. */
+static void gather_pixel(Pair *p, const Conv *conv, Reg passes, Reg in, Reg to) {
+    Routine *r = p->r;
+    Reg from = pair_copy(p, in), column = pair_copy(p, to), two[2];
+    Type type = pair_type(conv->format);
+    op_loop(r, passes);
+    if (conv->by_words)
+        widened(p, conv, from, 0, two);
+    else if (conv->packed)
+        unpacked(p, from, 0, two);
+    else
+        for (int i = 0; i < 2; i++)
+            two[i] = op_load(r, I32, 32, type, from, i, 1);
+    for (int i = 0; i < 2; i++)
+        if (conv->by_words)
+            pair_store_word(p, two[i], column, WORD * PIXELS * i, 4);
+        else
+            op_store(r, I32, two[i], I16, column, 2 * i, 1);
+    op_advance(r, from, NO_REG, 0, conv->by_words ? 4 : conv->packed ? 1 : 2);
+    op_advance(r, column, NO_REG, 0, WORD * PIXELS * (conv->by_words ? 2 : 1));
+    op_end(r);
+    if (conv->in.c % 2)
+        op_store(r, I32, op_load(r, I32, 32, type, from, 0, 1), I16, column, 0, 1);
 }
 
 /* ---- pixels in turn ---------------------------------------------------------------------------- */
@@ -394,6 +441,32 @@ static Turn turn_begin(Pair *p, const Conv *conv, const Tile *tile) {
                   .gathered = pair_param(p, tile->taps)};
 }
 
+/* Pixels of a 1 by 1 convolution that leaves some out. */
+static bool write_strided(Pair *p, const Conv *conv) {
+    Routine *r = p->r;
+    const Step *step = p->step;
+    Tile tile = conv_tile(p, conv, 1, conv->in.c);
+    Turn turn = turn_begin(p, conv, &tile);
+    tile.column_sums = op_address(r, ARG_SCRATCH, turn.gathered, WORD * PIXELS, 0);
+    Reg passes = pair_param(p, conv->in.c / (conv->by_words ? 4 : 2));
+    Reg right = pair_param(p, step->stride_w * conv->in_bytes);
+    Reg down = pair_param(p, step->stride_h * conv->in.w * conv->in_bytes);
+    Reg line = pair_copy(p, ARG_IN), out_w = pair_param(p, conv->out.w);
+    op_loop(r, pair_param(p, conv->out.h));
+    Reg in = pair_copy(p, line);
+    op_loop(r, out_w);
+    gather_pixel(p, conv, passes, in, op_address(r, ARG_SCRATCH, turn.slot, WORD, 0));
+    op_advance(r, in, right, 1, 0);
+    op2_to(r, turn.slot, INSN_ADD, I32, turn.slot, pair_fixed(p, 1));
+    flush(p, &tile, &turn, ARG_SCRATCH);
+    op_end(r);
+    op_advance(r, line, down, 1, 0);
+    op_end(r);
+    p->lowered->scratch_bytes = column_bytes(&tile);
+    p->lowered->overwrites = step->kernel.adds ? 2 : 0;
+    return true;
+}
+
 static void write_pixels(Pair *p, const Conv *conv, const Strip *strip, const StripNumbers *n,
                          Tile *tile, Turn *turn) {
     Routine *r = p->r;
@@ -405,7 +478,8 @@ static void write_pixels(Pair *p, const Conv *conv, const Strip *strip, const St
     strip_rows(p, conv, strip, n, pair_sub(p, pair_mul(p, oy, stride), pad));
     Reg window = pair_copy(p, n->base);
     op_loop(r, out_w);
-    gather_window(p, strip, n, window, op_address(r, ARG_SCRATCH, turn->slot, WORD, 0));
+    gather_window(p, conv, strip, n, window,
+                  op_address(r, ARG_SCRATCH, turn->slot, WORD, 0));
     op_advance(r, window, right, 1, 0);
     op2_to(r, turn->slot, INSN_ADD, I32, turn->slot, pair_fixed(p, 1));
     flush(p, tile, turn, ARG_SCRATCH);
@@ -433,7 +507,8 @@ bool pair_conv(Pair *p) {
     Conv conv;
     if (!conv_of(step, &conv))
         return false;
-    bool pointwise = step->kernel_h == 1 && step->kernel_w == 1 && step->stride_h == 1 &&
-                     step->stride_w == 1;
-    return pointwise ? write_pointwise(p, &conv) : write_strips(p, &conv);
+    if (step->kernel_h > 1 || step->kernel_w > 1)
+        return write_strips(p, &conv);
+    return step->stride_h == 1 && step->stride_w == 1 ? write_pointwise(p, &conv)
+                                                      : write_strided(p, &conv);
 }

@@ -259,7 +259,7 @@ static void outputs(Pair *p, const Plane *plane, const Channel *ch, const Number
 static Channel channel_numbers(Pair *p, const Plane *plane, Scale *scale) {
     Channel channel = {.scale = scale, .factor = NO_REG, .offset = NO_REG};
     if (plane->factor < 0) {
-        *scale = scale_of(p, 0);
+        *scale = scale_of(p, 0, false);
         return channel;
     }
     *scale = scale_fixed(p, FIXED);

@@ -53,10 +53,11 @@ static Reg number_if(Pair *p, bool wanted, int64_t value) {
     return NO_REG;
 }
 
-Scale scale_of(Pair *p, int high_shift) {
+Scale scale_of(Pair *p, int high_shift, bool own) {
     Range range = range_of(p->step);
     int t = p->step->shift;
     Scale scale = {.high_word = t >= 33, .high_shift = high_shift};
+    scale.fixed = own && scale.high_word ? t - 32 : 0;
     scale.low = number_if(p, range.low != format_low(range.format), range.low);
     scale.high = number_if(p, range.high != format_high(range.format), range.high);
     if (scale.high_word) {
@@ -101,7 +102,8 @@ Reg scale_code(Pair *p, const Scale *scale, Reg sum, Reg m, int which) {
         which = scale->high_shift ? which : 0;
         Reg high = op2(p->r, INSN_MULHI, I32, sum, m);
         code = pair_add(p, high, scale->round[which]);
-        code = scale->fixed ? op1(p->r, INSN_SHR, I32, code, scale->fixed)
+        int fixed = scale->fixed + (which ? scale->high_shift : 0);
+        code = scale->fixed ? op1(p->r, INSN_SHR, I32, code, fixed)
                             : pair_shift(p, INSN_SHR, I32, code, scale->shift[which]);
     } else {
         if (which && scale->high_shift)

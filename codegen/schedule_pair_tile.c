@@ -4,12 +4,15 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/schedule_pair.h"
 
-enum { MAX_PIXELS = 4, MAX_PAIRS = 2, UNROLLED = 20, BODY = 8 };
+enum { MAX_PIXELS = 4, MAX_PAIRS = 2, UNROLLED = 20, BODY = 8, LONG_BODY = 12, GROUP = 3 };
 
 /* ---- sizes ------------------------------------------------------------------------------------ */
 
 int tile_body(int taps) {
-    return taps <= UNROLLED ? taps : taps % BODY == 0 ? BODY : BODY / 2;
+    return taps <= UNROLLED          ? taps
+           : taps % LONG_BODY == 0 ? LONG_BODY
+           : taps % BODY == 0      ? BODY
+                                   : BODY / 2;
 }
 
 int tile_taps(Pair *p, int k) {
@@ -30,7 +33,7 @@ static Tile tile_new(Pair *p, int pixels, int pairs, int taps, int body, int loo
                  .top = NO_REG,
                  .down = NO_REG,
                  .sum = NO_REG};
-    tile.scale = scale_of(p, tile.words.late ? 0 : tile.words.high_shift);
+    tile.scale = scale_of(p, tile.words.late ? 0 : tile.words.high_shift, !loops && pixels > 1);
     tile.tail = tail_of(p);
     if (loops)
         tile.passes = pair_param(p, loops);
@@ -137,32 +140,70 @@ static void sums_add(Pair *p, const Tile *tile, int pairs, Reg weights, int64_t 
             else
                 pair_load_words(p, inputs, input_bytes(tile, k) + 4 * i,
                                 tile->pixels - i < 2 ? 1 : 2, x);
-            for (int q = 0; q < pairs && i == 0; q++)
-                words_operands(p, &tile->words, word[q], j, &operand[q][0], &operand[q][1]);
+            for (int q = 0; q < pairs && i == 0; q++) {
+                operand[q][0] = words_for_a(p, &tile->words, word[q], j);
+                operand[q][1] = words_for_b(p, &tile->words, word[q], operand[q][0]);
+            }
             sum_pixels(p, tile, pairs, (const Reg(*)[2])operand, i, x, sums);
         }
         sums->begun = true;
     }
 }
 
+/* Three words from a pointer that moves on: what one instruction can load. */
+static void load_three(Pair *p, Reg pointer, int count, Reg *words) {
+    for (int i = 0; i < count; i++)
+        words[i] = pair_load_word(p, pointer, 4 * i, 4);
+    op_advance(p->r, pointer, NO_REG, 0, 4 * count);
+}
+
+/* The same for three pixels, whose sums leave room for their three inputs and for three words, or
+ * for what one word is unpacked to. Weights and inputs are streams: both pointers move on. */
+static void sums_add_three(Pair *p, const Tile *tile, Reg weights, Reg inputs, int count,
+                           Sums *sums) {
+    int per_word = tile->words.per_word, group = per_word > 1 ? 1 : GROUP;
+    Reg word[GROUP], x[GROUP];
+    for (int k = 0; k < count; k++) {
+        int at = k / per_word;
+        if (k % per_word == 0 && at % group == 0)
+            load_three(p, weights, (int)min_i64(group, count / per_word - at), word);
+        load_three(p, inputs, GROUP, x);
+        Reg w = word[at % group], for_a = words_for_a(p, &tile->words, w, k % per_word);
+        for (int i = 0; i < GROUP; i++)
+            sum_product(p, sums, &sums->a[0][i], for_a, x[i]);
+        Reg for_b = words_for_b(p, &tile->words, w, for_a);
+        for (int i = 0; i < GROUP; i++)
+            sum_product(p, sums, &sums->b[0][i], for_b, x[i]);
+        sums->begun = true;
+    }
+}
+
+/* Some k-pairs from where the pointers stand; both are moved past them. */
+static void sums_some(Pair *p, const Tile *tile, int pairs, Reg weights, Reg inputs, int first,
+                      int count, Sums *sums) {
+    if (tile->pixels == GROUP) {
+        sums_add_three(p, tile, weights, inputs, count, sums);
+        return;
+    }
+    sums_add(p, tile, pairs, weights, 0, inputs, first, count, sums);
+    op_advance(p->r, weights, NO_REG, 0, 4 * (count / tile->words.per_word * pairs));
+    op_advance(p->r, inputs, NO_REG, 0, input_bytes(tile, count));
+}
+
 /* All of a tile's sums; moves `weights` past its words. */
-static void sums_all(Pair *p, const Tile *tile, int pairs, Reg weights, Reg inputs,
+static void sums_all(Pair *p, const Tile *tile, int pairs, Reg weights, Reg column,
                      Sums *sums) {
-    int rest = tile->taps - tile->loops * tile->body, per_word = tile->words.per_word;
+    int rest = tile->taps - tile->loops * tile->body;
     sums_begin(p, tile, pairs, weights, tile->loops > 0, sums);
     op_advance(p->r, weights, NO_REG, 0, 8 * pairs);
+    Reg inputs = pair_copy(p, column);
     if (tile->loops) {
-        inputs = pair_copy(p, inputs);
         op_loop(p->r, tile->passes);
-        sums_add(p, tile, pairs, weights, 0, inputs, 0, tile->body, sums);
-        op_advance(p->r, weights, NO_REG, 0, 4 * (tile->body / per_word * pairs));
-        op_advance(p->r, inputs, NO_REG, 0, input_bytes(tile, tile->body));
+        sums_some(p, tile, pairs, weights, inputs, 0, tile->body, sums);
         op_end(p->r);
     }
-    if (!rest)
-        return;
-    sums_add(p, tile, pairs, weights, 0, inputs, tile->taps - rest, rest, sums);
-    op_advance(p->r, weights, NO_REG, 0, 4 * (rest / per_word * pairs));
+    if (rest)
+        sums_some(p, tile, pairs, weights, inputs, tile->taps - rest, rest, sums);
 }
 
 /* ---- results ------------------------------------------------------------------------------------- */

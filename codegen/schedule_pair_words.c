@@ -55,26 +55,23 @@ void words_masks(Pair *p, Words *words) {
         words->low_mask = pair_fixed(p, words->kind == NIBBLES ? 0x000f000f : 0x00030003);
 }
 
-void words_operands(Pair *p, const Words *words, Reg w, int j, Reg *for_a, Reg *for_b) {
+Reg words_for_a(Pair *p, const Words *words, Reg w, int j) {
     Routine *r = p->r;
     switch (words->kind) {
-    case PAIRS:
-        *for_a = w;
-        *for_b = op_half(r, I16, w, 0);
-        break;
     case BYTES:
-        *for_a = op_half(r, I16, w, 1);
-        *for_b = op_half(r, I16, w, 0);
-        break;
+        return op_half(r, I16, w, 1);
     case NIBBLES:
-        *for_a = op_half(r, I16, w, j);
-        *for_b = pair_and(p, *for_a, words->low_mask);
-        break;
+        return op_half(r, I16, w, j);
     case CRUMBS:
-        *for_a = pair_and(p, j ? op1(r, INSN_SHR, U32, w, 4 * j) : w, words->mask);
-        *for_b = pair_and(p, *for_a, words->low_mask);
-        break;
+        return pair_and(p, j ? op1(r, INSN_SHR, U32, w, 4 * j) : w, words->mask);
+    default:
+        return w;
     }
+}
+
+Reg words_for_b(Pair *p, const Words *words, Reg w, Reg for_a) {
+    return words_need_sums(words) ? pair_and(p, for_a, words->low_mask)
+                                  : op_half(p->r, I16, w, 0);
 }
 
 bool words_need_sums(const Words *words) {

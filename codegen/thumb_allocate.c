@@ -443,6 +443,23 @@ static void find_hints(const ThumbCode *code, int *hint) {
     }
 }
 
+/* Three registers in rising order, as one instruction loads them. */
+static bool color_three(ThumbCode *code, const Conflicts *c, const Thumb *t) {
+    const int reg[3] = {t->dst, t->dst2, t->dst3};
+    int color = -1;
+    for (int k = 0; k < 3; k++)
+        code->regs.at[reg[k]].color = T_NONE;
+    for (int k = 0; k < 3; k++) {
+        unsigned used = taken(code, c, reg[k]);
+        for (color++; color < THUMB_REGISTERS && used >> color & 1;)
+            color++;
+        if (color >= THUMB_REGISTERS)
+            return false;
+        code->regs.at[reg[k]].color = color;
+    }
+    return true;
+}
+
 /* Colours all; the register to be spilled where there are too few, or T_NONE. */
 static int color_all(ThumbCode *code) {
     Arena *arena = arena_new();
@@ -454,7 +471,12 @@ static int color_all(ThumbCode *code) {
     for (int i = 0; i < code->regs.count; i++)
         code->regs.at[i].color = T_NONE;
     for (int i = 0; i < code->code.count && victim == T_NONE; i++) {
-        int defs[MOST_DEFS], count = thumb_defs(&code->code.at[i], defs);
+        const Thumb *t = &code->code.at[i];
+        int defs[MOST_DEFS], count = thumb_defs(t, defs);
+        if (t->kind == T_LOAD3 && !color_three(code, &conflicts, t)) {
+            victim = victim_of(code, &conflicts, weight, t->dst2);
+            victim = victim == T_NONE ? -2 : victim;
+        }
         for (int k = 0; k < count && victim == T_NONE; k++) {
             ThumbReg *reg = &code->regs.at[defs[k]];
             if (reg->color != T_NONE)

@@ -46,11 +46,31 @@ static int64_t moved_by(const Thumb *t, int *pointer) {
     return adds ? t->imm : 0;
 }
 
-static bool moved_once(const ThumbCode *code, const Span2 *span, int pointer) {
-    int count = 0;
-    for (int i = span->label; i <= span->branch; i++)
-        count += thumb_writes(&code->code.at[i], pointer);
-    return count == 1;
+/* Does an instruction stand in this loop's body, and in no loop within? */
+static bool is_own(const ThumbCode *code, const Span2 *span, int at) {
+    int inner = 0;
+    for (int i = span->label + 1; i < at; i++) {
+        inner += code->code.at[i].kind == T_LABEL;
+        inner -= code->code.at[i].kind == T_BRANCH;
+    }
+    return inner == 0;
+}
+
+/* By how much a pass moves a pointer in all, each time by a number and outside inner loops; 0: it
+ * cannot be said. */
+static int64_t moved_in_all(const ThumbCode *code, const Span2 *span, int pointer) {
+    int64_t sum = 0;
+    for (int i = span->label; i <= span->branch; i++) {
+        int moved;
+        const Thumb *t = &code->code.at[i];
+        if (!thumb_writes(t, pointer))
+            continue;
+        int64_t step = moved_by(t, &moved);
+        if (step <= 0 || moved != pointer || !is_own(code, span, i))
+            return 0;
+        sum += step;
+    }
+    return sum;
 }
 
 /* The copy that gives a register its value before the loop, in the line that leads to it. */
@@ -59,16 +79,6 @@ static int copy_before(const ThumbCode *code, int enter, int reg) {
         if (thumb_writes(&code->code.at[i], reg))
             return code->code.at[i].kind == T_MOVE ? i : -1;
     return -1;
-}
-
-/* Does instruction i stand in this loop's body, and in no loop within? */
-static bool is_own(const ThumbCode *code, const Span2 *span, int at) {
-    int inner = 0;
-    for (int i = span->label + 1; i < at; i++) {
-        inner += code->code.at[i].kind == T_LABEL;
-        inner -= code->code.at[i].kind == T_BRANCH;
-    }
-    return inner == 0;
 }
 
 static Thumb of_kind(ThumbKind kind, const char *name, int depth) {
@@ -108,9 +118,10 @@ static int put_end(ThumbCode *code, int at, int end, int base, int count, int64_
 /* A loop's counter gives way to the end of a pointer that it moves from a fixed base. */
 static bool end_by_pointer(ThumbCode *code, const Span2 *span, int at) {
     int pointer, counter = code->code.at[span->enter].a;
-    int64_t step = moved_by(&code->code.at[at], &pointer);
-    if (step <= 0 || pointer == counter || !is_own(code, span, at) ||
-        !moved_once(code, span, pointer))
+    if (moved_by(&code->code.at[at], &pointer) <= 0 || pointer == counter)
+        return false;
+    int64_t step = moved_in_all(code, span, pointer);
+    if (step == 0)
         return false;
     int begin = copy_before(code, span->enter, pointer);
     int counted = copy_before(code, span->enter, counter);

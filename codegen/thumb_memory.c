@@ -3,7 +3,7 @@
 #include "codegen/thumb.h"
 
 static bool is_access(const Thumb *t) {
-    return t->kind == T_LOAD || t->kind == T_LOAD2 || t->kind == T_STORE || t->kind == T_STORE2;
+    return t->kind == T_LOAD || t->kind == T_LOAD2 || t->kind == T_LOAD3 || t->kind == T_STORE || t->kind == T_STORE2;
 }
 
 static bool mentions(const Thumb *t, int reg) {
@@ -107,6 +107,47 @@ static void pair_stores(ThumbCode *code, bool *gone) {
     }
 }
 
+/* ---- three words ------------------------------------------------------------------------------- */
+
+static bool loads_word_at(const Thumb *t, int base, int64_t offset) {
+    return is_plain_word(t, T_LOAD) && t->aligned && t->a == base && t->imm == offset &&
+           t->dst != base;
+}
+
+/* The addition of 12 to `base` in the line after instruction `at`, where nothing else touches it in
+ * between; or -1. */
+static int step_after(const ThumbCode *code, int at, int base) {
+    for (int i = at + 1; i < code->code.count; i++) {
+        const Thumb *t = &code->code.at[i];
+        if (thumb_is_border(t))
+            return -1;
+        if (!mentions(t, base))
+            continue;
+        bool adds = t->kind == T_ALU && t->dst == base && t->a == base && t->b == T_NONE &&
+                    !strcmp(t->name, "add") && t->imm == 12;
+        return adds ? i : -1;
+    }
+    return -1;
+}
+
+static void triple_loads(ThumbCode *code, bool *gone) {
+    for (int i = 0; i + 2 < code->code.count; i++) {
+        Thumb *t = &code->code.at[i];
+        if (!loads_word_at(t, t->a, 0) || !loads_word_at(t + 1, t->a, 4) ||
+            !loads_word_at(t + 2, t->a, 8))
+            continue;
+        int step = step_after(code, i + 2, t->a);
+        if (step < 0)
+            continue;
+        t->kind = T_LOAD3;
+        t->name = "ldmia";
+        t->dst2 = t[1].dst, t->dst3 = t[2].dst;
+        t->writeback = true;
+        t->step = 12;
+        gone[i + 1] = gone[i + 2] = gone[step] = true;
+    }
+}
+
 /* ---- moving addresses ------------------------------------------------------------------------- */
 
 static bool can_reach(const Thumb *t, int64_t offset) {
@@ -161,6 +202,9 @@ static void move_addresses(ThumbCode *code, bool *gone) {
 
 void thumb_memory(ThumbCode *code) {
     bool *gone = arena_array(code->arena, bool, code->code.count + 1);
+    triple_loads(code, gone);
+    drop(code, gone);
+    memset(gone, 0, (size_t)code->code.count);
     pair_loads(code, gone);
     pair_stores(code, gone);
     drop(code, gone);
