@@ -26,10 +26,11 @@ typedef struct Vector {
  * several widths use are there once for each width. */
 enum {
     HEAD_ROUND, /* of the high-word form */
+    HEAD_ZERO,  /* of requantised codes, in halves */
     HEAD_FILL,  /* the input's zero point, in all elements of a word */
     HEAD_LOW,   /* bytes, halves, words */
     HEAD_HIGH = HEAD_LOW + 3,
-    HEAD_ADD_LOW = HEAD_HIGH + 3, /* words: the clamp before a fused add */
+    HEAD_ADD_LOW = HEAD_HIGH + 3, /* halves: the clamp before a fused add */
     HEAD_ADD_HIGH,
     HEAD_ADD_MULTIPLIER, /* pairs of halves: high parts, then low parts */
     HEAD_ADD_ROUND = HEAD_ADD_MULTIPLIER + 2,
@@ -60,8 +61,9 @@ typedef struct Landing {
     Reg out, in2;
     int64_t offset, offset2;
 } Landing;
-/* Sums of the same channels (I32 lanes) to codes at the output's scale, not yet clamped. */
-void requantise_sums(Vector *v, Reg *sums, int count, Reg multiplier);
+/* Sums of the same channels (I32 lanes), of a vector that is packed with others or not, towards
+ * codes at the output's scale, which they are after store_group. */
+void requantise_sums(Vector *v, bool packed, Reg *sums, int count, Reg multiplier);
 /* Adds, packs, clamps and stores the group's vectors. */
 void store_group(Vector *v, const Group *group, Reg *sums, const Landing *place);
 /* Codes as unsigned ones, a signed byte as code + 128. */

@@ -47,40 +47,37 @@ static int pixels_of(const Tile *tile) {
 
 /* ---- rules ------------------------------------------------------------------------------- */
 
-/* How many vectors a block of channels has, of `all`. More vectors: fewer loads of pixels and
- * cheaper stores; fewer: the block's weights stay near. */
+static int64_t block_weight_bytes(const Conv *c, int vectors) {
+    return c->vector_bytes * vectors * c->steps * c->runs * c->v->step->kernel_h;
+}
+
+/* How many vectors a block of channels has, of `all`; what is left makes a narrower one. Four are
+ * packed together into one store; two take the less from a farther cache. */
 static int block_vectors(const Conv *c, int all) {
-    int most = c->v->isa->registers >= 24 ? MAX_VECTORS : 2;
-    int64_t bytes = c->vector_bytes * c->steps * c->runs * c->v->step->kernel_h;
-    while (most > 2 && most * bytes > NEAR_BYTES)
-        most--;
-    if (all <= most)
-        return all;
-    int best = most;
-    for (int vectors = most; vectors >= 2; vectors--) /* a rest that is as full as can be */
-        if (all % vectors == 0 ||
-            (all % best != 0 && all % vectors * best > all % best * vectors)) {
-            best = vectors;
-            if (all % vectors == 0)
-                break;
-        }
-    return best;
+    bool many = c->v->isa->registers >= 24;
+    int most = many && block_weight_bytes(c, MAX_VECTORS) <= NEAR_BYTES ? MAX_VECTORS : 2;
+    return all < most ? all : most;
+}
+
+/* A tile of that size, with chains enough to keep the multipliers busy. */
+static Tile tile_of(const Conv *c, int vectors, int height, int width) {
+    Tile tile = {vectors, height, width, 1};
+    int sums = vectors * height * width;
+    while (tile.chains < 4 && tile.chains < c->steps && tile.chains * sums < BUSY &&
+           (tile.chains + 1) * sums <= MAX_SUMS)
+        tile.chains++;
+    return tile;
 }
 
 static Tile tile_for(const Conv *c, int vectors) {
     const Vector *v = c->v;
     int room = (v->isa->registers - vectors - 1) / vectors;
     int least = (int)min_i64(room, (BUSY + vectors - 1) / vectors);
-    Tile tile = {.vectors = vectors, .height = 1, .chains = 1};
-    tile.width = tile_length(v->out.w, least, room);
-    if (tile.width == v->out.w)
-        tile.height = tile_length(c->window.rows, (least + tile.width - 1) / tile.width,
-                                  (int)max_i64(1, room / tile.width));
-    int sums = vectors * pixels_of(&tile);
-    while (tile.chains < 4 && tile.chains < c->steps && tile.chains * sums < BUSY &&
-           (tile.chains + 1) * sums <= MAX_SUMS)
-        tile.chains++;
-    return tile;
+    int height = 1, width = tile_length(v->out.w, least, room);
+    if (width == v->out.w)
+        height = tile_length(c->window.rows, (least + width - 1) / width,
+                             (int)max_i64(1, room / width));
+    return tile_of(c, vectors, height, width);
 }
 
 /* Steps in the body of the loop over a run: all, or a number that divides them if one does. */
@@ -110,10 +107,6 @@ static int blocks_of(const Conv *c, Block block[2], int *full) {
     block[0] = (Block){vectors, vectors * lanes};
     block[1] = (Block){(rest + lanes - 1) / lanes, rest};
     return rest ? 2 : 1;
-}
-
-static int64_t block_weight_bytes(const Conv *c, int vectors) {
-    return c->vector_bytes * vectors * c->steps * c->runs * c->v->step->kernel_h;
 }
 
 static int64_t block_constant_bytes(const Conv *c, int vectors) {
@@ -290,10 +283,12 @@ static void store_tile(const Conv *c, const Tile *tile, int channels, const Spot
     int pixels = pixels_of(tile);
     Group group[4];
     int groups = vector_groups(v, tile->vectors, channels, group);
-    for (int i = 0; i < tile->vectors; i++) {
+    for (int i = 0, g = 0; i < tile->vectors; i++) {
+        g += i >= group[g].first + group[g].vectors;
         Reg multiplier = op_load(v->r, I32, v->bits, I32, spot->constants,
                                  (int64_t)4 * (tile->vectors + i) * v->lanes, v->lanes);
-        requantise_sums(v, sums + i * pixels, pixels, multiplier);
+        bool packed = group[g].vectors > 1;
+        requantise_sums(v, packed, sums + i * pixels, pixels, multiplier);
     }
     for (int p = 0; p < pixels; p++) {
         int64_t at = (int64_t)(p / tile->width) * v->out.w + p % tile->width;
@@ -333,24 +328,26 @@ static void move_spot(Vector *v, Spot *spot, Reg index, int64_t in, int64_t out,
         spot->in2 = op_address(v->r, spot->in2, index, (int)in2, 0);
 }
 
-static void conv_tiles(const Conv *c, const Block *block, Spot spot) {
+/* Loops over the tiles of all pixels; `spot` moves along. Returns how many are open. */
+static int open_pixels(const Conv *c, const Tile *tile, Spot *spot) {
     Vector *v = c->v;
     const Step *step = v->step;
-    Tile tile = tile_for(c, block->vectors);
     int64_t out = (int64_t)v->out.c * c->out_size, in2 = (int64_t)v->out.c * c->in2_size;
-    Reg y = open_tiles(v, c->window.rows, tile.height);
-    move_spot(v, &spot, y, step->stride_h * c->window.pitch, v->out.w * out, v->out.w * in2);
-    Reg x = open_tiles(v, v->out.w, tile.width);
-    move_spot(v, &spot, x, step->stride_w * c->window.pixel, out, in2);
-    conv_tile(c, &tile, block->count, &spot);
-    if (x != NO_REG)
-        op_end(v->r);
-    if (y != NO_REG)
+    Reg y = open_tiles(v, c->window.rows, tile->height);
+    move_spot(v, spot, y, step->stride_h * c->window.pitch, v->out.w * out, v->out.w * in2);
+    Reg x = open_tiles(v, v->out.w, tile->width);
+    move_spot(v, spot, x, step->stride_w * c->window.pixel, out, in2);
+    return (y != NO_REG) + (x != NO_REG);
+}
+
+static void close_loops(Vector *v, int count) {
+    while (count--)
         op_end(v->r);
 }
 
-/* All blocks of one kind; `spot` is at the first. */
-static void conv_blocks(const Conv *c, const Block *block, int count, Spot spot) {
+/* All blocks of one kind, `spot` being at the first: at one tile, or, with NULL, at all. */
+static void conv_blocks(const Conv *c, const Block *block, int count, const Tile *tile,
+                        Spot spot) {
     Routine *r = c->v->r;
     Reg b = count > 1 ? op_loop_n(r, count) : NO_REG;
     if (b != NO_REG) {
@@ -360,17 +357,21 @@ static void conv_blocks(const Conv *c, const Block *block, int count, Spot spot)
             op_address(r, spot.constants, b, (int)block_constant_bytes(c, block->vectors), 0);
         move_spot(c->v, &spot, b, 0, block->count * c->out_size, block->count * c->in2_size);
     }
-    conv_tiles(c, block, spot);
+    Tile own = tile ? tile_of(c, block->vectors, tile->height, tile->width)
+                    : tile_for(c, block->vectors);
+    int loops = tile ? 0 : open_pixels(c, &own, &spot);
+    conv_tile(c, &own, block->count, &spot);
+    close_loops(c->v, loops);
     if (b != NO_REG)
         op_end(r);
 }
 
-static void conv_group(const Conv *c, Spot spot) {
+static void conv_channels(const Conv *c, const Tile *tile, Spot spot) {
     Vector *v = c->v;
     Block block[2];
     int full, kinds = blocks_of(c, block, &full);
     if (full)
-        conv_blocks(c, &block[0], full, spot);
+        conv_blocks(c, &block[0], full, tile, spot);
     if (kinds == 1)
         return;
     int vectors = block[0].vectors;
@@ -382,7 +383,25 @@ static void conv_group(const Conv *c, Spot spot) {
     spot.out = op_address(v->r, spot.out, NO_REG, 0, channels * c->out_size);
     if (v->step->kernel.adds)
         spot.in2 = op_address(v->r, spot.in2, NO_REG, 0, channels * c->in2_size);
-    conv_blocks(c, &block[1], 1, spot);
+    conv_blocks(c, &block[1], 1, tile, spot);
+}
+
+/* All weights stay near: pixel by pixel, so that results are written in order. Else block by
+ * block of channels, so that at least the block's weights stay. */
+static void conv_group(const Conv *c, Spot spot) {
+    Block block[2];
+    int full, kinds = blocks_of(c, block, &full);
+    int64_t bytes = full * block_weight_bytes(c, block[0].vectors);
+    if (kinds > 1)
+        bytes += block_weight_bytes(c, block[1].vectors);
+    if (bytes > NEAR_BYTES || full + kinds - 1 == 1) {
+        conv_channels(c, NULL, spot);
+        return;
+    }
+    Tile tile = tile_for(c, block[full == 0].vectors);
+    int loops = open_pixels(c, &tile, &spot);
+    conv_channels(c, &tile, spot);
+    close_loops(c->v, loops);
 }
 
 static void conv_groups(const Conv *c) {

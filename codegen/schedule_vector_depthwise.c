@@ -270,7 +270,7 @@ static void store_sums(const Depthwise *d, Vector *v, const Slice *slice, Tile t
     for (int i = 0; i < v->taps; i++) {
         Reg multiplier = op_load(v->r, I32, v->bits, I32, spot->constants,
                                  head + (int64_t)i * v->bits / 8, v->lanes);
-        requantise_sums(v, sums + i * places, places, multiplier);
+        requantise_sums(v, true, sums + i * places, places, multiplier);
     }
     for (int p = 0; p < places; p++) {
         Reg codes[MAX_TAPS];

@@ -42,14 +42,19 @@ static void head_add(int64_t *head, const int32_t *multiplier, int shift, const 
 static void head_fused_add(int64_t *head, const Step *step) {
     int64_t zero[2] = {step->add.zero + 128,
                        step->in_zero2 + (is_i8(step->kernel.in2) ? 128 : 0)};
-    head[HEAD_ADD_LOW] = step->add.low + 128;
-    head[HEAD_ADD_HIGH] = step->add.high + 128;
+    head[HEAD_ADD_LOW] = in_halves(step->add.low + 128);
+    head[HEAD_ADD_HIGH] = in_halves(step->add.high + 128);
     head_add(head, step->add.multiplier, step->add.shift, zero, step->out_zero);
+}
+
+/* The zero point of requantised codes; those that an add follows are kept non-negative. */
+static int64_t sum_zero(const Step *step) {
+    return step->kernel.adds ? step->add.zero + 128 : step->out_zero;
 }
 
 static void head_fill(const Vector *v, int64_t *head) {
     const Step *step = v->step;
-    int64_t zero = step->kernel.adds ? step->add.zero + 128 : step->out_zero;
+    int64_t zero = sum_zero(step);
     int64_t fill = step->kernel.kind == OP_MAX_POOL ? (v->element == U8   ? 0
                                                        : v->element == I8 ? -128
                                                                           : INT16_MIN)
@@ -57,6 +62,7 @@ static void head_fill(const Vector *v, int64_t *head) {
     if (step->shift > 32)
         head[HEAD_ROUND] =
             ((int64_t)1 << (step->shift - 33)) + zero * ((int64_t)1 << (step->shift - 32));
+    head[HEAD_ZERO] = in_halves(zero);
     head[HEAD_FILL] = v->size == 1 ? in_bytes(fill) : in_halves(fill);
     head_widths(head + HEAD_LOW, step->low);
     head_widths(head + HEAD_HIGH, step->high);
@@ -135,7 +141,7 @@ static Reg requantised_wide(Vector *v, Reg sum, Reg multiplier) {
     const Step *step = v->step;
     Routine *r = v->r;
     int t = step->shift;
-    int64_t zero = step->kernel.adds ? step->add.zero + 128 : step->out_zero;
+    int64_t zero = sum_zero(step);
     Reg product = op2(r, INSN_MUL, I64, sum, multiplier);
     Reg round =
         op_constant(r, I64, v->bits, ((int64_t)1 << (t - 1)) + zero * ((int64_t)1 << t));
@@ -154,18 +160,41 @@ static Reg requantised_low(Vector *v, Reg sum, Reg multiplier) {
     return op2(r, INSN_XOR, I64, even, op1(r, INSN_SHL, I64, odd, 32));
 }
 
-void requantise_sums(Vector *v, Reg *sums, int count, Reg multiplier) {
+/* Codes of bytes whose shift is small: the high words of products are packed to halves before they
+ * are rounded. What packing saturates is at least 256 codes from the zero point, since
+ * 2^15 >> 7 = 256, and is clamped either way. */
+static bool rounds_halves(const Vector *v) {
+    int shift = v->step->shift - 32;
+    return shift >= 1 && shift <= 7 && !stores_halves(v);
+}
+
+void requantise_sums(Vector *v, bool packed, Reg *sums, int count, Reg multiplier) {
     Routine *r = v->r;
     int shift = v->step->shift - 32;
-    Reg round = shift > 0 ? vector_head(v, I32, v->bits, HEAD_ROUND) : NO_REG;
+    bool later = packed && rounds_halves(v);
+    Reg round = shift > 0 && !later ? vector_head(v, I32, v->bits, HEAD_ROUND) : NO_REG;
     for (int i = 0; i < count; i++) {
         if (shift <= 0) {
             sums[i] = requantised_low(v, sums[i], multiplier);
             continue;
         }
-        Reg high = op2(r, INSN_MULHI, I32, sums[i], multiplier);
-        sums[i] = op1(r, INSN_SHR, I32, op2(r, INSN_ADD, I32, high, round), shift);
+        sums[i] = op2(r, INSN_MULHI, I32, sums[i], multiplier);
+        if (!later)
+            sums[i] = op1(r, INSN_SHR, I32, op2(r, INSN_ADD, I32, sums[i], round), shift);
     }
+}
+
+/* Two vectors of a group to one of halves: codes, not yet clamped. */
+static Reg packed_halves(Vector *v, Reg a, Reg b) {
+    Routine *r = v->r;
+    Reg halves = op2(r, INSN_PACK, I16, a, b);
+    if (!rounds_halves(v))
+        return halves;
+    int64_t factor = (int64_t)1 << (15 - (v->step->shift - 32));
+    halves = op2(r, INSN_MULROUND, I16, halves, op_constant(r, I16, v->bits, factor));
+    if (sum_zero(v->step) == 0)
+        return halves;
+    return op2(r, INSN_ADD, I16, halves, vector_head(v, I16, v->bits, HEAD_ZERO));
 }
 
 /* ---- the add that may follow ------------------------------------------------------------- */
@@ -192,32 +221,38 @@ Reg load_unsigned(Vector *v, Type lane, Format format, Reg from, int64_t offset,
     return op2(r, INSN_ADD, lane, x, op_constant(r, lane, v->bits, 128));
 }
 
-/* The other operand's codes in the upper halves of lanes, in the order of the group's sums. */
-static void load_upper(Vector *v, const Group *group, const Landing *place, Reg *upper) {
+/* A lone vector's sums: its own code in the lower half, the other operand's in the upper. */
+static Reg add_lone(Vector *v, const Group *group, Reg code, const Landing *landing) {
     Routine *r = v->r;
-    Format format = v->step->kernel.in2;
-    int64_t offset = place->offset2 + (int64_t)group->first * v->lanes;
-    static const Type types[] = {[1] = I32, [2] = I16, [4] = U8};
-    Reg x = load_unsigned(v, types[group->vectors], format, place->in2, offset, group->count);
-    Reg none = op_constant(r, I32, v->bits, 0);
-    if (group->vectors == 1)
-        upper[0] = op1(r, INSN_SHL, I32, x, 16);
-    for (int h = 0; group->vectors == 2 && h < 2; h++)
-        upper[h] = op_interleave(r, I16, none, x, h);
-    for (int i = 0; group->vectors == 4 && i < 4; i++)
-        upper[i] = op_interleave(r, I16, none, op_interleave(r, U8, x, none, i / 2), i % 2);
+    Reg x = load_unsigned(v, I32, v->step->kernel.in2, landing->in2,
+                          landing->offset2 + (int64_t)group->first * v->lanes, group->count);
+    code = op2(r, INSN_MAX, I32, code, op_constant(r, I32, v->bits, 0));
+    code = op2(r, INSN_MIN, I32, code, op_constant(r, I32, v->bits, 255));
+    Reg low = vector_head(v, I16, v->bits, HEAD_ADD_LOW);
+    Reg high = vector_head(v, I16, v->bits, HEAD_ADD_HIGH);
+    code = op2(r, INSN_MIN, I16, op2(r, INSN_MAX, I16, code, low), high);
+    code = op2(r, INSN_AND, I32, code, op_constant(r, I32, v->bits, 65535));
+    Reg pairs = op2(r, INSN_ADD, I32, code, op1(r, INSN_SHL, I32, x, 16));
+    return add_pairs(v, pairs, v->step->add.shift);
 }
 
-static void add_operand(Vector *v, const Group *group, Reg *sums, const Landing *place) {
+/* Codes of a group, packed to halves two vectors at a time, become sums again. */
+static void add_operand(Vector *v, const Group *group, Reg *halves, Reg *sums,
+                        const Landing *landing) {
     Routine *r = v->r;
-    Reg upper[4];
-    load_upper(v, group, place, upper);
-    for (int i = 0; i < group->vectors; i++) {
-        Reg low = vector_head(v, I32, v->bits, HEAD_ADD_LOW);
-        Reg high = vector_head(v, I32, v->bits, HEAD_ADD_HIGH);
-        Reg code = op2(r, INSN_MAX, I32, sums[i], low);
-        code = op2(r, INSN_MIN, I32, code, high);
-        sums[i] = add_pairs(v, op2(r, INSN_ADD, I32, code, upper[i]), v->step->add.shift);
+    int64_t offset = landing->offset2 + (int64_t)group->first * v->lanes;
+    bool four = group->vectors == 4;
+    Reg x = load_unsigned(v, four ? U8 : I16, v->step->kernel.in2, landing->in2, offset,
+                          group->count);
+    Reg low = vector_head(v, I16, v->bits, HEAD_ADD_LOW);
+    Reg high = vector_head(v, I16, v->bits, HEAD_ADD_HIGH);
+    for (int h = 0; h < group->vectors / 2; h++) {
+        Reg other = four ? op_interleave(r, U8, x, op_constant(r, I32, v->bits, 0), h) : x;
+        Reg codes = op2(r, INSN_MAX, I16, halves[h], low);
+        codes = op2(r, INSN_MIN, I16, codes, high);
+        for (int i = 0; i < 2; i++)
+            sums[2 * h + i] =
+                add_pairs(v, op_interleave(r, I16, codes, other, i), v->step->add.shift);
     }
 }
 
@@ -244,17 +279,27 @@ Reg clamp_codes(Vector *v, Type lane, Reg codes) {
     return high != NO_REG ? op2(v->r, INSN_MIN, lane, codes, high) : codes;
 }
 
-void store_group(Vector *v, const Group *group, Reg *sums, const Landing *place) {
+/* Sums to the group's codes: in bytes, halves or words, as many as are packed. */
+static Reg group_codes(Vector *v, const Group *group, Reg *sums, const Landing *landing) {
     Routine *r = v->r;
+    bool adds = v->step->kernel.adds;
+    if (group->vectors == 1)
+        return adds ? add_lone(v, group, sums[0], landing) : sums[0];
+    Reg halves[2];
+    for (int h = 0; h < group->vectors / 2; h++)
+        halves[h] = packed_halves(v, sums[2 * h], sums[2 * h + 1]);
+    if (adds)
+        add_operand(v, group, halves, sums, landing);
+    for (int h = 0; adds && h < group->vectors / 2; h++)
+        halves[h] = op2(r, INSN_PACK, I16, sums[2 * h], sums[2 * h + 1]);
     Type out = vector_type(v->step->kernel.out);
-    int64_t offset = place->offset + (int64_t)group->first * v->lanes * type_bits(out) / 8;
+    return group->vectors == 4 ? op2(r, INSN_PACK, out, halves[0], halves[1]) : halves[0];
+}
+
+void store_group(Vector *v, const Group *group, Reg *sums, const Landing *landing) {
+    Type out = vector_type(v->step->kernel.out);
+    int64_t offset = landing->offset + (int64_t)group->first * v->lanes * type_bits(out) / 8;
     Type lane = group->vectors == 4 ? out : group->vectors == 2 ? I16 : I32;
-    if (v->step->kernel.adds)
-        add_operand(v, group, sums, place);
-    Reg codes = sums[0];
-    if (group->vectors >= 2)
-        codes = op2(r, INSN_PACK, I16, sums[0], sums[1]);
-    if (group->vectors == 4)
-        codes = op2(r, INSN_PACK, out, codes, op2(r, INSN_PACK, I16, sums[2], sums[3]));
-    op_store(r, lane, clamp_codes(v, lane, codes), out, place->out, offset, group->count);
+    Reg codes = clamp_codes(v, lane, group_codes(v, group, sums, landing));
+    op_store(v->r, lane, codes, out, landing->out, offset, group->count);
 }
