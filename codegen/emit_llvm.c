@@ -409,10 +409,23 @@ static bool write_broadcast(const Writer *w, const Insn *insn, Value at) {
     return true;
 }
 
+/* Whether an access moves a whole register as it is: then as what registers are kept as, which
+ * spares LLVM's selector half of the nodes. */
+static bool moves_whole(const Writer *w, const Insn *insn, Reg reg) {
+    return type_bits(insn->type) == type_bits(insn->type2) &&
+           type_is_float(insn->type) == type_is_float(insn->type2) &&
+           insn->count == lanes_in(w, reg, insn->type) && !w->module->big_endian;
+}
+
 static void write_load(const Writer *w, const Insn *insn) {
     Value at = address(w, insn->a, insn->b, insn->scale, insn->imm);
     if (write_broadcast(w, insn, at))
         return;
+    if (moves_whole(w, insn, insn->dst)) {
+        LLVMTypeRef whole = slot_type(w, bits_of(w, insn->dst));
+        write_whole(w, insn->dst, load_from(w, whole, at, insn->align));
+        return;
+    }
     LLVMTypeRef stored = lanes_of(lane_type(w, insn->type2), insn->count);
     Value value = converted(w, load_from(w, stored, at, insn->align), insn->type2, insn->type);
     int count = lanes_in(w, insn->dst, insn->type), pick[MAX_LANES];
@@ -426,9 +439,14 @@ static void write_load(const Writer *w, const Insn *insn) {
 }
 
 static void write_store(const Writer *w, const Insn *insn) {
-    Value value = first_lanes(w, read_as(w, insn->c, insn->type), insn->count);
-    Value at = address(w, insn->a, insn->b, insn->scale, insn->imm);
-    Value store = LLVMBuildStore(w->builder, converted(w, value, insn->type, insn->type2), at);
+    Value at = address(w, insn->a, insn->b, insn->scale, insn->imm), value;
+    if (moves_whole(w, insn, insn->c)) {
+        value = read_whole(w, insn->c);
+    } else {
+        value = first_lanes(w, read_as(w, insn->c, insn->type), insn->count);
+        value = converted(w, value, insn->type, insn->type2);
+    }
+    Value store = LLVMBuildStore(w->builder, value, at);
     LLVMSetAlignment(store, insn->align > 1 ? (unsigned)insn->align : 1);
 }
 
@@ -548,8 +566,8 @@ static void write_mulround(const Writer *w, const Insn *insn) {
         write_lanes(w, insn->dst, call2(w, x86_rounded[width_index(bits)], NULL, a, b));
         return;
     }
-    Value product = LLVMBuildMul(w->builder, converted(w, a, I16, I32),
-                                 converted(w, b, I16, I32), "");
+    Value product =
+        LLVMBuildMul(w->builder, converted(w, a, I16, I32), converted(w, b, I16, I32), "");
     product = LLVMBuildAdd(w->builder, product, constant(w, I32, count, 1 << 14), "");
     product = LLVMBuildLShr(w->builder, product, constant(w, I32, count, 15), "");
     write_lanes(w, insn->dst, converted(w, product, I32, I16));
@@ -694,12 +712,12 @@ static WriteInsn *const writers[INSN_COUNT] = {
     [INSN_PACK] = write_pack,         [INSN_SATURATE] = write_saturate,
     [INSN_ADD] = write_binary,        [INSN_SUB] = write_binary,
     [INSN_MUL] = write_binary,        [INSN_MULHI] = write_mulhi,
-    [INSN_MULROUND] = write_mulround,
-    [INSN_AND] = write_binary,        [INSN_XOR] = write_binary,
-    [INSN_SHL] = write_shift,         [INSN_SHR] = write_shift,
-    [INSN_MIN] = write_extremum,      [INSN_MAX] = write_extremum,
-    [INSN_DOT2] = write_dot2,         [INSN_DOT4] = write_dot4,
-    [INSN_DIV] = write_binary,        [INSN_SQRT] = write_root,
+    [INSN_MULROUND] = write_mulround, [INSN_AND] = write_binary,
+    [INSN_XOR] = write_binary,        [INSN_SHL] = write_shift,
+    [INSN_SHR] = write_shift,         [INSN_MIN] = write_extremum,
+    [INSN_MAX] = write_extremum,      [INSN_DOT2] = write_dot2,
+    [INSN_DOT4] = write_dot4,         [INSN_DIV] = write_binary,
+    [INSN_SQRT] = write_root,
 };
 
 static void write_insn(Writer *w, const Insn *insn) {
