@@ -65,13 +65,8 @@ static void only_bytes(Routine *routine) {
 
 static const char driver[] =
     "#include <string.h>\n"
-    "#ifdef BARE\n"
-    "static void say(const char *s)\n"
-    "{\n"
-    "    register int op __asm__(\"r0\") = 4;\n"
-    "    register const char *at __asm__(\"r1\") = s;\n"
-    "    __asm__ volatile(\"bkpt 0xab\" : \"+r\"(op) : \"r\"(at) : \"memory\");\n"
-    "}\n"
+    "#ifdef BARE\n#include \"runtime/harness.h\"\n"
+    "#define say harness_print\n#define main harness_main\n"
     "#else\n#include <stdio.h>\nstatic void say(const char *s) { fputs(s, stdout); }\n#endif\n"
     "typedef void Kernel(const void *, const void *, void *, const void *, const void *, void "
     "*,\n"
@@ -115,6 +110,28 @@ static const char driver[] =
     "    return faults != 0;\n"
     "}\n";
 
+/* Sums requantised as on Cortex-M: what two instructions do that one instruction can, with
+ * intermediate values that nothing else reads. */
+static Routine requantising(Arena *arena, uint64_t seed) {
+    Routine r = routine_new(arena, STR("requantising"));
+    for (int i = 0; i < 32; i++) {
+        int shift = 1 + (int)(random_bits(seed, 0, (uint64_t)i) % 31);
+        int bits = 1 + (int)(random_bits(seed, 1, (uint64_t)i) % 31);
+        Reg sum = op_load(&r, I32, 32, I8, ARG_IN, 11 * i, 1);
+        sum = op1(&r, INSN_SHL, I32, sum, (int)(random_bits(seed, 2, (uint64_t)i) % 25));
+        Reg factor = op_load(&r, I32, 32, U8, ARG_IN2, 7 * i, 1);
+        factor = op1(&r, INSN_SHL, I32, factor, 23);
+        Reg round = op_constant(&r, I32, 32, 1 << (shift - 1));
+        Reg high = op2(&r, INSN_MULHI, I32, sum, factor);
+        Reg code =
+            i % 2 ? op2(&r, INSN_ADD, I32, high, round) : op2(&r, INSN_ADD, I32, round, high);
+        code = op1(&r, INSN_SHR, I32, code, shift);
+        code = op1(&r, INSN_SATURATE, i % 3 ? I32 : U32, code, bits);
+        op_store(&r, U8, code, U8, ARG_OUT, 4 * i, 4);
+    }
+    return r;
+}
+
 static void write_file(const Isa *isa, bool bytes, const char *name) {
     Arena *arena = arena_new();
     Text text = text_new(arena), names = text_new(arena), seeds = text_new(arena);
@@ -124,7 +141,8 @@ static void write_file(const Isa *isa, bool bytes, const char *name) {
     text_add(&text, "#include <stdint.h>\n");
     for (int i = 0; i < count; i++) {
         Routine *routine = arena_new_of(arena, Routine);
-        *routine = random_routine(arena, (uint64_t)(first + i));
+        *routine = i ? random_routine(arena, (uint64_t)(first + i))
+                     : requantising(arena, (uint64_t)first);
         if (bytes)
             only_bytes(routine);
         routines[i] = routine;
@@ -177,12 +195,13 @@ static int must_run(Arena *arena, char *const argv[]) {
 /* A way to run a file of routines: the compiler and its flags, and what emulates the machine. */
 typedef struct Way {
     const char *name, *file;
-    const char *flags[8];
+    const char *flags[10];
     const char *emulator;
     int needs; /* vector bits that this machine must have */
 } Way;
 
 #define AVX512 "-mavx512vnni", "-mavx512bw", "-mavx512dq", "-mavx512vl"
+#define CORTEX_M4 "-mcpu=cortex-m4", "-mthumb", "-I.", "-DBARE"
 #define SANITIZED "-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all"
 static const Way ways[] = {
     {"avx512_gcc_0", "avx512.c", {"gcc", "-O0", AVX512}, NULL, 512},
@@ -200,10 +219,44 @@ static const Way ways[] = {
     {"portable_gcc_sanitized", "portable.c", {"gcc", SANITIZED}, NULL, 0},
     {"portable_clang_sanitized", "portable.c", {"clang", SANITIZED}, NULL, 0},
     {"big_endian", "bytes.c", {"powerpc-linux-gnu-gcc", "-O2", "-static"}, "qemu-ppc", 0},
+    {"cortex_m4", "arm.c", {"arm-none-eabi-gcc", "-O2", CORTEX_M4}, "qemu-system-arm", 0},
+    {"cortex_m4_0", "arm.c", {"arm-none-eabi-gcc", "-O0", CORTEX_M4}, "qemu-system-arm", 0},
+    {"arm_plain", "arm.c", {"clang", "-O1"}, NULL, 0},
 };
+
+static bool is_bare(const Way *way) {
+    return way->emulator && strstr(way->emulator, "system");
+}
 
 static bool machine_has(int bits) {
     return bits == 0 || isa_of_target(NULL)->vector_bits >= bits;
+}
+
+/* The compiler with the way's flags and what else it is told. */
+static int compile(Arena *arena, const Way *way, char *const rest[], int count) {
+    char *argv[40];
+    int n = 0;
+    for (int i = 0; i < COUNT(way->flags) && way->flags[i]; i++)
+        argv[n++] = (char *)way->flags[i];
+    for (int i = 0; i < count; i++)
+        argv[n++] = rest[i];
+    argv[n] = NULL;
+    return must_run(arena, argv);
+}
+
+static void build(Arena *arena, const Way *way, char *binary) {
+    char *source = (char *)path_join(arena, str_of(place), str_of(way->file)).at;
+    char *object = (char *)str_format(arena, "%s.o", binary).at;
+    char *const first[] = {WARNINGS, "-c", "-o", object, source};
+    assert_int_equal(compile(arena, way, first, COUNT(first)), 0);
+    char *const hosted[] = {"-o", binary, object};
+    char *const bare[] = {
+        "-o",   binary, object, "runtime/cortex_m.c", "-nostdlib", "-T", "runtime/cortex_m.ld",
+        "-lgcc"};
+    if (is_bare(way))
+        assert_int_equal(compile(arena, way, bare, COUNT(bare)), 0);
+    else
+        assert_int_equal(compile(arena, way, hosted, COUNT(hosted)), 0);
 }
 
 static void run_way(void **state) {
@@ -214,18 +267,24 @@ static void run_way(void **state) {
                  way->flags[0]);
     LEAVE_UNLESS(machine_has(way->needs), "this processor's instructions");
     char *binary = (char *)path_join(arena, str_of(place), str_of(way->name)).at;
-    char *argv[32];
-    int n = 0;
-    for (int i = 0; i < COUNT(way->flags) && way->flags[i]; i++)
-        argv[n++] = (char *)way->flags[i];
-    char *const rest[] = {WARNINGS, "-o", binary,
-                          (char *)path_join(arena, str_of(place), str_of(way->file)).at};
-    for (int i = 0; i < COUNT(rest); i++)
-        argv[n++] = rest[i];
-    argv[n] = NULL;
-    assert_int_equal(must_run(arena, argv), 0);
-    char *run[] = {(char *)way->emulator, binary, NULL};
-    assert_int_equal(must_run(arena, way->emulator ? run : run + 1), 0);
+    build(arena, way, binary);
+    char *direct[] = {binary, NULL};
+    char *emulated[] = {(char *)way->emulator, binary, NULL};
+    char *board[] = {(char *)way->emulator,
+                     "-M",
+                     "mps2-an386",
+                     "-nographic",
+                     "-monitor",
+                     "none",
+                     "-serial",
+                     "none",
+                     "-semihosting-config",
+                     "enable=on,target=native",
+                     "-kernel",
+                     binary,
+                     NULL};
+    char **run = is_bare(way) ? board : way->emulator ? emulated : direct;
+    assert_int_equal(must_run(arena, run), 0);
     arena_free(arena);
 }
 
