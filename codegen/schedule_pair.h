@@ -101,8 +101,9 @@ Reg scale_code(Pair *p, const Scale *scale, Reg sum, Reg m, int which);
 typedef struct Tail {
     bool late; /* the zero point of the sum would not fit beside it before the shift */
     Reg multiplier[2], constant, shift, zero, low, high;
+    int fixed; /* the shift, where it is part of the code; else 0 */
 } Tail;
-Tail tail_of(Pair *p);
+Tail tail_of(Pair *p, bool own);
 Reg tail_code(Pair *p, const Tail *tail, Reg code, Reg other);
 
 /* Clamps to low .. high, by saturation where that is an end of the format. */

@@ -147,7 +147,7 @@ static int64_t sum_bound(const Sum *sum, int64_t out_zero) {
     return bound;
 }
 
-Tail tail_of(Pair *p) {
+Tail tail_of(Pair *p, bool own) {
     const Step *step = p->step;
     if (!step->kernel.adds && step->kernel.kind != OP_ADD)
         return (Tail){0};
@@ -162,7 +162,8 @@ Tail tail_of(Pair *p) {
     for (int k = 0; k < 2; k++)
         tail.multiplier[k] = pair_number(p, sum.multiplier[k]);
     tail.constant = pair_number(p, (int32_t)constant);
-    tail.shift = pair_number(p, sum.shift);
+    tail.shift = number_if(p, !own, sum.shift);
+    tail.fixed = own ? sum.shift : 0;
     tail.zero = number_if(p, tail.late, step->out_zero);
     tail.low = number_if(p, step->low != format_low(format), step->low);
     tail.high = number_if(p, step->high != format_high(format), step->high);
@@ -172,7 +173,8 @@ Tail tail_of(Pair *p) {
 Reg tail_code(Pair *p, const Tail *tail, Reg code, Reg other) {
     Reg sum = pair_add(p, pair_mul(p, other, tail->multiplier[1]), tail->constant);
     sum = pair_add(p, pair_mul(p, code, tail->multiplier[0]), sum);
-    sum = pair_shift(p, INSN_SHR, I32, sum, tail->shift);
+    sum = tail->fixed ? op1(p->r, INSN_SHR, I32, sum, tail->fixed)
+                      : pair_shift(p, INSN_SHR, I32, sum, tail->shift);
     if (tail->late)
         sum = pair_add(p, sum, tail->zero);
     return pair_clamp(p, p->step->kernel.out, sum, p->step->low, p->step->high, tail->low,

@@ -4,15 +4,17 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/schedule_pair.h"
 
-enum { MAX_PIXELS = 4, MAX_PAIRS = 2, UNROLLED = 20, BODY = 8, LONG_BODY = 12, GROUP = 3 };
+enum { MAX_PIXELS = 4, MAX_PAIRS = 2, UNROLLED = 20, BODY = 8, GROUP = 3 };
 
 /* ---- sizes ------------------------------------------------------------------------------------ */
 
+/* The more k-pairs a pass takes, the fewer instructions count passes and load words by threes. */
 int tile_body(int taps) {
-    return taps <= UNROLLED          ? taps
-           : taps % LONG_BODY == 0 ? LONG_BODY
-           : taps % BODY == 0      ? BODY
-                                   : BODY / 2;
+    static const int bodies[] = {24, 16, 8};
+    for (int i = 0; i < COUNT(bodies) && taps > UNROLLED; i++)
+        if (taps % bodies[i] == 0)
+            return bodies[i];
+    return taps <= UNROLLED ? taps : BODY / 2;
 }
 
 int tile_taps(Pair *p, int k) {
@@ -34,7 +36,7 @@ static Tile tile_new(Pair *p, int pixels, int pairs, int taps, int body, int loo
                  .down = NO_REG,
                  .sum = NO_REG};
     tile.scale = scale_of(p, tile.words.late ? 0 : tile.words.high_shift, !loops && pixels > 1);
-    tile.tail = tail_of(p);
+    tile.tail = tail_of(p, !loops && pixels > 1);
     if (loops)
         tile.passes = pair_param(p, loops);
     return tile;
@@ -227,17 +229,15 @@ static Reg walker(Pair *p, const Tile *tile, Reg at) {
  * the result may lie on it. */
 static void codes_of(Pair *p, const Tile *tile, const Reg *sum, Reg m, int which,
                      const Spot *spot, int64_t offset, Reg *code) {
-    Reg other[MAX_PIXELS], from = NO_REG;
-    if (p->step->kernel.adds)
-        from = walker(p, tile, spot->other);
-    for (int i = tile->pixels - 1; i >= 0 && from != NO_REG; i--) {
-        other[i] = op_load(p->r, I32, 32, pair_type(p->step->kernel.in2), from, offset, 1);
-        previous_pixel(p, tile, i, from);
-    }
+    bool adds = p->step->kernel.adds;
+    Reg other, from = adds ? walker(p, tile, spot->other) : NO_REG;
     for (int i = tile->pixels - 1; i >= 0; i--) {
         code[i] = scale_code(p, &tile->scale, sum[i], m, which);
-        if (from != NO_REG)
-            code[i] = tail_code(p, &tile->tail, code[i], other[i]);
+        if (!adds)
+            continue;
+        other = op_load(p->r, I32, 32, pair_type(p->step->kernel.in2), from, offset, 1);
+        previous_pixel(p, tile, i, from);
+        code[i] = tail_code(p, &tile->tail, code[i], other);
     }
 }
 

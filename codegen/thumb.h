@@ -52,6 +52,7 @@ typedef struct Thumb {
 /* What is known of a virtual register. */
 typedef struct ThumbReg {
     int slot;      /* it can be loaded from there at any time, or T_NONE */
+    int home;      /* every write of it is stored there at once, or T_NONE */
     bool constant; /* always `value` */
     int64_t value;
     int kept;  /* 0: may be spilled; 1: reloaded once in each straight line; 2: at each use */

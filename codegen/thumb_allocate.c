@@ -51,7 +51,7 @@ bool thumb_is_border(const Thumb *t) {
 }
 
 int thumb_new_reg(ThumbCode *code) {
-    vec_push(code->arena, &code->regs, ((ThumbReg){.slot = T_NONE, .color = T_NONE}));
+    vec_push(code->arena, &code->regs, ((ThumbReg){.slot = T_NONE, .home = T_NONE, .color = T_NONE}));
     return code->regs.count - 1;
 }
 
@@ -241,46 +241,72 @@ static int loaded_from(const ThumbCode *code, int reg) {
     return slot;
 }
 
+static void put(ThumbCode *code, Thumb t, int depth) {
+    t.depth = depth;
+    vec_push(code->arena, &code->code, t);
+}
+
+/* What is rewritten, and the code as it was. */
+typedef struct Spilling {
+    ThumbCode *code;
+    int reg, slot, kept;
+    bool stores;  /* each write, to the slot */
+    bool remade;  /* else it is only written where it is first made: that goes */
+    int here;     /* what holds it now, or T_NONE */
+    ThumbReg known;
+} Spilling;
+
+static void spill_use(Spilling *s, const Thumb *t) {
+    bool own = t->kind == T_SPILL && (int)t->imm == s->slot && s->here != T_NONE;
+    if (own || (s->here != T_NONE && s->kept == 1))
+        return;
+    s->here = new_kept(s->code, s->reg, s->kept);
+    put(s->code,
+        s->known.constant ? constant_load(s->here, s->known.value)
+                          : slot_access(T_RELOAD, s->here, s->slot),
+        t->depth);
+}
+
+static void spill_one(Spilling *s, Thumb t) {
+    bool uses = reads(&t, s->reg), defines = thumb_writes(&t, s->reg);
+    bool again = t.kind == T_RELOAD && (int)t.imm == s->slot;
+    if (thumb_is_border(&t) && !uses)
+        s->here = T_NONE;
+    if (defines && !uses && (s->remade || again))
+        return;
+    if (uses)
+        spill_use(s, &t);
+    else if (defines && (s->here == T_NONE || s->kept > 1))
+        s->here = new_kept(s->code, s->reg, s->kept);
+    if (uses || defines)
+        thumb_rename(&t, s->reg, s->here, true, true);
+    put(s->code, t, t.depth);
+    if (defines && s->stores)
+        put(s->code, slot_access(T_SPILL, s->here, s->slot), t.depth);
+    if (thumb_is_border(&t))
+        s->here = T_NONE;
+}
+
 /* `reg` lives in the frame (or is made again): each straight line loads it once, or at each use
  * where even that was too much, and stores it where it is written. */
 static void spill(ThumbCode *code, int reg) {
-    if (code->regs.at[reg].slot == T_NONE)
-        code->regs.at[reg].slot = loaded_from(code, reg);
-    ThumbReg known = code->regs.at[reg];
-    int kept = known.kept + 1, here = T_NONE, slot = known.slot;
-    bool stores = !is_remade(&known);
-    if (stores)
-        slot = code->slots++;
+    ThumbReg *now = &code->regs.at[reg];
+    if (now->slot == T_NONE && now->home == T_NONE)
+        now->slot = loaded_from(code, reg);
+    Spilling s = {.code = code,
+                  .reg = reg,
+                  .kept = now->kept + 1,
+                  .remade = is_remade(now),
+                  .here = T_NONE};
+    s.stores = !s.remade && now->home == T_NONE;
+    if (s.stores)
+        now->home = code->slots++;
+    s.slot = s.remade ? now->slot : now->home;
+    s.known = *now;
     VEC(Thumb) old = {code->code.at, code->code.count, code->code.capacity};
     code->code.at = NULL, code->code.count = code->code.capacity = 0;
-    for (int i = 0; i < old.count; i++) {
-        Thumb t = old.at[i];
-        bool uses = reads(&t, reg), defines = thumb_writes(&t, reg);
-        if (thumb_is_border(&t) && !uses)
-            here = T_NONE;
-        if (defines && !uses && !stores) { /* where it was first made */
-            continue;
-        }
-        if (uses && (here == T_NONE || kept > 1)) {
-            here = new_kept(code, reg, kept);
-            Thumb load = known.constant ? constant_load(here, known.value)
-                                        : slot_access(T_RELOAD, here, slot);
-            load.depth = t.depth;
-            vec_push(code->arena, &code->code, load);
-        } else if (defines && here == T_NONE) {
-            here = new_kept(code, reg, kept);
-        }
-        if (uses || defines)
-            thumb_rename(&t, reg, here, true, true);
-        vec_push(code->arena, &code->code, t);
-        if (defines && stores) {
-            Thumb store = slot_access(T_SPILL, here, slot);
-            store.depth = t.depth;
-            vec_push(code->arena, &code->code, store);
-        }
-        if (thumb_is_border(&t))
-            here = T_NONE;
-    }
+    for (int i = 0; i < old.count; i++)
+        spill_one(&s, old.at[i]);
 }
 
 /* ---- which ones ----------------------------------------------------------------------------------- */
