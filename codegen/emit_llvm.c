@@ -313,6 +313,16 @@ static void write_interleave(const Writer *w, const Insn *insn) {
     write_lanes(w, insn->dst, shuffled(w, a, b, pick, count));
 }
 
+static void write_transpose(const Writer *w, const Insn *insn) {
+    int count = lanes_in(w, insn->dst, insn->type), pick[MAX_LANES];
+    int block = block_lanes(w, insn->dst, insn->type), blocks = count / block;
+    for (int i = 0; i < count; i++) {
+        int other = i % block * blocks + i / block;
+        pick[insn->imm ? i : other] = insn->imm ? other : i;
+    }
+    write_lanes(w, insn->dst, shuffled(w, read_as(w, insn->a, insn->type), NULL, pick, count));
+}
+
 static const char *const x86_packs[2][2][3] = {
     {{"llvm.x86.sse2.packsswb.128", "llvm.x86.avx2.packsswb", "llvm.x86.avx512.packsswb.512"},
      {"llvm.x86.sse2.packuswb.128", "llvm.x86.avx2.packuswb", "llvm.x86.avx512.packuswb.512"}},
@@ -709,6 +719,7 @@ static WriteInsn *const writers[INSN_COUNT] = {
     [INSN_SPLAT] = write_splat,       [INSN_LOAD] = write_load,
     [INSN_STORE] = write_store,       [INSN_CONVERT] = write_convert,
     [INSN_HALF] = write_half,         [INSN_INTERLEAVE] = write_interleave,
+    [INSN_TRANSPOSE] = write_transpose,
     [INSN_PACK] = write_pack,         [INSN_SATURATE] = write_saturate,
     [INSN_ADD] = write_binary,        [INSN_SUB] = write_binary,
     [INSN_MUL] = write_binary,        [INSN_MULHI] = write_mulhi,

@@ -268,6 +268,7 @@ static void name_rest(Text *text, const Leaf *leaf) {
     case INSN_INTERLEAVE:
         text_add(text, insn->imm ? "_high" : "_low");
         break;
+    case INSN_TRANSPOSE:
     case INSN_HALF:
     case INSN_SATURATE:
         text_add(text, "_%d", (int)insn->imm);
@@ -470,6 +471,18 @@ static void body_interleave(const Body *body) {
     end_lanes(body);
 }
 
+static void body_transpose(const Body *body) {
+    const Insn *insn = &body->leaf->insn;
+    int bits = body->leaf->bits, width = type_bits(insn->type), block = 128 / width;
+    int inner = insn->imm ? block : bits / 128, outer = insn->imm ? bits / 128 : block;
+    begin_lanes(body, "a", true);
+    Str from = str_format(body->arena, "i %% %d * %d + i / %d", inner, outer, inner);
+    Str a = lane_get(body, "a", bits, width, from.at);
+    const char *i = begin_loop(body, lanes_of(body->leaf));
+    lane_put(body, width, C_UNSIGNED, i, a);
+    end_lanes(body);
+}
+
 static void body_pack(const Body *body) {
     const Insn *insn = &body->leaf->insn;
     int bits = body->leaf->bits, width = type_bits(insn->type), block = 128 / width;
@@ -619,6 +632,9 @@ static void print_generic(const Body *body) {
         break;
     case INSN_INTERLEAVE:
         body_interleave(body);
+        break;
+    case INSN_TRANSPOSE:
+        body_transpose(body);
         break;
     case INSN_PACK:
         body_pack(body);

@@ -483,6 +483,7 @@ static void check_shape(Checker *check, const Insn *insn) {
     case INSN_HALF:
         require(check, integer && bits >= 16 && insn->imm >> 1 == 0, "half of what?");
         break;
+    case INSN_TRANSPOSE:
     case INSN_INTERLEAVE:
         require(check, insn->imm >> 1 == 0, "halves are 0 and 1");
         require(check, value_bits(check, insn->dst) >= 128, "blocks are of 128 bits");

@@ -65,6 +65,8 @@ enum {
  *           is signed or not (sxtb16, uxtb16)
  * INTERLEAVE  in each block of 128 bits: a's and b's lanes of T in turn, from their low halves
  *           (imm 0) or high halves (imm 1)
+ * TRANSPOSE  lane j of T of block i of 128 bits goes to lane j * (number of blocks) + i (imm 0),
+ *           or comes from there (imm 1)
  * PACK      in each block of 128 bits: the lanes of a, then those of b, signed of twice T's width,
  *           saturated to T
  * SATURATE  each signed lane of a to imm bits signed (ssat); with T unsigned to imm bits unsigned

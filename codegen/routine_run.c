@@ -343,6 +343,22 @@ static const Cell *run_interleave(Machine *machine, const Cell *op) {
     return op + 1;
 }
 
+static const Cell *run_transpose(Machine *machine, const Cell *op) {
+    const Moves *move = &moves[op->insn->type];
+    int block = 128 / type_bits(op->insn->type), blocks = op->lanes / block;
+    Wide a, out;
+    move->value_out(&machine->value[op->a], &a, op->lanes);
+    for (int i = 0; i < op->lanes; i++) {
+        int other = i % block * blocks + i / block;
+        if (op->insn->imm)
+            out.integer[i] = a.integer[other];
+        else
+            out.integer[other] = a.integer[i];
+    }
+    move->value_in(&machine->value[op->dst], &out, op->lanes);
+    return op + 1;
+}
+
 static int64_t saturate(int64_t x, int bits, bool is_signed) {
     int64_t high = is_signed ? INT64_MAX >> (64 - bits) : (INT64_C(1) << bits) - 1;
     int64_t low = is_signed ? -high - 1 : 0;
@@ -525,6 +541,7 @@ static const Handler untyped[INSN_COUNT] = {
     [INSN_SPLAT] = run_splat,       [INSN_LOAD] = run_load,
     [INSN_STORE] = run_store,       [INSN_CONVERT] = run_convert,
     [INSN_HALF] = run_half,         [INSN_INTERLEAVE] = run_interleave,
+    [INSN_TRANSPOSE] = run_transpose,
     [INSN_PACK] = run_pack,         [INSN_SATURATE] = run_saturate,
     [INSN_DOT2] = run_dot2,
 };

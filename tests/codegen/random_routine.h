@@ -146,6 +146,12 @@ static void random_dot(RandomRoutine *x, InsnKind kind) {
         op_dot_into(&x->r, kind, left, c, a, b);
 }
 
+static void random_transpose(RandomRoutine *x) {
+    int bits = 128 << pick_below(x, 3);
+    Reg a = operand(x, bits);
+    keep(x, op1(&x->r, INSN_TRANSPOSE, pick_below(x, 2) ? I32 : I64, a, pick_below(x, 2)));
+}
+
 static void random_unary(RandomRoutine *x, InsnKind kind) {
     int bits = pick_width(x);
     if (kind == INSN_HALF && bits == 8)
@@ -200,6 +206,8 @@ static void random_one(RandomRoutine *x) {
         random_dot(x, pick_below(x, 2) ? INSN_DOT2 : INSN_DOT4);
         break;
     case 5:
+        if (pick_below(x, 4) == 0)
+            random_transpose(x);
         random_unary(x, unary[pick_below(x, COUNT(unary))]);
         break;
     case 6:
