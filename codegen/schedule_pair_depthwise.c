@@ -9,13 +9,22 @@
  * every layer has the shift FIXED: the code then needs no register for it. */
 enum { SIDE = 3, MOST_WORDS = 28, MOST_PITCH = 512, FIXED = 41, MOST_FACTOR = 8 };
 
+/* One of the two directions: how far it reaches, and bytes from one place to the next. */
+typedef struct Direction {
+    int in, out, pad;
+    int64_t in_step, out_step;
+} Direction;
+
 typedef struct Plane {
-    Extent in, out;
-    int pitch, rows;    /* elements; rows */
-    int copy_h, copy_w; /* of the input */
-    int run;            /* words of a window's row */
-    bool fast;          /* 3 by 3, stride 1 or 2 */
-    int factor;         /* d; or -1: the layer's shift is a parameter */
+    Direction along, across; /* of the plane's rows: the image's, or its columns */
+    bool turned;             /* the plane's rows are the image's columns */
+    int channels;
+    int pitch, rows; /* elements; rows */
+    int copied;      /* of the input, across */
+    int unit;        /* inputs that are copied in one pass */
+    int run;         /* words of a window's row */
+    bool fast;       /* 3 by 3, stride 1 or 2 */
+    int factor;      /* d; or -1: the layer's shift is a parameter */
 } Plane;
 
 static int pitch_of(int needed) {
@@ -37,18 +46,48 @@ static int factor_of(const Step *s) {
     return d;
 }
 
+/* About what the outputs of one channel cost, for the choice of rows or columns. */
+static int64_t cost_of(const Direction *along, const Direction *across) {
+    enum { PAIR = 27, SINGLE = 20, ROW = 16, COPIED_ROW = 12 };
+    int64_t row = along->out / 2 * PAIR + along->out % 2 * SINGLE + ROW;
+    return across->out * row + (int64_t)across->in * COPIED_ROW;
+}
+
+/* Widths that layers of a network share have one unit: 3 where rows are short, 8 else. */
+static int unit_of(int copied, int pitch) {
+    static const int units[][5] = {{3, 5, 4, 2, 1}, {8, 5, 4, 3, 1}};
+    const int *unit = units[pitch > 16];
+    while (copied % *unit)
+        unit++;
+    return *unit;
+}
+
+static void plane_sizes(const Step *s, Plane *plane) {
+    int reach = (plane->along.out - 1) * s->stride_w + 2 * plane->run + 1;
+    plane->pitch = pitch_of((int)max_i64(reach, plane->along.pad + plane->along.in));
+    plane->rows = (plane->across.out - 1) * s->stride_h + s->kernel_h;
+    plane->copied = (int)min_i64(plane->across.in, plane->rows - plane->across.pad);
+    plane->unit = unit_of(plane->along.in, plane->pitch);
+}
+
 static Plane plane_of(const Step *s) {
-    Plane plane = {.in = extent_of(s->in_shape),
-                   .out = extent_of(s->out_shape),
+    Extent in = extent_of(s->in_shape), out = extent_of(s->out_shape);
+    int64_t c = in.c;
+    Plane plane = {.along = {in.w, out.w, s->pad_w, c, c},
+                   .across = {in.h, out.h, s->pad_h, in.w * c, out.w * c},
+                   .channels = in.c,
                    .run = (s->kernel_w + 1) / 2,
                    .fast = s->kernel_h == SIDE && s->kernel_w == SIDE &&
                            s->stride_w == s->stride_h && s->stride_w <= 2};
     plane.factor = plane.fast ? factor_of(s) : -1;
-    int reach = (plane.out.w - 1) * s->stride_w + 2 * plane.run + 1;
-    plane.pitch = pitch_of((int)max_i64(reach, s->pad_w + plane.in.w));
-    plane.rows = (plane.out.h - 1) * s->stride_h + s->kernel_h;
-    plane.copy_h = (int)min_i64(plane.in.h, plane.rows - s->pad_h);
-    plane.copy_w = plane.in.w;
+    plane.turned =
+        plane.fast && cost_of(&plane.across, &plane.along) < cost_of(&plane.along, &plane.across);
+    if (plane.turned) {
+        Direction along = plane.along;
+        plane.along = plane.across;
+        plane.across = along;
+    }
+    plane_sizes(s, &plane);
     return plane;
 }
 
@@ -66,17 +105,17 @@ static int tap(const Step *s, int c, int ky, int kx) {
                             : 0;
 }
 
-static int64_t packed_row(const Step *s, int c, int ky, int offset) {
+static int64_t packed_row(const Step *s, const Plane *plane, int c, int row, int offset) {
     uint32_t k[SIDE];
     for (int i = 0; i < SIDE; i++)
-        k[i] = (uint32_t)(tap(s, c, ky, i) + offset) & 255;
+        k[i] = (uint32_t)((plane->turned ? tap(s, c, i, row) : tap(s, c, row, i)) + offset) & 255;
     return (int32_t)(k[0] | k[1] << 8 | k[1] << 16 | k[2] << 24);
 }
 
 /* Of each channel: words of weights, bias, multiplier. */
 static void pack(Pair *p, const Plane *plane) {
     const Step *s = p->step;
-    int words = weight_words(plane, s), channels = plane->in.c;
+    int words = weight_words(plane, s), channels = plane->channels;
     int d = plane->factor > 0 ? plane->factor : 0, offset = plane->factor >= 0 ? 128 : 0;
     p->lowered->weights_count = (int64_t)channels * (words + 2);
     if (!s->from->weight)
@@ -88,7 +127,7 @@ static void pack(Pair *p, const Plane *plane) {
             int ky = i / plane->run, kx = i % plane->run * 2;
             uint32_t low = (uint32_t)tap(s, c, plane->fast ? 0 : ky, plane->fast ? 0 : kx);
             uint32_t high = (uint32_t)tap(s, c, plane->fast ? 0 : ky, plane->fast ? 0 : kx + 1);
-            *to++ = plane->fast ? packed_row(s, c, i, offset) : (int32_t)((low & 0xffff) | high << 16);
+            *to++ = plane->fast ? packed_row(s, plane, c, i, offset) : (int32_t)((low & 0xffff) | high << 16);
         }
         *to++ = (int32_t)((uint32_t)s->bias[c] << d);
         *to++ = s->from->multiplier[c];
@@ -98,23 +137,29 @@ static void pack(Pair *p, const Plane *plane) {
 /* ---- the plane -------------------------------------------------------------------------------- */
 
 typedef struct Numbers {
-    Reg channels, channels3;
-    Reg inset, zeros, copy_h, quads, singles;
-    Reg out_h, out_w;
+    Reg channels;
+    Reg in_step, in_step3, in_row, out_step, out_row;
+    Reg inset, zeros, copied, passes;
+    Reg rows, pairs, singles; /* of outputs */
 } Numbers;
 
 static Numbers numbers_of(Pair *p, const Plane *plane) {
     const Step *s = p->step;
-    int c = plane->in.c;
-    return (Numbers){.channels = pair_param(p, c),
-                     .channels3 = pair_param(p, 3 * c),
-                     .inset = pair_param(p, 2 * (s->pad_h * plane->pitch + s->pad_w)),
-                     .zeros = pair_number(p, s->in_zero),
-                     .copy_h = pair_param(p, plane->copy_h),
-                     .quads = pair_param(p, plane->copy_w / 4),
-                     .singles = pair_param(p, plane->copy_w % 4),
-                     .out_h = pair_param(p, plane->out.h),
-                     .out_w = pair_param(p, plane->out.w)};
+    int out = plane->along.out;
+    return (Numbers){
+        .channels = pair_param(p, plane->channels),
+        .in_step = pair_param(p, plane->along.in_step),
+        .in_step3 = pair_param(p, 3 * plane->along.in_step),
+        .in_row = pair_param(p, plane->across.in_step),
+        .out_step = pair_param(p, plane->along.out_step),
+        .out_row = pair_param(p, plane->across.out_step),
+        .inset = pair_param(p, 2 * (plane->across.pad * plane->pitch + plane->along.pad)),
+        .zeros = pair_number(p, s->in_zero),
+        .copied = pair_param(p, plane->copied),
+        .passes = pair_param(p, plane->along.in / plane->unit),
+        .rows = pair_param(p, plane->across.out),
+        .pairs = pair_param(p, out / 2),
+        .singles = pair_param(p, plane->fast ? out % 2 : out)};
 }
 
 static void clear(Pair *p, const Plane *plane, Reg zeros) {
@@ -126,28 +171,34 @@ static void clear(Pair *p, const Plane *plane, Reg zeros) {
     op_end(p->r);
 }
 
+/* Some inputs in a row to the plane, four from one address. */
+static void copy_some(Pair *p, const Numbers *n, int count, Reg from, Reg to) {
+    Routine *r = p->r;
+    Type type = pair_type(p->step->kernel.in);
+    for (int first = 0; first < count; first += 4) {
+        int some = (int)min_i64(4, count - first);
+        Reg x[4];
+        for (int i = 0; i < some; i++)
+            x[i] = i == 0 ? op_load(r, I32, 32, type, from, 0, 1)
+                          : op_load_at(r, I32, 32, type, from, i == 3 ? n->in_step3 : n->in_step,
+                                       i == 2 ? 2 : 1, 0, 1);
+        for (int i = 0; i < some; i++)
+            op_store(r, I32, x[i], I16, to, 2 * (first + i), 1);
+        op_advance(r, from, some == 3 ? n->in_step3 : n->in_step, some == 3 ? 1 : some, 0);
+    }
+    op_advance(r, to, NO_REG, 0, 2 * count);
+}
+
 /* Copies the channel at `in` into the plane, whose borders are there. */
 static void copy_channel(Pair *p, const Plane *plane, const Numbers *n, Reg in) {
     Routine *r = p->r;
-    Type type = pair_type(p->step->kernel.in);
-    Reg from = pair_copy(p, in), row = op_address(r, ARG_SCRATCH, n->inset, 1, 0);
-    op_loop(r, n->copy_h);
-    Reg to = pair_copy(p, row), x[4];
-    op_loop(r, n->quads);
-    x[0] = op_load(r, I32, 32, type, from, 0, 1);
-    x[1] = op_load_at(r, I32, 32, type, from, n->channels, 1, 0, 1);
-    x[2] = op_load_at(r, I32, 32, type, from, n->channels, 2, 0, 1);
-    x[3] = op_load_at(r, I32, 32, type, from, n->channels3, 1, 0, 1);
-    for (int i = 0; i < 4; i++)
-        op_store(r, I32, x[i], I16, to, 2 * i, 1);
-    op_advance(r, from, n->channels, 4, 0);
-    op_advance(r, to, NO_REG, 0, 8);
+    Reg line = pair_copy(p, in), row = op_address(r, ARG_SCRATCH, n->inset, 1, 0);
+    op_loop(r, n->copied);
+    Reg from = pair_copy(p, line), to = pair_copy(p, row);
+    op_loop(r, n->passes);
+    copy_some(p, n, plane->unit, from, to);
     op_end(r);
-    op_loop(r, n->singles);
-    op_store(r, I32, op_load(r, I32, 32, type, from, 0, 1), I16, to, 0, 1);
-    op_advance(r, from, n->channels, 1, 0);
-    op_advance(r, to, NO_REG, 0, 2);
-    op_end(r);
+    op_advance(r, line, n->in_row, 1, 0);
     op_advance(r, row, NO_REG, 0, 2 * plane->pitch);
     op_end(r);
 }
@@ -215,7 +266,7 @@ static void two_outputs(Pair *p, const Plane *plane, const Channel *ch, const Nu
     }
     Type type = pair_type(p->step->kernel.out);
     op_store(p->r, I32, code_of(p, ch, y0), type, out, 0, 1);
-    op_store_at(p->r, I32, code_of(p, ch, y1), type, out, n->channels, 1, 0, 1);
+    op_store_at(p->r, I32, code_of(p, ch, y1), type, out, n->out_step, 1, 0, 1);
 }
 
 /* One output of any window. */
@@ -233,24 +284,25 @@ static void one_output(Pair *p, const Plane *plane, const Channel *ch, Reg weigh
 }
 
 static void outputs(Pair *p, const Plane *plane, const Channel *ch, const Numbers *n,
-                    Reg weights, Reg first, Reg pairs, Reg odd) {
+                    Reg weights, Reg first) {
     Routine *r = p->r;
     int stride = p->step->stride_w;
-    Reg out = pair_copy(p, first), row = pair_copy(p, ARG_SCRATCH);
-    op_loop(r, n->out_h);
-    Reg x = pair_copy(p, row);
+    Reg line = pair_copy(p, first), row = pair_copy(p, ARG_SCRATCH);
+    op_loop(r, n->rows);
+    Reg x = pair_copy(p, row), out = pair_copy(p, line);
     if (plane->fast) {
-        op_loop(r, pairs);
+        op_loop(r, n->pairs);
         two_outputs(p, plane, ch, n, x, out);
-        op_advance(r, out, n->channels, 2, 0);
+        op_advance(r, out, n->out_step, 2, 0);
         op_advance(r, x, NO_REG, 0, 4 * stride);
         op_end(r);
     }
-    op_loop(r, plane->fast ? odd : n->out_w);
+    op_loop(r, n->singles);
     one_output(p, plane, ch, weights, x, out);
-    op_advance(r, out, n->channels, 1, 0);
+    op_advance(r, out, n->out_step, 1, 0);
     op_advance(r, x, NO_REG, 0, 2 * stride);
     op_end(r);
+    op_advance(r, line, n->out_row, 1, 0);
     op_advance(r, row, NO_REG, 0, 2 * (int64_t)plane->pitch * p->step->stride_h);
     op_end(r);
 }
@@ -279,14 +331,13 @@ bool pair_depthwise(Pair *p) {
     Channel channel = channel_numbers(p, &plane, &scale);
     pack(p, &plane);
     Numbers n = numbers_of(p, &plane);
-    Reg pairs = pair_param(p, plane.out.w / 2), odd = pair_param(p, plane.out.w % 2);
     clear(p, &plane, n.zeros);
     Reg in = pair_copy(p, ARG_IN), out = pair_copy(p, ARG_OUT);
     Reg weights = pair_copy(p, ARG_WEIGHTS);
     op_loop(p->r, n.channels);
     copy_channel(p, &plane, &n, in);
     channel = channel_of(p, &plane, channel, weights);
-    outputs(p, &plane, &channel, &n, weights, out, pairs, odd);
+    outputs(p, &plane, &channel, &n, weights, out);
     op_advance(p->r, in, NO_REG, 0, 1);
     op_advance(p->r, out, NO_REG, 0, 1);
     op_advance(p->r, weights, NO_REG, 0, 4 * (weight_words(&plane, s) + 2));
