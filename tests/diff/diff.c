@@ -28,7 +28,7 @@ typedef struct Options {
     uint64_t seed; /* 0: where the last run stopped */
     int jobs;
     Str folder;
-    bool wanted[32]; /* (path_count) */
+    bool wanted[64]; /* (path_count) */
     bool named;      /* paths were named */
 } Options;
 
