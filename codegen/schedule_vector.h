@@ -53,6 +53,7 @@ int lane_channel(const Vector *v, int vectors, int vector, int lane);
 /* Vectors that are packed together. */
 typedef struct Group {
     int first, vectors; /* 1, 2 or 4 of them */
+    int pixels;         /* that they belong to: neighbours, of all channels */
     int count;          /* channels that exist */
 } Group;
 int vector_groups(const Vector *v, int vectors, int count, Group group[4]);
@@ -91,8 +92,9 @@ int window_rows(const Vector *v, int64_t budget);
 Window window_open(Vector *v, bool must_copy, int slack, int64_t budget);
 void window_close(Vector *v, const Window *window);
 void fill_elements(Vector *v, Reg to, int64_t count); /* with the input's zero point */
-/* The length of tiles that cover n with the least overlap; the longer of two that are equal. */
-int tile_length(int n, int least, int most);
+/* The length of tiles, a multiple of `unit`, that cover n with the least overlap; the longer of two
+ * that are equal. */
+int tile_length(int n, int unit, int least, int most);
 /* min(number * step, last), or 0 where there is one. */
 Reg tile_start(Vector *v, Reg number, int step, int last);
 

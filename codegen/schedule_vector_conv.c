@@ -18,6 +18,7 @@ enum {
 /* Sums of a tile: pixels by vectors, each perhaps in several chains that are added at the end. */
 typedef struct Tile {
     int vectors, height, width, chains;
+    int joined; /* pixels that are stored together */
 } Tile;
 
 /* What a layer's loops need. */
@@ -59,25 +60,33 @@ static int block_vectors(const Conv *c, int all) {
     return all < most ? all : most;
 }
 
+/* Pixels of few channels that one store can take: of four vectors together. */
+static int pixels_joined(const Conv *c, const Block *block) {
+    const Vector *v = c->v;
+    bool whole = block->count == v->out.c && block->count == block->vectors * v->lanes;
+    int pixels = c->out_size == 1 && whole && block->vectors != 3 ? 4 / block->vectors : 1;
+    return v->out.w % pixels == 0 || v->out.w >= 4 * pixels ? pixels : 1;
+}
+
 /* A tile of that size, with chains enough to keep the multipliers busy. */
-static Tile tile_of(const Conv *c, int vectors, int height, int width) {
-    Tile tile = {vectors, height, width, 1};
-    int sums = vectors * height * width;
+static Tile tile_of(const Conv *c, const Block *block, int height, int width) {
+    Tile tile = {block->vectors, height, width, 1, pixels_joined(c, block)};
+    int sums = block->vectors * height * width;
     while (tile.chains < 4 && tile.chains < c->steps && tile.chains * sums < BUSY &&
            (tile.chains + 1) * sums <= MAX_SUMS)
         tile.chains++;
     return tile;
 }
 
-static Tile tile_for(const Conv *c, int vectors) {
+static Tile tile_for(const Conv *c, const Block *block) {
     const Vector *v = c->v;
-    int room = (v->isa->registers - vectors - 1) / vectors;
-    int least = (int)min_i64(room, (BUSY + vectors - 1) / vectors);
-    int height = 1, width = tile_length(v->out.w, least, room);
+    int room = (v->isa->registers - block->vectors - 1) / block->vectors;
+    int least = (int)min_i64(room, (BUSY + block->vectors - 1) / block->vectors);
+    int height = 1, width = tile_length(v->out.w, pixels_joined(c, block), least, room);
     if (width == v->out.w)
-        height = tile_length(c->window.rows, (least + width - 1) / width,
+        height = tile_length(c->window.rows, 1, (least + width - 1) / width,
                              (int)max_i64(1, room / width));
-    return tile_of(c, vectors, height, width);
+    return tile_of(c, block, height, width);
 }
 
 /* Steps in the body of the loop over a run: all, or a number that divides them if one does. */
@@ -277,6 +286,26 @@ static void join_chains(const Conv *c, const Tile *tile, Reg *sums) {
             sums[i] = op2(c->v->r, INSN_ADD, I32, sums[i], sums[chain * count + i]);
 }
 
+static Landing landing_of(const Conv *c, const Tile *tile, const Spot *spot, int pixel) {
+    const Vector *v = c->v;
+    int64_t at = (int64_t)(pixel / tile->width) * v->out.w + pixel % tile->width;
+    return (Landing){spot->out, spot->in2, at * v->out.c * c->out_size,
+                     at * v->out.c * c->in2_size};
+}
+
+/* Four vectors of two or four pixels at a time. */
+static void store_joined(const Conv *c, const Tile *tile, const Spot *spot, const Reg *sums) {
+    int pixels = pixels_of(tile);
+    Group group = {0, 4, tile->joined, 4 * c->v->lanes};
+    for (int p = 0; p < pixels; p += tile->joined) {
+        Reg codes[4];
+        for (int i = 0; i < 4; i++)
+            codes[i] = sums[i % tile->vectors * pixels + p + i / tile->vectors];
+        Landing landing = landing_of(c, tile, spot, p);
+        store_group(c->v, &group, codes, &landing);
+    }
+}
+
 static void store_tile(const Conv *c, const Tile *tile, int channels, const Spot *spot,
                        Reg *sums) {
     Vector *v = c->v;
@@ -287,18 +316,20 @@ static void store_tile(const Conv *c, const Tile *tile, int channels, const Spot
         g += i >= group[g].first + group[g].vectors;
         Reg multiplier = op_load(v->r, I32, v->bits, I32, spot->constants,
                                  (int64_t)4 * (tile->vectors + i) * v->lanes, v->lanes);
-        bool packed = group[g].vectors > 1;
+        bool packed = tile->joined > 1 || group[g].vectors > 1;
         requantise_sums(v, packed, sums + i * pixels, pixels, multiplier);
     }
+    if (tile->joined > 1) {
+        store_joined(c, tile, spot, sums);
+        return;
+    }
     for (int p = 0; p < pixels; p++) {
-        int64_t at = (int64_t)(p / tile->width) * v->out.w + p % tile->width;
-        Landing place = {spot->out, spot->in2, at * v->out.c * c->out_size,
-                         at * v->out.c * c->in2_size};
+        Landing landing = landing_of(c, tile, spot, p);
         for (int g = 0; g < groups; g++) {
             Reg codes[4];
             for (int i = 0; i < group[g].vectors; i++)
                 codes[i] = sums[(group[g].first + i) * pixels + p];
-            store_group(v, &group[g], codes, &place);
+            store_group(v, &group[g], codes, &landing);
         }
     }
 }
@@ -357,8 +388,7 @@ static void conv_blocks(const Conv *c, const Block *block, int count, const Tile
             op_address(r, spot.constants, b, (int)block_constant_bytes(c, block->vectors), 0);
         move_spot(c->v, &spot, b, 0, block->count * c->out_size, block->count * c->in2_size);
     }
-    Tile own = tile ? tile_of(c, block->vectors, tile->height, tile->width)
-                    : tile_for(c, block->vectors);
+    Tile own = tile ? tile_of(c, block, tile->height, tile->width) : tile_for(c, block);
     int loops = tile ? 0 : open_pixels(c, &own, &spot);
     conv_tile(c, &own, block->count, &spot);
     close_loops(c->v, loops);
@@ -398,7 +428,7 @@ static void conv_group(const Conv *c, Spot spot) {
         conv_channels(c, NULL, spot);
         return;
     }
-    Tile tile = tile_for(c, block[full == 0].vectors);
+    Tile tile = tile_for(c, &block[full == 0]);
     int loops = open_pixels(c, &tile, &spot);
     conv_channels(c, &tile, spot);
     close_loops(c->v, loops);

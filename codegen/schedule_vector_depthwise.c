@@ -264,7 +264,7 @@ static void add_column(const Depthwise *d, Vector *v, const Slice *slice, Tile t
 
 static void store_sums(const Depthwise *d, Vector *v, const Slice *slice, Tile tile,
                        const Spot *spot, Reg *sums) {
-    Group group = {0, v->taps, slice->count};
+    Group group = {0, v->taps, 1, slice->count};
     int places = tile.width * tile.height;
     int64_t head = (int64_t)v->taps * v->bits / 8, row = (int64_t)v->out.w * v->out.c;
     for (int i = 0; i < v->taps; i++) {
@@ -323,7 +323,7 @@ static void inner_tiles(const Depthwise *d, const Slice *slice, int first, int c
                         Spot spot) {
     Routine *r = d->v->r;
     int most = MAX_SUMS / d->v->taps / d->height;
-    Tile tile = {tile_length(count, (most + 1) / 2, most), d->height};
+    Tile tile = {tile_length(count, 1, (most + 1) / 2, most), d->height};
     int tiles = (count + tile.width - 1) / tile.width;
     spot.first = -1;
     if (tiles > 1 || first) {

@@ -41,7 +41,7 @@ static void add_elements(Vector *v, const Landing *at, Reg in, int64_t offset, i
         Reg others = op_interleave(r, U8, b, none, i / 2);
         sums[i] = add_pairs(v, op_interleave(r, I16, halves, others, i % 2), v->step->shift);
     }
-    Group group = {0, 4, count};
+    Group group = {0, 4, 1, count};
     Landing landing = {at->out, NO_REG, offset, 0};
     store_group(v, &group, sums, &landing);
 }
@@ -155,7 +155,7 @@ static void average_pixel(const Pool *pool, Reg in, Reg out, int count) {
     }
     close_taps(pool);
     for (int i = 0; i < vectors; i++) {
-        Group group = {i, 1, (int)min_i64(v->lanes, count - i * v->lanes)};
+        Group group = {i, 1, 1, (int)min_i64(v->lanes, count - i * v->lanes)};
         Landing landing = {out, NO_REG, 0, 0};
         sums[i] = moved_codes(v, I32, mean(pool, sums[i]));
         store_group(v, &group, &sums[i], &landing);

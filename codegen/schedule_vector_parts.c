@@ -120,7 +120,7 @@ int vector_groups(const Vector *v, int vectors, int count, Group group[4]) {
         int together = stores_halves(v) ? 1 : vectors - first == 3 ? 2 : vectors - first;
         int channel = first * v->lanes;
         int left = (int)min_i64(count - channel, (int64_t)together * v->lanes);
-        group[groups++] = (Group){first, together, left};
+        group[groups++] = (Group){first, together, 1, left};
         first += together;
     }
     return groups;
@@ -236,6 +236,11 @@ static Reg add_lone(Vector *v, const Group *group, Reg code, const Landing *land
     return add_pairs(v, pairs, v->step->add.shift);
 }
 
+/* What a block of 128 bits holds of each pixel. */
+static Type pixel_lane(const Group *group) {
+    return group->pixels == 4 ? I32 : I64;
+}
+
 /* Codes of a group, packed to halves two vectors at a time, become sums again. */
 static void add_operand(Vector *v, const Group *group, Reg *halves, Reg *sums,
                         const Landing *landing) {
@@ -244,6 +249,8 @@ static void add_operand(Vector *v, const Group *group, Reg *halves, Reg *sums,
     bool four = group->vectors == 4;
     Reg x = load_unsigned(v, four ? U8 : I16, v->step->kernel.in2, landing->in2, offset,
                           group->count);
+    if (group->pixels > 1)
+        x = op1(r, INSN_TRANSPOSE, pixel_lane(group), x, 1);
     Reg low = vector_head(v, I16, v->bits, HEAD_ADD_LOW);
     Reg high = vector_head(v, I16, v->bits, HEAD_ADD_HIGH);
     for (int h = 0; h < group->vectors / 2; h++) {
@@ -301,5 +308,7 @@ void store_group(Vector *v, const Group *group, Reg *sums, const Landing *landin
     int64_t offset = landing->offset + (int64_t)group->first * v->lanes * type_bits(out) / 8;
     Type lane = group->vectors == 4 ? out : group->vectors == 2 ? I16 : I32;
     Reg codes = clamp_codes(v, lane, group_codes(v, group, sums, landing));
+    if (group->pixels > 1)
+        codes = op1(v->r, INSN_TRANSPOSE, pixel_lane(group), codes, 0);
     op_store(v->r, lane, codes, out, landing->out, offset, group->count);
 }

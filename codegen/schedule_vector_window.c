@@ -11,11 +11,11 @@ typedef struct Copy {
     Type from;
 } Copy;
 
-int tile_length(int n, int least, int most) {
-    if (n <= most)
+int tile_length(int n, int unit, int least, int most) {
+    if (n <= most && n % unit == 0)
         return n;
-    int best = most;
-    for (int length = most; length >= least; length--)
+    int best = (int)min_i64(n, most) / unit * unit;
+    for (int length = best; length >= least && length > 0; length -= unit)
         if ((n + length - 1) / length * length < (n + best - 1) / best * best)
             best = length;
     return best;
