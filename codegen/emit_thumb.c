@@ -3,7 +3,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/thumb.h"
 
-static const char *const names[THUMB_REGISTERS] = {"r0", "r1", "r2",  "r3",  "r4",  "r5",  "r6",
+static const char *const names[THUMB_REGISTERS] = {"r0", "r1", "r2", "r3",  "r4",  "r5",  "r6",
                                                    "r7", "r8", "r9", "r10", "r11", "r12", "lr"};
 
 typedef struct Print {
@@ -59,7 +59,8 @@ static void print_access(const Print *p, const Thumb *t) {
     if (t->writeback)
         snprintf(at, sizeof at, "[%s], #%d", name_of(p, t->a), t->step);
     else if (t->b != T_NONE && t->shift)
-        snprintf(at, sizeof at, "[%s, %s, lsl #%d]", name_of(p, t->a), name_of(p, t->b), t->shift);
+        snprintf(at, sizeof at, "[%s, %s, lsl #%d]", name_of(p, t->a), name_of(p, t->b),
+                 t->shift);
     else if (t->b != T_NONE)
         snprintf(at, sizeof at, "[%s, %s]", name_of(p, t->a), name_of(p, t->b));
     else if (t->imm)
@@ -176,8 +177,9 @@ static void print_thumb(const Print *p, const Thumb *t) {
 
 static void print_head(Text *text, Str prefix, Str name) {
     static const char *const arguments[ARG_COUNT] = {
-        "const void *in",        "const void *in2", "void *out",           "const void *weights",
-        "const void *constants", "void *scratch",   "const int32_t *params"};
+        "const void *in",       "const void *in2",       "void *out",
+        "const void *weights",  "const void *constants", "void *scratch",
+        "const int32_t *params"};
     text_add(text, "__attribute__((naked)) %.*s_KERNEL %.*s(\n",
              STR_ARG(capitals(text->arena, prefix)), STR_ARG(name));
     for (int i = 0; i < ARG_COUNT; i++)

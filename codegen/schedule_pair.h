@@ -63,9 +63,9 @@ typedef struct Taps {
     int count; /* a multiple of Words.per_word */
 } Taps;
 
-int words_per_word(Format weights); /* k-pairs in a word */
+int words_per_word(Format weights);             /* k-pairs in a word */
 int64_t channel_bound(const Step *step, int c); /* the largest size of a sum, bias within */
-Words words_of(Pair *p);            /* by format and, where there are any, weights */
+Words words_of(Pair *p); /* by format and, where there are any, weights */
 void words_masks(Pair *p, Words *words);
 /* For k-pair `j` of word `w`: what multiplies x for A, and then for B. */
 Reg words_for_a(Pair *p, const Words *words, Reg w, int j);
@@ -77,7 +77,7 @@ Reg words_low(Pair *p, const Words *words, Reg b, Reg sum);
 Reg words_high(Pair *p, const Words *words, Reg a, Reg b, Reg sum, Reg bias);
 
 /* The stream of a layer's weights: for `at_once` channel pairs at a time their headers (A, B),
- * their words in turn, their multipliers (l, h); pairs left over go one at a time. */
+ * their words in turn, their multipliers (l, h); then the pairs left over, then a channel alone. */
 void words_pack(Pair *p, const Words *words, const Taps *taps, int at_once);
 
 /* ---- schedule_pair_scale.c: sums to codes ------------------------------------------------------ */

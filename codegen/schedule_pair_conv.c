@@ -322,9 +322,8 @@ static void copy_words(Pair *p, const Conv *conv, Reg from, Reg to, int first, i
 static void copy_row(Pair *p, const Conv *conv, Reg from, int64_t offset, Reg to, int first,
                      int count) {
     for (int i = 0; i < count; i++)
-        pair_store_word(
-            p, pair_load_word(p, from, offset + 4 * i, conv->in.c % 2 ? 2 : 4), to,
-            WORD * PIXELS * (first + i), 4);
+        pair_store_word(p, pair_load_word(p, from, offset + 4 * i, conv->in.c % 2 ? 2 : 4), to,
+                        WORD * PIXELS * (first + i), 4);
 }
 
 /* Words that are copied in one pass of a window's row. */
@@ -478,8 +477,7 @@ static void write_pixels(Pair *p, const Conv *conv, const Strip *strip, const St
     strip_rows(p, conv, strip, n, pair_sub(p, pair_mul(p, oy, stride), pad));
     Reg window = pair_copy(p, n->base);
     op_loop(r, out_w);
-    gather_window(p, conv, strip, n, window,
-                  op_address(r, ARG_SCRATCH, turn->slot, WORD, 0));
+    gather_window(p, conv, strip, n, window, op_address(r, ARG_SCRATCH, turn->slot, WORD, 0));
     op_advance(r, window, right, 1, 0);
     op2_to(r, turn->slot, INSN_ADD, I32, turn->slot, pair_fixed(p, 1));
     flush(p, tile, turn, ARG_SCRATCH);

@@ -80,8 +80,8 @@ static Plane plane_of(const Step *s) {
                    .fast = s->kernel_h == SIDE && s->kernel_w == SIDE &&
                            s->stride_w == s->stride_h && s->stride_w <= 2};
     plane.factor = plane.fast ? factor_of(s) : -1;
-    plane.turned =
-        plane.fast && cost_of(&plane.across, &plane.along) < cost_of(&plane.along, &plane.across);
+    plane.turned = plane.fast &&
+                   cost_of(&plane.across, &plane.along) < cost_of(&plane.along, &plane.across);
     if (plane.turned) {
         Direction along = plane.along;
         plane.along = plane.across;
@@ -108,7 +108,8 @@ static int tap(const Step *s, int c, int ky, int kx) {
 static int64_t packed_row(const Step *s, const Plane *plane, int c, int row, int offset) {
     uint32_t k[SIDE];
     for (int i = 0; i < SIDE; i++)
-        k[i] = (uint32_t)((plane->turned ? tap(s, c, i, row) : tap(s, c, row, i)) + offset) & 255;
+        k[i] =
+            (uint32_t)((plane->turned ? tap(s, c, i, row) : tap(s, c, row, i)) + offset) & 255;
     return (int32_t)(k[0] | k[1] << 8 | k[1] << 16 | k[2] << 24);
 }
 
@@ -127,7 +128,8 @@ static void pack(Pair *p, const Plane *plane) {
             int ky = i / plane->run, kx = i % plane->run * 2;
             uint32_t low = (uint32_t)tap(s, c, plane->fast ? 0 : ky, plane->fast ? 0 : kx);
             uint32_t high = (uint32_t)tap(s, c, plane->fast ? 0 : ky, plane->fast ? 0 : kx + 1);
-            *to++ = plane->fast ? packed_row(s, plane, c, i, offset) : (int32_t)((low & 0xffff) | high << 16);
+            *to++ = plane->fast ? packed_row(s, plane, c, i, offset)
+                                : (int32_t)((low & 0xffff) | high << 16);
         }
         *to++ = (int32_t)((uint32_t)s->bias[c] << d);
         *to++ = s->from->multiplier[c];
@@ -180,8 +182,8 @@ static void copy_some(Pair *p, const Numbers *n, int count, Reg from, Reg to) {
         Reg x[4];
         for (int i = 0; i < some; i++)
             x[i] = i == 0 ? op_load(r, I32, 32, type, from, 0, 1)
-                          : op_load_at(r, I32, 32, type, from, i == 3 ? n->in_step3 : n->in_step,
-                                       i == 2 ? 2 : 1, 0, 1);
+                          : op_load_at(r, I32, 32, type, from,
+                                       i == 3 ? n->in_step3 : n->in_step, i == 2 ? 2 : 1, 0, 1);
         for (int i = 0; i < some; i++)
             op_store(r, I32, x[i], I16, to, 2 * (first + i), 1);
         op_advance(r, from, some == 3 ? n->in_step3 : n->in_step, some == 3 ? 1 : some, 0);

@@ -4,7 +4,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/schedule_pair.h"
 
-enum { MAX_PIXELS = 4, MAX_PAIRS = 2, UNROLLED = 20, BODY = 8, GROUP = 3 };
+enum { MAX_PIXELS = 3, MAX_PAIRS = 3, UNROLLED = 20, BODY = 8, GROUP = 3 };
 
 /* ---- sizes ------------------------------------------------------------------------------------ */
 
@@ -35,8 +35,9 @@ static Tile tile_new(Pair *p, int pixels, int pairs, int taps, int body, int loo
                  .top = NO_REG,
                  .down = NO_REG,
                  .sum = NO_REG};
-    tile.scale = scale_of(p, tile.words.late ? 0 : tile.words.high_shift, !loops && pixels > 1);
-    tile.tail = tail_of(p, !loops && pixels > 1);
+    bool own = !loops || pixels == 1; /* small code is made for each shift */
+    tile.scale = scale_of(p, tile.words.late ? 0 : tile.words.high_shift, own);
+    tile.tail = tail_of(p, own);
     if (loops)
         tile.passes = pair_param(p, loops);
     return tile;
@@ -91,11 +92,6 @@ static void sum_product(Pair *p, const Sums *sums, Reg *acc, Reg w, Reg x) {
         *acc = op_dot(p->r, INSN_DOT2, I16, w, x, *acc);
 }
 
-/* How far the inputs of `count` k-pairs reach. */
-static int64_t input_bytes(const Tile *tile, int64_t count) {
-    return tile->direct ? 2 * count : 4 * tile->pixels * count;
-}
-
 /* Straight from memory: a word of four inputs gives two k-pairs; the last ones, up to three, are
  * each the low half of a pair whose high half meets no weight. */
 static void load_direct(Pair *p, const Tile *tile, Reg inputs, int first, int k, Reg two[2]) {
@@ -113,45 +109,6 @@ static void load_direct(Pair *p, const Tile *tile, Reg inputs, int first, int k,
     }
 }
 
-/* The products of up to two pixels from `first` on, one k-pair of each: loaded two at a time, so
- * that four pixels need no more registers than their sums, two inputs and two words. */
-static void sum_pixels(Pair *p, const Tile *tile, int pairs, const Reg (*operand)[2], int first,
-                       const Reg *x, Sums *sums) {
-    int count = tile->pixels - first < 2 ? 1 : 2;
-    for (int q = 0; q < pairs; q++) {
-        for (int i = 0; i < count; i++)
-            sum_product(p, sums, &sums->a[q][first + i], operand[q][0], x[i]);
-        for (int i = 0; i < count; i++)
-            sum_product(p, sums, &sums->b[q][first + i], operand[q][1], x[i]);
-    }
-}
-
-/* Adds the products of `count` k-pairs, the first of which is number `first`: their words begin at
- * `weights` + offset, their inputs at `inputs`. */
-static void sums_add(Pair *p, const Tile *tile, int pairs, Reg weights, int64_t offset,
-                     Reg inputs, int first, int count, Sums *sums) {
-    int per_word = tile->words.per_word;
-    Reg word[MAX_PAIRS], x[2], two[2], operand[MAX_PAIRS][2];
-    for (int k = 0; k < count; k++) {
-        int j = k % per_word;
-        for (int q = 0; q < pairs && j == 0; q++)
-            word[q] = pair_load_word(p, weights, offset + 4 * (k / per_word * pairs + q), 4);
-        for (int i = 0; i < tile->pixels; i += 2) {
-            if (tile->direct)
-                load_direct(p, tile, inputs, first, k, two), x[0] = two[k % 2];
-            else
-                pair_load_words(p, inputs, input_bytes(tile, k) + 4 * i,
-                                tile->pixels - i < 2 ? 1 : 2, x);
-            for (int q = 0; q < pairs && i == 0; q++) {
-                operand[q][0] = words_for_a(p, &tile->words, word[q], j);
-                operand[q][1] = words_for_b(p, &tile->words, word[q], operand[q][0]);
-            }
-            sum_pixels(p, tile, pairs, (const Reg(*)[2])operand, i, x, sums);
-        }
-        sums->begun = true;
-    }
-}
-
 /* Three words from a pointer that moves on: what one instruction can load. */
 static void load_three(Pair *p, Reg pointer, int count, Reg *words) {
     for (int i = 0; i < count; i++)
@@ -159,7 +116,7 @@ static void load_three(Pair *p, Reg pointer, int count, Reg *words) {
     op_advance(p->r, pointer, NO_REG, 0, 4 * count);
 }
 
-/* The same for three pixels, whose sums leave room for their three inputs and for three words, or
+/* The products of some k-pairs for three pixels, whose sums leave room for their three inputs and for three words, or
  * for what one word is unpacked to. Weights and inputs are streams: both pointers move on. */
 static void sums_add_three(Pair *p, const Tile *tile, Reg weights, Reg inputs, int count,
                            Sums *sums) {
@@ -180,16 +137,38 @@ static void sums_add_three(Pair *p, const Tile *tile, Reg weights, Reg inputs, i
     }
 }
 
+/* The same for one pixel and up to three channel pairs: a word of each for every k-pair. `first` is
+ * the number of the first one. */
+static void sums_add_one(Pair *p, const Tile *tile, int pairs, Reg weights, Reg inputs,
+                         int first, int count, Sums *sums) {
+    int per_word = tile->words.per_word;
+    Reg word[MAX_PAIRS], x[GROUP], two[2];
+    for (int k = 0; k < count; k++) {
+        if (k % per_word == 0)
+            load_three(p, weights, pairs, word);
+        if (tile->direct)
+            load_direct(p, tile, inputs, first, k, two), x[k % GROUP] = two[k % 2];
+        else if (k % GROUP == 0)
+            load_three(p, inputs, (int)min_i64(GROUP, count - k), x);
+        for (int q = 0; q < pairs; q++) {
+            Reg for_a = words_for_a(p, &tile->words, word[q], k % per_word);
+            sum_product(p, sums, &sums->a[q][0], for_a, x[k % GROUP]);
+            Reg for_b = words_for_b(p, &tile->words, word[q], for_a);
+            sum_product(p, sums, &sums->b[q][0], for_b, x[k % GROUP]);
+        }
+        sums->begun = true;
+    }
+    if (tile->direct)
+        op_advance(p->r, inputs, NO_REG, 0, 2 * count);
+}
+
 /* Some k-pairs from where the pointers stand; both are moved past them. */
 static void sums_some(Pair *p, const Tile *tile, int pairs, Reg weights, Reg inputs, int first,
                       int count, Sums *sums) {
-    if (tile->pixels == GROUP) {
+    if (tile->pixels == GROUP)
         sums_add_three(p, tile, weights, inputs, count, sums);
-        return;
-    }
-    sums_add(p, tile, pairs, weights, 0, inputs, first, count, sums);
-    op_advance(p->r, weights, NO_REG, 0, 4 * (count / tile->words.per_word * pairs));
-    op_advance(p->r, inputs, NO_REG, 0, input_bytes(tile, count));
+    else
+        sums_add_one(p, tile, pairs, weights, inputs, first, count, sums);
 }
 
 /* All of a tile's sums; moves `weights` past its words. */
@@ -275,8 +254,8 @@ static void pair_sums(Pair *p, const Tile *tile, const Sums *sums, int q, bool b
         if (words_need_sums(&tile->words) && sum == NO_REG)
             sum = pair_load_word(p, tile->column_sums, 4 * i, 4);
         if (both)
-            high[i] = words_high(p, &tile->words, sums->a[q][i], sums->b[q][i], sum,
-                                 sums->bias[q]);
+            high[i] =
+                words_high(p, &tile->words, sums->a[q][i], sums->b[q][i], sum, sums->bias[q]);
         low[i] = words_low(p, &tile->words, sums->b[q][i], sum);
     }
 }
@@ -329,7 +308,7 @@ void tile_channels(Pair *p, Tile *tile, Reg column, Reg out, Reg other) {
         int pairs;
         bool both;
         int passes;
-    } parts[] = {{once, true, whole / once}, {1, true, rest}, {1, false, channels % 2}};
+    } parts[] = {{once, true, whole / once}, {rest, true, rest > 0}, {1, false, channels % 2}};
     for (int i = 0; i < COUNT(parts); i++) {
         if (!parts[i].passes)
             continue;
@@ -378,7 +357,7 @@ void tile_direct_sum(Pair *p, Tile *tile, Reg inputs) {
             load_direct(p, tile, inputs, 0, k, two);
             op_dot_into(p->r, INSN_DOT2, I16, tile->sum, two[k % 2], ones);
         }
-        op_advance(p->r, inputs, NO_REG, 0, input_bytes(tile, tile->body));
+        op_advance(p->r, inputs, NO_REG, 0, 2 * tile->body);
         op_end(p->r);
     }
     for (int k = 0; k < rest; k++) {

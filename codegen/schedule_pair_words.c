@@ -174,9 +174,12 @@ void words_pack(Pair *p, const Words *words, const Taps *taps, int at_once) {
     int64_t *values = arena_array(p->r->arena, int64_t, p->lowered->weights_count),
             *to = values;
     int q = 0;
-    for (int whole = layer->out_channels / 2; q + at_once <= whole; q += at_once)
-        to = pack_some(p, words, taps, 2 * q, at_once, to);
-    for (; q < pairs; q++)
-        to = pack_some(p, words, taps, 2 * q, 1, to);
+    for (int whole = layer->out_channels / 2; q < whole;) {
+        int some = (int)min_i64(at_once, whole - q);
+        to = pack_some(p, words, taps, 2 * q, some, to);
+        q += some;
+    }
+    if (q < pairs)
+        pack_some(p, words, taps, 2 * q, 1, to);
     p->lowered->weights = values;
 }

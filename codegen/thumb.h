@@ -35,7 +35,7 @@ typedef enum {
 enum { T_NONE = -1 };
 typedef struct Thumb {
     ThumbKind kind;
-    const char *name;            /* mnemonic */
+    const char *name;                /* mnemonic */
     int dst, dst2, dst3, a, b, c, d; /* registers, or T_NONE */
     int64_t imm;
     const char *shift_name; /* of b: "lsl"; NULL: not shifted */
@@ -43,10 +43,10 @@ typedef struct Thumb {
     bool writeback; /* loads and stores: a += `step` afterwards */
     int step;
     bool aligned; /* to words */
-    Type type; /* loads and stores */
-    int loop;  /* the loop that it begins, enters, counts or ends */
-    bool rare; /* T_ENTER: rather a condition than a loop */
-    int depth; /* loops around it */
+    Type type;    /* loads and stores */
+    int loop;     /* the loop that it begins, enters, counts or ends */
+    bool rare;    /* T_ENTER: rather a condition than a loop */
+    int depth;    /* loops around it */
 } Thumb;
 
 /* What is known of a virtual register. */

@@ -24,7 +24,8 @@ int thumb_defs(const Thumb *t, int defs[MOST_DEFS]) {
     int count = add_reg(defs, 0, t->dst);
     count = add_reg(defs, count, t->dst2);
     count = add_reg(defs, count, t->dst3);
-    return add_reg(defs, count, t->writeback || (t->kind == T_COUNT && t->b == T_NONE) ? t->a : T_NONE);
+    return add_reg(defs, count,
+                   t->writeback || (t->kind == T_COUNT && t->b == T_NONE) ? t->a : T_NONE);
 }
 
 static void rename_reg(int *reg, int from, int to) {
@@ -51,7 +52,8 @@ bool thumb_is_border(const Thumb *t) {
 }
 
 int thumb_new_reg(ThumbCode *code) {
-    vec_push(code->arena, &code->regs, ((ThumbReg){.slot = T_NONE, .home = T_NONE, .color = T_NONE}));
+    vec_push(code->arena, &code->regs,
+             ((ThumbReg){.slot = T_NONE, .home = T_NONE, .color = T_NONE}));
     return code->regs.count - 1;
 }
 
@@ -92,7 +94,8 @@ static uint64_t *out_of(const ThumbLive *live, int at) {
 }
 
 /* The set before instruction `at`, added to `to`; whether that grew. */
-static bool flow(const ThumbCode *code, const ThumbLive *live, int at, uint64_t *to, uint64_t *set) {
+static bool flow(const ThumbCode *code, const ThumbLive *live, int at, uint64_t *to,
+                 uint64_t *set) {
     bool grew = false;
     if (at >= code->code.count)
         return false;
@@ -108,8 +111,8 @@ static bool flow(const ThumbCode *code, const ThumbLive *live, int at, uint64_t 
 ThumbLive thumb_live(const ThumbCode *code, Arena *arena) {
     int count = code->code.count;
     ThumbLive live = {.words = (code->regs.count + 63) / 64,
-                 .label = arena_array(arena, int, code->loops + 1),
-                 .end = arena_array(arena, int, code->loops + 1)};
+                      .label = arena_array(arena, int, code->loops + 1),
+                      .end = arena_array(arena, int, code->loops + 1)};
     live.out = arena_array(arena, uint64_t, (int64_t)count * live.words + 1);
     uint64_t *set = arena_array(arena, uint64_t, live.words + 1);
     for (int i = 0; i < count; i++) {
@@ -250,9 +253,9 @@ static void put(ThumbCode *code, Thumb t, int depth) {
 typedef struct Spilling {
     ThumbCode *code;
     int reg, slot, kept;
-    bool stores;  /* each write, to the slot */
-    bool remade;  /* else it is only written where it is first made: that goes */
-    int here;     /* what holds it now, or T_NONE */
+    bool stores; /* each write, to the slot */
+    bool remade; /* else it is only written where it is first made: that goes */
+    int here;    /* what holds it now, or T_NONE */
     ThumbReg known;
 } Spilling;
 
@@ -360,7 +363,8 @@ static int pressure_at(const ThumbCode *code, const ThumbLive *live, int at, uin
 static int least_in(const ThumbCode *code, const uint64_t *set, const double *weight) {
     int best = T_NONE;
     for (int reg = 0; reg < code->regs.count; reg++)
-        if (has(set, reg) && weight[reg] < 1e29 && (best == T_NONE || weight[reg] < weight[best]))
+        if (has(set, reg) && weight[reg] < 1e29 &&
+            (best == T_NONE || weight[reg] < weight[best]))
             best = reg;
     return best;
 }

@@ -107,7 +107,8 @@ static int put_end(ThumbCode *code, int at, int end, int base, int count, int64_
         thumb_insert(code, at + 1, add);
         return 1;
     }
-    Thumb number = of_kind(T_CONST, "mov", depth), product = of_kind(T_ACCUMULATE, "mla", depth);
+    Thumb number = of_kind(T_CONST, "mov", depth),
+          product = of_kind(T_ACCUMULATE, "mla", depth);
     number.dst = thumb_new_reg(code), number.imm = step;
     product.dst = end, product.a = count, product.b = number.dst, product.c = base;
     thumb_insert(code, at + 1, product);

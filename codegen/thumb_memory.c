@@ -3,7 +3,8 @@
 #include "codegen/thumb.h"
 
 static bool is_access(const Thumb *t) {
-    return t->kind == T_LOAD || t->kind == T_LOAD2 || t->kind == T_LOAD3 || t->kind == T_STORE || t->kind == T_STORE2;
+    return t->kind == T_LOAD || t->kind == T_LOAD2 || t->kind == T_LOAD3 ||
+           t->kind == T_STORE || t->kind == T_STORE2;
 }
 
 static bool mentions(const Thumb *t, int reg) {

@@ -341,8 +341,9 @@ static void select_address(Select *s, const Insn *insn) {
 /* ---- memory -------------------------------------------------------------------------------------- */
 
 static const char *load_name(Type type) {
-    static const char *const names[TYPE_COUNT] = {[I8] = "ldrsb", [U8] = "ldrb", [I16] = "ldrsh",
-                                                  [U16] = "ldrh", [I32] = "ldr",  [U32] = "ldr"};
+    static const char *const names[TYPE_COUNT] = {
+        [I8] = "ldrsb", [U8] = "ldrb", [I16] = "ldrsh",
+        [U16] = "ldrh", [I32] = "ldr", [U32] = "ldr"};
     return names[type];
 }
 

@@ -24,12 +24,15 @@ typedef struct Source {
 
 static void print_values(Text *text, Type type, const int64_t *values, int64_t count,
                          const char *name, int index) {
-    const char *c_types[TYPE_COUNT] = {[I8] = "int8_t", [U8] = "uint8_t", [I16] = "int16_t",
-                                       [I32] = "int32_t", [I64] = "int64_t"};
+    const char *c_types[TYPE_COUNT] = {[I8] = "int8_t",
+                                       [U8] = "uint8_t",
+                                       [I16] = "int16_t",
+                                       [I32] = "int32_t",
+                                       [I64] = "int64_t"};
     if (count == 0)
         return;
-    text_add(text, "static const %s %s%d[] __attribute__((aligned(8))) = {", c_types[type], name,
-             index);
+    text_add(text, "static const %s %s%d[] __attribute__((aligned(8))) = {", c_types[type],
+             name, index);
     for (int64_t i = 0; i < count; i++)
         text_add(text, "%lld%s,", (long long)(values ? values[i] : 0), type == I64 ? "ll" : "");
     text_add(text, "};\n");
@@ -204,7 +207,8 @@ static int run_network(const BenchNetwork *network, bool assembly, bool print) {
         die(EXIT_FILE, "%s: %.*s", network->name, STR_ARG(why));
     const Tensor *from = &model.layers[0].out, *to = &model.layers[model.output].out;
     int64_t in_bytes = shape_elements(from->shape), out_bytes = shape_elements(to->shape);
-    uint8_t *input = arena_alloc(arena, (size_t)in_bytes), *output = arena_alloc(arena, (size_t)out_bytes);
+    uint8_t *input = arena_alloc(arena, (size_t)in_bytes),
+            *output = arena_alloc(arena, (size_t)out_bytes);
     bench_input(from, SEED, 0, input);
     int32_t **tensors = arena_array(arena, int32_t *, model.count);
     model_run(arena, &model, input, tensors);
