@@ -80,13 +80,11 @@ bool view_folds(const WeightView *view, int c, int k, int64_t *sum);
 
 /* ---- lower.c: Model -> steps ------------------------------------------------------------- */
 
-/* What a kernel function is compiled for: everything else is an argument. Two steps with equal
- * kernels share one function. */
+/* What a step's kernel computes; what it is called in reports and cost tables. */
 typedef struct Kernel {
     OpKind kind;
     Format weights, in, out; /* weights: I8 where there are none */
     Format in2;              /* second operand of an add; else equal to `in` */
-    bool pointwise;          /* conv of kernel 1, stride 1, ungrouped, from whole bytes */
     int accumulator_bits;
     bool adds; /* conv or dense followed by an add, whose second operand is of format in2 */
 } Kernel;
@@ -103,7 +101,6 @@ typedef struct AddTail {
     int32_t shift;
 } AddTail;
 Str kernel_print(Arena *arena, Kernel kernel); /* "conv i4 i8 i8": stable, used in tables */
-bool kernel_equal(Kernel a, Kernel b);
 
 /* A buffer of the arena; alive from step `first` to step `last`. */
 typedef struct Buffer {
@@ -129,11 +126,12 @@ typedef struct Step {
     int32_t in_zero, in_zero2, out_zero, low, high, shift; /* low, high: after fused clamps */
     AddTail add;                                           /* where kernel.adds */
     Lowered *lowered;  /* its code for the program's instruction set */
+    Key code;          /* of the routine: its identity */
     int routine;       /* equal code, equal number: steps share functions */
+    Str name;          /* of the routine in cost tables: "conv i8 i8 i8 pair 3fa9c2d1" */
     int shares;        /* the step whose weights and constants it uses, or -1: its own */
     int params_of;     /* the first step with the same parameters, perhaps this one */
     const Layer *from; /* constants: weight, bias, multiplier */
-    Str packed;        /* weights as stored (codegen's layout); empty without constants */
     int64_t *bias;     /* -z_x * sum(w) folded in; NULL without constants */
     int64_t weight_bytes, constant_bytes; /* packed weights; biases, multipliers, descriptors */
     int64_t macs;
@@ -155,8 +153,6 @@ typedef struct Program {
     const struct Pruning *pruning; /* what was done to a trained model; or NULL */
     Step *steps;
     int count;
-    Kernel *kernels; /* distinct, in order of first use */
-    int kernel_count;
     const Step **routines; /* the first step of each distinct routine, in order of first use */
     int routine_count;
     Buffer *buffers;
@@ -173,32 +169,24 @@ typedef struct Program {
     int out_zero;
 } Program;
 
-/* Lowers a model; one from model_build (no constants) gives the same sizes and plan as the
- * full one. False with *span and *why where the target cannot compute something. */
-bool program_build(Arena *arena, const Model *model, const Target *target, Program *program,
-                   Span *span, Str *why);
-void program_print(const Program *program, Text *text); /* --emit=plan */
-/* Likewise for an instruction set, with every step's code; NULL: that of the target. */
+/* When chains of layers are computed some rows at a time, which costs calls and saves memory. */
 typedef enum { STREAM_NEVER, STREAM_IF_NEEDED, STREAM_ALWAYS } Stream;
 typedef struct BuildOptions {
     const Isa *isa; /* NULL: that of the target */
     Stream stream;  /* IF_NEEDED: where the arena exceeds ram_bytes otherwise */
     int64_t ram_bytes;
 } BuildOptions;
+/* Lowers a model; one from model_build (no constants) gives the same sizes and plan as the
+ * full one. False with *span and *why where the target cannot compute something. */
 bool program_build_with(Arena *arena, const Model *model, const Target *target,
                         const BuildOptions *options, Program *program, Span *span, Str *why);
+/* For an instruction set (NULL: that of the target), streamed where the target's memory is
+ * too small otherwise. */
 bool program_build_isa(Arena *arena, const Model *model, const Target *target, const Isa *isa,
                        Program *program, Span *span, Str *why);
-/* ---- stream.c: layers computed some rows at a time ---------------------------------------- */
-
-/* The steps from `first` to `last`, each the only reader of the one before, in bands of `rows`
- * rows of the last one's result: of the results between them only the rows in use are kept.
- * capacity[layer] becomes the rows that a layer's buffer holds. Returns the number of steps. */
-int stream_steps(Arena *arena, const Step *steps, int count, int first, int last, int rows,
-                 Step **streamed, int *capacity);
-/* Whether a step's result can be computed some rows at a time. */
-bool step_has_rows(const Step *step);
-
+bool program_build(Arena *arena, const Model *model, const Target *target, Program *program,
+                   Span *span, Str *why);
+void program_print(const Program *program, Text *text); /* --emit=plan */
 /* Plan overlaps, orders, sizes; NULL where it is sound. */
 const char *program_check(const Program *program);
 /* A step's identity for cost tables: kernel and all arguments that its time depends on. */
@@ -213,6 +201,16 @@ typedef struct Extent {
 } Extent;
 Extent extent_of(Shape shape);
 int64_t tensor_bytes(Shape shape, Format format); /* as stored: pixels padded to a byte */
+
+/* ---- stream.c: layers computed some rows at a time ---------------------------------------- */
+
+/* The steps from `first` to `last`, each the only reader of the one before, in bands of `rows`
+ * rows of the last one's result: of the results between them only the rows in use are kept.
+ * capacity[layer] becomes the rows that a layer's buffer holds. Returns the number of steps. */
+int stream_steps(Arena *arena, const Step *steps, int count, int first, int last, int rows,
+                 Step **streamed, int *capacity);
+/* Whether a step's result can be computed some rows at a time. */
+bool step_has_rows(const Step *step);
 
 /* ---- prune.c: a trained model without what cannot matter --------------------------------- */
 
@@ -296,52 +294,11 @@ void program_place(Arena *arena, Program *program, const Target *target, int64_t
 void pack_rows(const int16_t *codes, int rows, int row, Format format, uint8_t *bytes);
 void unpack_rows(const uint8_t *bytes, int rows, int row, Format format, int16_t *codes);
 
-/* The stored weights of a layer, in the layout that kernels.c reads; see the table there. */
-Str pack_layer(Arena *arena, const Layer *layer);
-int64_t packed_bytes(const Layer *layer);
+/* ---- names.c: what things are called in C ------------------------------------------------ */
 
-/* ---- helpers.c: what the texts of kernels stand on --------------------------------------- */
-
-bool format_is_packed(Format format); /* several codes to a byte */
-/* The elements of a tensor and of a weight array in C: "int8_t". */
-const char *format_c_type(Format format);
+const char *format_c_type(Format format); /* of a tensor's elements: "int8_t" */
+bool format_is_packed(Format format);     /* several codes to a byte */
 Str capitals(Arena *arena, Str s);
-/* Adds a text, its placeholders replaced; those that tell of a kernel need one. */
-void text_expand(Text *text, Str prefix, const Kernel *kernel, const char *from);
-void macros_print(Text *text, Str prefix);
-/* The helpers that these kernels mention, and those that they mention in turn. */
-void helpers_print(Text *text, Str prefix, Str kernels);
-
-/* ---- descriptors.c: what a kernel is told of a step -------------------------------------- */
-
-/* A name of the kernel's struct and its value. */
-typedef struct Member {
-    const char *name;
-    int bytes;
-    int64_t value;
-} Member;
-enum { MAX_MEMBERS = 40 };
-typedef struct Descriptor {
-    const char *type; /* of the struct, without prefix */
-    bool weighted;    /* begins with pointers to weights, biases and multipliers */
-    bool requantises; /* has a member `to` of the output's constants */
-    Member member[MAX_MEMBERS];
-    int count;
-} Descriptor;
-/* Rows of packed weights that a kernel of a window unpacks at a time. */
-int rows_at_once(const Step *step);
-void descriptor_of(const Step *step, Descriptor *descriptor);
-int64_t descriptor_bytes(const Descriptor *descriptor); /* on a 32-bit target */
-bool kernel_has_scratch(Kernel kernel);
-int64_t kernel_scratch_bytes(const Step *step);
-void structs_print(Text *text, Str prefix, const Kernel *kernels, int count);
-
-/* ---- kernels.c: the kernels as C99 ------------------------------------------------------- */
-
-Str kernel_function(Arena *arena, Str prefix, Kernel kernel); /* its C name */
-const char *kernel_type(Kernel kernel);                       /* of its descriptor: "conv" */
-/* Macros, structs and helpers, then the kernels. */
-void kernels_print(Text *text, Str prefix, const Kernel *kernels, int count);
 
 /* ---- emit_c.c: Program -> C99 ------------------------------------------------------------ */
 
@@ -362,9 +319,6 @@ typedef struct EmitFile {
     Str name; /* "tiny" and .c, .h, _weights.c, _test.c, _report.json, .cmake */
     Str text;
 } EmitFile;
-/* `static const struct PREFIX_conv NAME_3 = {...};` whose weights are the arrays named so. */
-void descriptor_print(Text *text, Str name, Str prefix, const Step *step, int index, Str weight,
-                      Str bias, Str multiplier);
 /* Why a prefix cannot begin C names and file names; NULL where it can. "" is fine: "net". */
 const char *prefix_fault(Str prefix);
 /* The files of a program: the same bytes for the same program. All in the arena. */
@@ -374,11 +328,14 @@ EmitFile *emit_c(Arena *arena, const Program *program, const EmitOptions *option
 
 /* C that runs each of the steps given alone, for profiling (see device). Each step's
  * function is `void PREFIX_step_N(uint8_t *arena)` with weights of constant pattern; the
- * arena, aligned to 8 bytes, has PREFIX_STEPS_ARENA_BYTES (a macro at the top), the largest
+ * arena, aligned to 64 bytes, has PREFIX_STEPS_ARENA_BYTES (a macro at the top), the largest
  * step_arena_bytes. */
-Str emit_c_steps(Arena *arena, Str prefix, const Step *steps, int count);
+Str emit_c_steps(Arena *arena, Str prefix, const Isa *isa, const Step *steps, int count);
 int64_t step_arena_bytes(const Step *step);
-/* Only the kernel's function, with external linkage: for measuring its code bytes. */
-Str emit_c_kernel(Arena *arena, Str prefix, Kernel kernel);
+/* The identity of what the emitter prints for an instruction set's kernels. */
+Key emit_c_key(const Isa *isa);
+/* Only the function of the step's kernel, PREFIX_kernel with external linkage: for measuring its
+ * code bytes. */
+Str emit_c_kernel(Arena *arena, Str prefix, const Isa *isa, const Step *step);
 
 #endif

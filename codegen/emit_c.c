@@ -1,7 +1,7 @@
 /* Program -> the files of a C99 library: code, header, weights, self-test, report, CMake
  * target. All was decided before; this prints.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
-#include "codegen/codegen.h"
+#include "codegen/routine.h"
 
 #include <string.h>
 
@@ -44,72 +44,78 @@ static void print_number(Text *text, int64_t index, int64_t value) {
     text_add(text, index % 16 ? " %lld," : "\n    %lld,", (long long)value);
 }
 
-/* ---- weights ----------------------------------------------------------------------------- */
+/* ---- constants --------------------------------------------------------------------------- */
 
-static bool is_weighted(const Step *step) {
-    return operator_facts[step->kernel.kind].weights == WEIGHTED;
+/* The arrays of a step: weights, constants; parameters stand beside the code. */
+typedef enum { WEIGHTS, CONSTANTS, PARAMS } Array;
+static const char array_letter[] = "wcp";
+
+static const char *element_type(Type type) {
+    static const char *const names[TYPE_COUNT] = {
+        [I8] = "int8_t",    [U8] = "uint8_t",   [I16] = "int16_t",
+        [U16] = "uint16_t", [I32] = "int32_t",  [U32] = "uint32_t",
+        [I64] = "int64_t",  [F16] = "uint16_t", [F32] = "uint32_t", /* floats as their bits */
+    };
+    return names[type];
 }
 
-static const char *bias_type(const Step *step) {
-    return step->kernel.accumulator_bits == 64 ? "int64_t" : "int32_t";
+static int64_t array_count(const Step *step, Array array) {
+    const Lowered *code = step->lowered;
+    return array == WEIGHTS     ? code->weights_count
+           : array == CONSTANTS ? code->constants_count
+                                : code->param_count;
 }
 
-static int64_t weight_count(const Step *step) {
-    return step->weight_bytes / (step->kernel.weights == FORMAT_I16 ? 2 : 1);
+static int64_t array_at(const Step *step, Array array, int64_t i) {
+    const Lowered *code = step->lowered;
+    return array == WEIGHTS     ? code->weights[i]
+           : array == CONSTANTS ? code->constants[i]
+                                : code->params[i];
 }
 
-/* `const int8_t tiny_w3[72]`, and likewise the biases and multipliers of step 3. */
-static Str array_declaration(const Emission *e, const Step *step, int index, char array) {
-    const char *type = array == 'w'   ? format_c_type(step->kernel.weights)
-                       : array == 'b' ? bias_type(step)
-                                      : "int32_t";
-    int64_t count = array == 'w' ? weight_count(step) : step->from->out_channels;
-    return str_format(e->arena, "const %s %.*s_%c%d[%lld]", type, STR_ARG(e->prefix), array,
-                      index, (long long)count);
+/* The step that a step has the array from, or -1: it needs none. */
+static int array_owner(const Program *program, int index, Array array) {
+    const Step *step = &program->steps[index];
+    if (array_count(step, array) == 0)
+        return -1;
+    return array == PARAMS ? step->params_of : step->shares >= 0 ? step->shares : index;
 }
 
-static int64_t weight_at(const Step *step, int64_t i) {
-    const uint8_t *bytes = (const uint8_t *)step->packed.at;
-    int16_t code = 0;
-    switch (step->kernel.weights) {
-    case FORMAT_I16:
-        unpack_rows(bytes + 2 * i, 1, 1, FORMAT_I16, &code);
-        return code;
-    case FORMAT_I8:
-        return (int8_t)bytes[i];
-    default:
-        return bytes[i];
-    }
-}
-
-static int64_t array_at(const Step *step, char array, int64_t i) {
-    return array == 'w'   ? weight_at(step, i)
-           : array == 'b' ? step->bias[i]
-                          : step->from->multiplier[i];
+/* "const int8_t tiny_w3[72]" */
+static Str array_declaration(const Emission *e, int index, Array array) {
+    const Step *step = &e->program->steps[index];
+    Type type = array == WEIGHTS     ? step->lowered->weights_type
+                : array == CONSTANTS ? step->lowered->constants_type
+                                     : I32;
+    return str_format(e->arena, "const %s %.*s_%c%d[%lld]", element_type(type),
+                      STR_ARG(e->prefix), array_letter[array], index,
+                      (long long)array_count(step, array));
 }
 
 /* The alignment that the weights file gives its arrays must stand at every declaration of them:
  * otherwise a compiler may take what its platform usually gives an array, such as 16 bytes. */
 static void print_alignment(const Emission *e, Text *text) {
     text_add(text,
-             "#if defined(__GNUC__)\n#define %.*s_ALIGNED __attribute__((aligned(4)))\n"
+             "#if defined(__GNUC__)\n#define %.*s_ALIGNED __attribute__((aligned(%d)))\n"
              "#else\n#define %.*s_ALIGNED\n#endif\n",
-             STR_ARG(e->capital), STR_ARG(e->capital));
+             STR_ARG(e->capital), e->program->isa->alignment, STR_ARG(e->capital));
 }
 
-static void print_arrays(const Emission *e, Text *text, int index) {
-    const Step *step = &e->program->steps[index];
-    static const char arrays[] = "wbm";
-    for (int a = 0; a < 3; a++) {
-        Str declaration = array_declaration(e, step, index, arrays[a]);
-        int64_t count = arrays[a] == 'w' ? weight_count(step) : step->from->out_channels;
-        text_add(text, "extern %.*s_ALIGNED %.*s;\n%.*s_WEIGHTS_SECTION %.*s_ALIGNED\n%.*s = {",
-                 STR_ARG(e->capital), STR_ARG(declaration), STR_ARG(e->capital),
-                 STR_ARG(e->capital), STR_ARG(declaration));
-        for (int64_t i = 0; i < count; i++)
-            print_number(text, i, array_at(step, arrays[a], i));
-        text_add(text, "\n};\n");
-    }
+static void print_elements(const Step *step, Text *text, Array array) {
+    text_add(text, " = {");
+    for (int64_t i = 0; i < array_count(step, array); i++)
+        print_number(text, i, array_at(step, array, i));
+    text_add(text, "\n};\n");
+}
+
+static void print_array(const Emission *e, Text *text, int index, Array array) {
+    if (array_owner(e->program, index, array) != index)
+        return;
+    Str declaration = array_declaration(e, index, array);
+    text_add(text, "extern %.*s_ALIGNED %.*s;\n%.*s_WEIGHTS_SECTION %.*s_ALIGNED\n%.*s",
+             STR_ARG(e->capital), STR_ARG(declaration), STR_ARG(e->capital),
+             STR_ARG(e->capital), STR_ARG(declaration));
+    print_elements(&e->program->steps[index], text, array);
 }
 
 static EmitFile emit_weights(const Emission *e) {
@@ -123,62 +129,79 @@ static EmitFile emit_weights(const Emission *e) {
     print_alignment(e, &text);
     for (int i = 0; i < e->program->count; i++) {
         const Step *step = &e->program->steps[i];
-        if (!is_weighted(step))
+        if (array_owner(e->program, i, WEIGHTS) != i &&
+            array_owner(e->program, i, CONSTANTS) != i)
             continue;
-        Str path = step->from->path;
-        text_add(&text, "\n/* %.*s, %s */\n", STR_ARG(path), format_name(step->kernel.weights));
-        print_arrays(e, &text, i);
+        text_add(&text, "\n/* %.*s, %s */\n", STR_ARG(step->from->path),
+                 format_name(step->kernel.weights));
+        print_array(e, &text, i, WEIGHTS);
+        print_array(e, &text, i, CONSTANTS);
     }
     return file_end(e, "_weights.c", &text);
 }
 
 /* ---- code -------------------------------------------------------------------------------- */
 
-static const char *member_name(const Member *member, bool nested) {
-    return nested ? member->name + strlen("to.") : member->name;
+/* "tiny_conv_i8_i8_i8_pair_0" */
+static Str routine_function(const Emission *e, int routine) {
+    Str name = e->program->routines[routine]->lowered->routine.name;
+    Str function =
+        str_format(e->arena, "%.*s_%.*s_%d", STR_ARG(e->prefix), STR_ARG(name), routine);
+    char *at = (char *)function.at;
+    for (int i = 0; i < function.length; i++)
+        if (!((at[i] >= 'a' && at[i] <= 'z') || (at[i] >= 'A' && at[i] <= 'Z') ||
+              (at[i] >= '0' && at[i] <= '9')))
+            at[i] = '_';
+    return function;
 }
 
-void descriptor_print(Text *text, Str name, Str prefix, const Step *step, int index, Str weight,
-                      Str bias, Str multiplier) {
-    Descriptor d;
-    descriptor_of(step, &d);
-    text_add(text, "static const struct %.*s_%s %.*s_%d = {", STR_ARG(prefix), d.type,
-             STR_ARG(name), index);
-    if (d.weighted)
-        text_add(text, "\n    .weight = %.*s, .bias = %.*s, .multiplier = %.*s,",
-                 STR_ARG(weight), STR_ARG(bias), STR_ARG(multiplier));
-    bool nested = false;
-    for (int i = 0; i < d.count; i++) {
-        bool inner = !strncmp(d.member[i].name, "to.", 3);
-        if (inner && !nested)
-            text_add(text, "\n    .to = {");
-        if (!inner && nested)
-            text_add(text, "},");
-        const char *space = inner && !nested                   ? ""
-                            : !inner && (nested || i % 5 == 0) ? "\n    "
-                                                               : " ";
-        nested = inner;
-        text_add(text, "%s.%s = %lld,", space, member_name(&d.member[i], inner),
-                 (long long)d.member[i].value);
-    }
-    text_add(text, "\n};\n");
+static void print_routines(const Emission *e, Text *text) {
+    const Program *p = e->program;
+    const Routine **routines = arena_array(e->arena, const Routine *, p->routine_count);
+    for (int i = 0; i < p->routine_count; i++)
+        routines[i] = &p->routines[i]->lowered->routine;
+    leaves_print(text, e->prefix, p->isa, routines, p->routine_count);
+    for (int i = 0; i < p->routine_count; i++)
+        routine_print_c(text, e->prefix, routine_function(e, i), p->isa, routines[i]);
 }
 
-static Str place_text(const Emission *e, int buffer, const char *caller) {
-    if (buffer < 0)
+static Str place_text(const Emission *e, int buffer, int64_t offset, const char *caller) {
+    int64_t at = buffer < 0 ? offset : e->program->buffers[buffer].offset + offset;
+    const char *base = buffer < 0 ? caller : "at";
+    if (buffer < 0 && offset == 0)
         return str_of(caller);
-    return str_format(e->arena, "at + %lld", (long long)e->program->buffers[buffer].offset);
+    return str_format(e->arena, buffer < 0 ? "(const uint8_t *)%s + %lld" : "%s + %lld", base,
+                      (long long)at);
+}
+
+static Str result_text(const Emission *e, const Step *step) {
+    if (step->output >= 0 || step->out_offset == 0)
+        return place_text(e, step->output, step->out_offset, "output");
+    return str_format(e->arena, "(uint8_t *)output + %lld", (long long)step->out_offset);
+}
+
+static Str array_text(const Emission *e, int index, Array array) {
+    int owner = array_owner(e->program, index, array);
+    return owner < 0 ? STR("0")
+                     : str_format(e->arena, "%.*s_%c%d", STR_ARG(e->prefix),
+                                  array_letter[array], owner);
 }
 
 static void print_call(const Emission *e, Text *text, int index) {
     const Step *step = &e->program->steps[index];
-    Str kernel = kernel_function(e->arena, e->prefix, step->kernel);
-    text_add(text, "    %.*s(&%.*s_step_%d", STR_ARG(kernel), STR_ARG(e->prefix), index);
-    for (int k = 0; k < step->inputs; k++)
-        text_add(text, ", %.*s", STR_ARG(place_text(e, step->input[k], "input")));
-    text_add(text, ", %.*s", STR_ARG(place_text(e, step->output, "output")));
-    if (kernel_has_scratch(step->kernel))
-        text_add(text, ", %.*s", STR_ARG(place_text(e, step->scratch, "")));
+    Str argument[ARG_COUNT] = {
+        place_text(e, step->input[0], step->in_offset[0], "input"),
+        step->inputs > 1 ? place_text(e, step->input[1], step->in_offset[1], "input")
+                         : STR("0"),
+        result_text(e, step),
+        array_text(e, index, WEIGHTS),
+        array_text(e, index, CONSTANTS),
+        step->scratch >= 0 ? place_text(e, step->scratch, 0, "") : STR("0"),
+        array_text(e, index, PARAMS),
+    };
+    text_add(text, "    %.*s(", STR_ARG(routine_function(e, step->routine)));
+    for (int i = 0; i < ARG_COUNT; i++)
+        text_add(text, i ? ", %.*s" : "%.*s", STR_ARG(argument[i]));
     text_add(text, ");\n");
 }
 
@@ -231,20 +254,21 @@ static void print_assertions(const Emission *e, Text *text) {
     }
 }
 
-static void print_descriptors(const Emission *e, Text *text) {
+/* What the code needs that is not its own: declarations of constants, parameters. */
+static void print_arrays_used(const Emission *e, Text *text) {
     for (int i = 0; i < e->program->count; i++) {
-        const Step *step = &e->program->steps[i];
-        Str name[3] = {STR(""), STR(""), STR("")};
-        text_add(text, "/* %.*s */\n", STR_ARG(e->program->model->layers[step->layer].path));
-        for (int a = 0; a < 3 && is_weighted(step); a++) {
-            name[a] = str_format(e->arena, "%.*s_%c%d", STR_ARG(e->prefix), "wbm"[a], i);
-            text_add(text, "extern %.*s_ALIGNED %.*s;\n", STR_ARG(e->capital),
-                     STR_ARG(array_declaration(e, step, i, "wbm"[a])));
-        }
-        Str step_name = str_format(e->arena, "%.*s_step", STR_ARG(e->prefix));
-        descriptor_print(text, step_name, e->prefix, step, i, name[0], name[1], name[2]);
-        text_add(text, "\n");
+        for (Array array = WEIGHTS; array < PARAMS; array++)
+            if (array_owner(e->program, i, array) == i)
+                text_add(text, "extern %.*s_ALIGNED %.*s;\n", STR_ARG(e->capital),
+                         STR_ARG(array_declaration(e, i, array)));
+        if (array_owner(e->program, i, PARAMS) != i)
+            continue;
+        Str path = e->program->model->layers[e->program->steps[i].layer].path;
+        text_add(text, "/* %.*s */\nstatic %.*s", STR_ARG(path),
+                 STR_ARG(array_declaration(e, i, PARAMS)));
+        print_elements(&e->program->steps[i], text, PARAMS);
     }
+    text_add(text, "\n");
 }
 
 static EmitFile emit_code(const Emission *e) {
@@ -252,8 +276,8 @@ static EmitFile emit_code(const Emission *e) {
     text_add(&text, "#include \"%.*s.h\"\n\n", STR_ARG(e->prefix));
     print_alignment(e, &text);
     text_add(&text, "\n");
-    kernels_print(&text, e->prefix, e->program->kernels, e->program->kernel_count);
-    print_descriptors(e, &text);
+    print_routines(e, &text);
+    print_arrays_used(e, &text);
     print_assertions(e, &text);
     print_run(e, &text);
     return file_end(e, ".c", &text);
@@ -314,7 +338,7 @@ static EmitFile emit_header(const Emission *e) {
     text_add(&text, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     print_macro(e, &text, "ARITHMETIC_VERSION", ARITHMETIC_VERSION);
     print_macro(e, &text, "ARENA_BYTES", max_i64(p->arena_bytes, 4));
-    print_macro(e, &text, "ARENA_ALIGNMENT", 4);
+    print_macro(e, &text, "ARENA_ALIGNMENT", p->isa->alignment);
     print_tensor(e, &text, "INPUT", p->in_shape, p->in_format, e->options->input_scale,
                  e->options->input_zero);
     print_tensor(e, &text, "OUTPUT", p->out_shape, p->out_format, p->out_scale, p->out_zero);
@@ -398,13 +422,15 @@ static EmitFile emit_test(const Emission *e) {
              "    return failures;\n}\n\n"
              "/* For a machine with an operating system: cc -D%.*s_TEST_MAIN %.*s*.c */\n"
              "#ifdef %.*s_TEST_MAIN\n#include <stdio.h>\n\n"
-             "static uint32_t %.*s_arena[(%.*s_ARENA_BYTES + 3) / 4];\n\n"
+             "static uint8_t %.*s_arena[%.*s_ARENA_BYTES + %.*s_ARENA_ALIGNMENT];\n\n"
              "int main(void)\n{\n"
-             "    const int failures = %.*s_self_test(%.*s_arena);\n"
+             "    const uintptr_t beyond = (uintptr_t)%.*s_arena %% %.*s_ARENA_ALIGNMENT;\n"
+             "    uint8_t *arena = %.*s_arena + (%.*s_ARENA_ALIGNMENT - beyond);\n"
+             "    const int failures = %.*s_self_test(arena);\n"
              "    printf(\"%.*s: %%d of %%d vectors equal\\n\", %d - failures, %d);\n"
              "    return failures != 0;\n}\n#endif\n",
-             STR_ARG(m), STR_ARG(n), STR_ARG(m), STR_ARG(n), STR_ARG(m), STR_ARG(n), STR_ARG(n),
-             STR_ARG(n), count, count);
+             STR_ARG(m), STR_ARG(n), STR_ARG(m), STR_ARG(n), STR_ARG(m), STR_ARG(m), STR_ARG(n),
+             STR_ARG(m), STR_ARG(n), STR_ARG(m), STR_ARG(n), STR_ARG(n), count, count);
     return file_end(e, "_test.c", &text);
 }
 
@@ -447,12 +473,12 @@ static void report_step(const Emission *e, Text *text, int index) {
     text_add(text, "%s\n    {", index ? "," : "");
     print_member_string(text, "layer", e->program->model->layers[step->layer].path);
     text_add(text, ", ");
-    print_member_string(text, "kernel", kernel_print(e->arena, step->kernel));
+    print_member_string(text, "kernel", step->lowered->routine.name);
     print_shape(text, "in", step->in_shape);
     print_shape(text, "out", step->out_shape);
     text_add(text, ", \"in_bits\": %d, \"out_bits\": %d", format_bits(step->kernel.in),
              format_bits(step->kernel.out));
-    if (is_weighted(step))
+    if (operator_facts[step->kernel.kind].weights == WEIGHTED)
         text_add(text, ", \"weight_bits\": %d", format_bits(step->kernel.weights));
     text_add(text, ", \"macs\": %lld, \"weight_bytes\": %lld, \"constant_bytes\": %lld",
              (long long)step->macs, (long long)step->weight_bytes,

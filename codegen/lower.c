@@ -1,36 +1,26 @@
-/* Lowering: fused layers -> steps, each a call of a kernel with its arguments, its buffers and
- * its packed constants. Shapes and formats alone decide everything but the constants, so that a
- * model without weights gives the sizes and the plan of the full one.
+/* Lowering: fused layers -> steps, each a routine with its packed constants, its parameters and
+ * its buffers. Shapes and formats alone decide everything but the constants, so that a model
+ * without weights gives the sizes and the plan of the full one.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
-#include "codegen/codegen.h"
+#include "codegen/routine.h"
+
+#include <string.h>
 
 /* What the lowering of one program knows. */
 typedef struct Lowering {
     Arena *arena;
     const Model *model;
     const Target *target;
+    const Isa *isa;
     Program *program;
     int *buffer_of; /* layer -> buffer that holds its result; -1: the caller's */
     int *last_step; /* layer -> the last step that reads it; -1: none */
+    int *capacity;  /* layer -> rows that its buffer holds; 0: all */
+    Span *span;
     Str *why;
 } Lowering;
 
-enum { MAX_DIM = 32767, MAX_ELEMENTS = 1 << 28, PLAN_NODES = 20000, ALIGNMENT = 4 };
-
-/* ---- sizes ------------------------------------------------------------------------------- */
-
-Extent extent_of(Shape shape) {
-    Extent extent = {1, 1, shape_channels(shape)};
-    if (shape.rank >= 2)
-        extent.h = shape.dim[0];
-    if (shape.rank >= 3)
-        extent.w = shape_pixels(shape) / shape.dim[0];
-    return extent;
-}
-
-int64_t tensor_bytes(Shape shape, Format format) {
-    return shape_pixels(shape) * format_row_bytes(format, shape_channels(shape));
-}
+enum { MAX_DIM = 32767, MAX_ELEMENTS = 1 << 28, PLAN_NODES = 20000 };
 
 /* ---- can it be computed? ----------------------------------------------------------------- */
 
@@ -53,7 +43,7 @@ static bool refuse_size(Lowering *low, const char *what, int64_t size, int64_t l
     return false;
 }
 
-/* Descriptors hold dimensions in 16 bits, and kernels count elements in 32. */
+/* Parameters hold dimensions in 16 bits, and kernels count elements in 32. */
 static bool layer_fits(Lowering *low, const Layer *layer) {
     for (int d = 0; d < layer->out.shape.rank; d++)
         if (layer->out.shape.dim[d] > MAX_DIM)
@@ -85,42 +75,19 @@ static bool layer_computable(Lowering *low, const Layer *layer) {
     return layer_fits(low, layer);
 }
 
-/* ---- which kernel ------------------------------------------------------------------------ */
-
-/* 64-bit sums where formats and fan-in alone do not keep the products below 2^30, which
- * leaves the other half of 2^31 to the bias; decided without constants, so that costs need
- * none. */
-static int sum_bits(const Layer *layer, const Tensor *in) {
-    int64_t largest = max_i64(-(int64_t)format_low(in->format), format_high(in->format));
-    int64_t products = 2 * largest * format_weight_limit(layer->weights) * layer->row;
-    bool wide = in->format == FORMAT_I16 || layer->weights == FORMAT_I16;
-    return layer->accumulator_bits == 64 || (wide && products > 1 << 30) ? 64 : 32;
+static bool model_computable(Lowering *low, const Fused *fused, int count) {
+    for (int i = -1; i < count; i++) {
+        const Layer *layer = &low->model->layers[i < 0 ? 0 : fused[i].layer];
+        *low->span = layer->span;
+        if (!layer_computable(low, layer))
+            return false;
+    }
+    if (count == 0)
+        *low->why = STR("the network computes nothing: its output is its input");
+    return count > 0;
 }
 
-/* A mean needs twice the sum of its window, as an unsigned number. */
-static int mean_bits(const Layer *layer, int64_t taps) {
-    return (taps * 2 + 1) << format_bits(layer->out.format) > UINT32_MAX ? 64 : 32;
-}
-
-static bool is_whole_bytes(Format format) {
-    return format_bits(format) % 8 == 0;
-}
-
-static bool conv_is_pointwise(const Step *step) {
-    return step->kernel_h == 1 && step->kernel_w == 1 && step->stride_h == 1 &&
-           step->stride_w == 1 && step->groups == 1 && is_whole_bytes(step->kernel.in);
-}
-
-/* Whole-byte weights and inputs make a dense layer a pointwise convolution of one pixel,
- * whose kernel it then shares. */
-static void lower_dense(const Layer *layer, Step *step) {
-    if (!is_whole_bytes(layer->weights) || !is_whole_bytes(step->kernel.in))
-        return;
-    step->kernel.kind = OP_CONV;
-    step->kernel.pointwise = true;
-    step->in_shape = (Shape){3, {1, 1, layer->row}};
-    step->out_shape = (Shape){3, {1, 1, layer->out_channels}};
-}
+/* ---- the geometry of a step --------------------------------------------------------------- */
 
 static void lower_window(const Layer *layer, Step *step) {
     const int *a = layer->attribute;
@@ -134,31 +101,29 @@ static void lower_window(const Layer *layer, Step *step) {
     step->pad_w = window_before(in.w, step->kernel_w, step->stride_w, same);
 }
 
-/* A mean over everything is the mean of one window as large as the image. */
-static void lower_global_average(Step *step) {
+/* One window that covers the image: what a dense layer and a global average read. */
+static void lower_whole_window(Step *step) {
     Extent in = extent_of(step->in_shape);
-    step->kernel.kind = OP_AVERAGE_POOL;
     step->kernel_h = in.h;
     step->kernel_w = in.w;
 }
 
-static void lower_kernel(const Layer *layer, const Tensor *in, Step *step) {
+static void lower_geometry(const Layer *layer, Step *step) {
     switch (layer->kind) {
     case OP_CONV:
-        lower_window(layer, step);
         step->groups = layer->attribute[ATTRIBUTE_GROUPS];
-        step->kernel.pointwise = conv_is_pointwise(step);
-        break;
+        /* fall through */
     case OP_DEPTHWISE:
     case OP_MAX_POOL:
     case OP_AVERAGE_POOL:
         lower_window(layer, step);
         break;
-    case OP_DENSE:
-        lower_dense(layer, step);
-        break;
     case OP_GLOBAL_AVERAGE:
-        lower_global_average(step);
+        step->kernel.kind = OP_AVERAGE_POOL;
+        lower_whole_window(step);
+        break;
+    case OP_DENSE:
+        lower_whole_window(step);
         break;
     case OP_RELU6:
         step->kernel.kind = OP_RELU;
@@ -166,20 +131,83 @@ static void lower_kernel(const Layer *layer, const Tensor *in, Step *step) {
     default:
         break;
     }
-    if (operator_facts[layer->kind].weights == WEIGHTED)
-        step->kernel.accumulator_bits = sum_bits(layer, in);
-    if (step->kernel.kind == OP_AVERAGE_POOL)
-        step->kernel.accumulator_bits =
-            mean_bits(layer, (int64_t)step->kernel_h * step->kernel_w);
-    if (layer->kind == OP_ADD &&
-        (step->kernel.in == FORMAT_I16 || step->kernel.in2 == FORMAT_I16))
-        step->kernel.accumulator_bits = 64;
 }
 
-/* ---- constants --------------------------------------------------------------------------- */
+/* 64-bit sums where formats and fan-in alone do not keep the products below 2^30, which leaves
+ * the other half of 2^31 to the bias; decided without constants, so that costs need none. */
+static int sum_bits(const Layer *layer, const Tensor *in) {
+    int64_t largest = max_i64(-(int64_t)format_low(in->format), format_high(in->format));
+    int64_t products = 2 * largest * format_weight_limit(layer->weights) * layer->row;
+    bool wide = in->format == FORMAT_I16 || layer->weights == FORMAT_I16;
+    return layer->accumulator_bits == 64 || (wide && products > 1 << 30) ? 64 : 32;
+}
 
-/* Biases with -z_x * sum(w) folded in: padding has the value z_x, so that it is the same
- * everywhere. */
+/* A mean needs twice the sum of its window, as an unsigned number. */
+static int mean_bits(const Layer *layer, int64_t taps) {
+    return (taps * 2 + 1) << format_bits(layer->out.format) > UINT32_MAX ? 64 : 32;
+}
+
+static void lower_sums(const Layer *layer, const Tensor *in, Step *step) {
+    Kernel *kernel = &step->kernel;
+    if (operator_facts[layer->kind].weights == WEIGHTED)
+        kernel->accumulator_bits = sum_bits(layer, in);
+    if (kernel->kind == OP_AVERAGE_POOL)
+        kernel->accumulator_bits = mean_bits(layer, (int64_t)step->kernel_h * step->kernel_w);
+    if (layer->kind == OP_ADD && (kernel->in == FORMAT_I16 || kernel->in2 == FORMAT_I16))
+        kernel->accumulator_bits = 64;
+}
+
+/* ---- formats and scales -------------------------------------------------------------------- */
+
+/* Without constants a shift like those of most layers. */
+static void lower_scales(const Lowering *low, const Fused *fused, Step *step) {
+    const Layer *layer = step->from;
+    bool known = layer->multiplier != NULL;
+    step->out_zero = layer->out.zero;
+    step->low = fused->low;
+    step->high = fused->high;
+    step->shift = known ? layer->shift : layer->kind == OP_ADD ? 21 : 40;
+    if (fused->add < 0)
+        return;
+    const Layer *add = &low->model->layers[fused->add];
+    step->add = (AddTail){.zero = step->out_zero, .low = step->low, .high = step->high};
+    step->out_zero = add->out.zero;
+    step->low = fused->add_low;
+    step->high = fused->add_high;
+    step->add.shift = known ? add->shift : 21;
+    for (int k = 0; known && k < 2; k++)
+        step->add.multiplier[add->input[k] == fused->add_input] = add->multiplier[k];
+}
+
+/* Where the instruction set multiplies unsigned bytes by signed ones, tensors of signed bytes
+ * that only steps see are kept as code + 128; 4-bit ones too, for there memory is not scarce. */
+static int store_unsigned(Format *format) {
+    if (*format != FORMAT_I8 && *format != FORMAT_I4)
+        return 0;
+    *format = FORMAT_U8;
+    return 128;
+}
+
+static void lower_storage(const Lowering *low, Step *step) {
+    if (!low->isa->bytes_unsigned)
+        return;
+    if (step->reads[0] != 0)
+        step->in_zero += store_unsigned(&step->kernel.in);
+    if (step->inputs == 1)
+        step->kernel.in2 = step->kernel.in;
+    else if (step->reads[1] != 0)
+        step->in_zero2 += store_unsigned(&step->kernel.in2);
+    if (step->layer == low->model->output)
+        return;
+    int moved = store_unsigned(&step->kernel.out);
+    step->out_zero += moved;
+    step->low += moved;
+    step->high += moved;
+}
+
+/* ---- constants ----------------------------------------------------------------------------- */
+
+/* Biases with -z_x * sum(w) folded in, for code that lets padding have the value z_x. */
 static int64_t *folded_biases(Arena *arena, const Layer *layer, int in_zero) {
     int64_t *bias = arena_array(arena, int64_t, layer->out_channels);
     for (int c = 0; c < layer->out_channels; c++) {
@@ -191,148 +219,190 @@ static int64_t *folded_biases(Arena *arena, const Layer *layer, int in_zero) {
     return bias;
 }
 
-static int64_t rounded_up(int64_t bytes) {
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+static int64_t step_macs(const Step *step) {
+    Extent out = extent_of(step->out_shape);
+    return (int64_t)out.h * out.w * step->from->out_channels * step->from->row;
 }
 
-static int64_t layer_macs(const Layer *layer) {
-    Extent out = extent_of(layer->out.shape);
-    return (int64_t)out.h * out.w * layer->out_channels * layer->row;
-}
-
-/* Whether or not there are weights yet, their bytes are known. */
-static void lower_constants(Arena *arena, const Layer *layer, Step *step) {
-    Descriptor descriptor;
-    descriptor_of(step, &descriptor);
-    step->constant_bytes = descriptor_bytes(&descriptor);
-    if (operator_facts[layer->kind].weights != WEIGHTED)
-        return;
-    step->macs = layer_macs(layer);
-    step->weight_bytes = packed_bytes(layer);
-    int64_t bias_bytes = step->kernel.accumulator_bits / 8;
-    step->constant_bytes += layer->out_channels * (bias_bytes + 4);
-    step->constant_bytes += rounded_up(step->weight_bytes) - step->weight_bytes;
-    if (layer->weight) {
-        step->packed = pack_layer(arena, layer);
-        step->bias = folded_biases(arena, layer, step->in_zero);
+/* The constants of an earlier step that computes other rows of the same layer, if they are laid
+ * out alike. */
+static int constants_shared(const Program *program, const Step *step) {
+    for (int i = 0; step->slice && i < program->count; i++) {
+        const Step *other = &program->steps[i];
+        const Lowered *a = other->lowered, *b = step->lowered;
+        if (other->shares < 0 && other->from == step->from &&
+            other->kernel.kind == step->kernel.kind && a->weights_count == b->weights_count &&
+            a->weights_type == b->weights_type && a->constants_count == b->constants_count &&
+            (!a->weights || !memcmp(a->weights, b->weights, 8 * (size_t)a->weights_count)) &&
+            (!a->constants ||
+             !memcmp(a->constants, b->constants, 8 * (size_t)a->constants_count)))
+            return i;
     }
+    return -1;
 }
 
-/* ---- buffers ----------------------------------------------------------------------------- */
+static int64_t rounded_up(int64_t bytes, int64_t to) {
+    return (bytes + to - 1) / to * to;
+}
+
+/* The first step with the same parameters, perhaps itself: among the rows of one layer, for else
+ * training would decide how many bytes there are. */
+static int params_shared(const Program *program, const Step *step) {
+    const Lowered *code = step->lowered;
+    for (int i = 0; step->slice && i < program->count; i++) {
+        const Lowered *other = program->steps[i].lowered;
+        if (program->steps[i].from == step->from && other->param_count == code->param_count &&
+            (code->param_count == 0 ||
+             !memcmp(other->params, code->params, 4 * (size_t)code->param_count)))
+            return i;
+    }
+    return program->count;
+}
+
+static void lower_sizes(const Program *program, Step *step) {
+    const Lowered *code = step->lowered;
+    step->params_of = params_shared(program, step);
+    step->constant_bytes = step->params_of == program->count ? 4 * code->param_count : 0;
+    step->scratch_bytes = code->scratch_bytes;
+    if (step->shares >= 0)
+        return;
+    step->weight_bytes = code->weights_count * type_bits(code->weights_type) / 8;
+    step->constant_bytes += rounded_up(step->weight_bytes, 4) - step->weight_bytes +
+                            code->constants_count * type_bits(code->constants_type) / 8;
+}
+
+static bool lower_code(Lowering *low, Step *step) {
+    const Layer *layer = step->from;
+    bool moves = step->kernel.kind == OP_INPUT;
+    if (!moves && operator_facts[layer->kind].weights == WEIGHTED) {
+        step->macs = step_macs(step);
+        if (layer->weight)
+            step->bias = folded_biases(low->arena, layer, step->in_zero);
+    }
+    *low->span = step->span;
+    step->lowered = arena_array(low->arena, Lowered, 1);
+    if (!schedule_step(low->arena, low->isa, step, step->lowered, low->why))
+        return false;
+    step->shares = constants_shared(low->program, step);
+    lower_sizes(low->program, step);
+    return true;
+}
+
+/* ---- buffers -------------------------------------------------------------------------------- */
 
 static int buffer_add(Program *program, int64_t bytes, int first, int last) {
-    program->buffers[program->buffer_count] = (Buffer){rounded_up(bytes), first, last, 0, -1};
+    bytes = rounded_up(bytes, program->isa->alignment);
+    program->buffers[program->buffer_count] = (Buffer){bytes, first, last, 0, -1};
     return program->buffer_count++;
 }
 
-/* May the result overwrite operand k, which nobody reads later? An element must be read
- * before its place is written: true of elementwise kernels, and of depthwise, which copies a
- * channel first. */
+/* May the result overwrite operand k? The code must allow it, nobody may read the operand later,
+ * nor the step itself as its other operand. */
 static bool can_overwrite(const Lowering *low, const Step *step, int index, int k) {
-    const Layer *layer = &low->model->layers[step->from->input[k]];
-    OpKind kind = step->kernel.kind;
-    if (kind != OP_ADD && kind != OP_RELU && kind != OP_DEPTHWISE)
-        return false;
-    return step->input[k] >= 0 && low->last_step[step->from->input[k]] == index &&
-           format_bits(layer->out.format) == format_bits(step->kernel.out);
+    return !step->slice && step->lowered->overwrites >> k & 1 && step->input[k] >= 0 &&
+           low->last_step[step->reads[k]] == index &&
+           (step->inputs < 2 || step->reads[0] != step->reads[1]);
+}
+
+static int64_t result_bytes(const Lowering *low, const Step *step) {
+    int rows = low->capacity[step->layer];
+    Shape shape = low->model->layers[step->layer].out.shape;
+    if (rows)
+        shape.dim[0] = rows;
+    return tensor_bytes(shape, step->kernel.out);
+}
+
+/* A layer that several steps write has the buffer that the first of them made. */
+static void lower_result(Lowering *low, int index, Step *step) {
+    Program *program = low->program;
+    if (step->layer == low->model->output)
+        return;
+    if (low->buffer_of[step->layer] >= 0) {
+        step->output = low->buffer_of[step->layer];
+        return;
+    }
+    step->output =
+        buffer_add(program, result_bytes(low, step), index, low->last_step[step->layer]);
+    for (int k = step->inputs - 1; k >= 0; k--)
+        if (can_overwrite(low, step, index, k))
+            program->buffers[step->output].same_as = step->input[k];
+    low->buffer_of[step->layer] = step->output;
 }
 
 static void lower_buffers(Lowering *low, int index, Step *step) {
-    Program *program = low->program;
-    const Layer *layer = step->from;
-    step->inputs = layer->inputs;
-    for (int k = 0; k < layer->inputs; k++)
-        step->input[k] = low->buffer_of[layer->input[k]];
+    for (int k = 0; k < step->inputs; k++)
+        step->input[k] = low->buffer_of[step->reads[k]];
     step->output = -1;
-    if (step->layer != low->model->output) {
-        step->output = buffer_add(program, tensor_bytes(step->out_shape, step->kernel.out),
-                                  index, low->last_step[step->layer]);
-        for (int k = layer->inputs - 1; k >= 0; k--)
-            if (can_overwrite(low, step, index, k))
-                program->buffers[step->output].same_as = step->input[k];
-    }
-    low->buffer_of[step->layer] = step->output;
-    step->scratch_bytes = kernel_scratch_bytes(step);
+    lower_result(low, index, step);
     step->scratch =
-        step->scratch_bytes ? buffer_add(program, step->scratch_bytes, index, index) : -1;
+        step->scratch_bytes ? buffer_add(low->program, step->scratch_bytes, index, index) : -1;
 }
 
-/* ---- steps ------------------------------------------------------------------------------- */
-
-/* Without constants a shift and a clamp like those of most layers. */
-static void lower_scales(const Layer *layer, const Fused *fused, Step *step) {
-    step->out_zero = layer->out.zero;
-    step->low = fused->low;
-    step->high = fused->high;
-    step->shift = layer->multiplier ? layer->shift : layer->kind == OP_ADD ? 21 : 40;
-}
-
-static void lower_step(Lowering *low, const Fused *fused, int index) {
-    const Layer *layer = &low->model->layers[fused->layer];
-    const Tensor *in = &low->model->layers[layer->input[0]].out;
-    const Tensor *in2 = &low->model->layers[layer->input[layer->inputs - 1]].out;
-    Step *step = &low->program->steps[index];
-    *step = (Step){.kernel = {.kind = layer->kind,
-                              .weights = FORMAT_I8,
-                              .in = in->format,
-                              .in2 = in2->format,
-                              .out = layer->out.format,
-                              .accumulator_bits = 32},
-                   .layer = fused->tail,
-                   .in_shape = in->shape,
-                   .out_shape = layer->out.shape,
-                   .kernel_h = 1,
-                   .kernel_w = 1,
-                   .stride_h = 1,
-                   .stride_w = 1,
-                   .groups = 1,
-                   .in_zero = in->zero,
-                   .in_zero2 = in2->zero,
-                   .from = layer,
-                   .span = layer->span};
-    if (operator_facts[layer->kind].weights == WEIGHTED)
-        step->kernel.weights = layer->weights;
-    lower_scales(layer, fused, step);
-    lower_kernel(layer, in, step);
-    lower_constants(low->arena, layer, step);
-    lower_buffers(low, index, step);
-}
-
-bool kernel_equal(Kernel a, Kernel b) {
-    return a.kind == b.kind && a.weights == b.weights && a.in == b.in && a.in2 == b.in2 &&
-           a.out == b.out && a.pointwise == b.pointwise &&
-           a.accumulator_bits == b.accumulator_bits;
-}
-
-static void kernel_add(Program *program, Kernel kernel) {
-    for (int i = 0; i < program->kernel_count; i++)
-        if (kernel_equal(program->kernels[i], kernel))
-            return;
-    program->kernels[program->kernel_count++] = kernel;
-}
-
-/* ---- the program ------------------------------------------------------------------------- */
-
-static bool model_computable(Lowering *low, const Fused *fused, int count, Span *span) {
-    for (int i = -1; i < count; i++) {
-        const Layer *layer = &low->model->layers[i < 0 ? 0 : fused[i].layer];
-        *span = layer->span;
-        if (!layer_computable(low, layer))
-            return false;
-    }
-    if (count == 0)
-        *low->why = STR("the network computes nothing: its output is its input");
-    return count > 0;
-}
-
-static void find_last_steps(Lowering *low, const Fused *fused, int count) {
+static void find_last_steps(Lowering *low, const Step *steps, int count) {
     for (int i = 0; i < low->model->count; i++)
         low->last_step[i] = low->buffer_of[i] = -1;
-    for (int i = 0; i < count; i++) {
-        const Layer *layer = &low->model->layers[fused[i].layer];
-        for (int k = 0; k < layer->inputs; k++)
-            low->last_step[layer->input[k]] = i;
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < steps[i].inputs; k++)
+            low->last_step[steps[i].reads[k]] = i;
+}
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+static Step step_begin(const Lowering *low, const Fused *fused) {
+    const Layer *layer = &low->model->layers[fused->layer];
+    int second = fused->add >= 0 ? fused->add_input : layer->input[layer->inputs - 1];
+    const Tensor *in = &low->model->layers[layer->input[0]].out;
+    const Tensor *in2 = &low->model->layers[second].out;
+    bool weighted = operator_facts[layer->kind].weights == WEIGHTED;
+    return (Step){.kernel = {.kind = layer->kind,
+                             .weights = weighted ? layer->weights : FORMAT_I8,
+                             .in = in->format,
+                             .in2 = in2->format,
+                             .out = low->model->layers[fused->tail].out.format,
+                             .accumulator_bits = 32,
+                             .adds = fused->add >= 0},
+                  .layer = fused->tail,
+                  .inputs = layer->inputs + (fused->add >= 0),
+                  .reads = {layer->input[0], second},
+                  .in_shape = in->shape,
+                  .out_shape = layer->out.shape,
+                  .kernel_h = 1,
+                  .kernel_w = 1,
+                  .stride_h = 1,
+                  .stride_w = 1,
+                  .groups = 1,
+                  .in_zero = in->zero,
+                  .in_zero2 = in2->zero,
+                  .from = layer,
+                  .span = layer->span};
+}
+
+/* Everything about a step but its code and its buffers. */
+static Step step_of(const Lowering *low, const Fused *fused) {
+    Step step = step_begin(low, fused);
+    lower_scales(low, fused, &step);
+    lower_geometry(step.from, &step);
+    lower_sums(step.from, &low->model->layers[step.reads[0]].out, &step);
+    lower_storage(low, &step);
+    return step;
+}
+
+/* Steps of equal code share a function. */
+static void share_routine(Program *program, Step *step, Map *known) {
+    Arena *arena = step->lowered->routine.arena;
+    step->code = routine_key(&step->lowered->routine);
+    step->name = step->lowered->routine.name;
+    if (!program->isa->shared_kernels)
+        step->name =
+            str_format(arena, "%.*s %.16s", STR_ARG(step->name), key_hex(arena, step->code).at);
+    Str bytes = {(const char *)&step->code, sizeof step->code};
+    int at;
+    if (!map_get(known, bytes, &at)) {
+        at = program->routine_count++;
+        program->routines[at] = step;
+        map_put(known, bytes, at);
     }
+    step->routine = at;
 }
 
 static void program_ends(Program *program) {
@@ -350,32 +420,198 @@ static void program_ends(Program *program) {
     }
 }
 
-bool program_build(Arena *arena, const Model *model, const Target *target, Program *program,
-                   Span *span, Str *why) {
+/* ---- programs --------------------------------------------------------------------------------- */
+
+/* The program of steps whose code and buffers are still to be made. */
+static bool program_of(Lowering *low, const Step *steps, int count) {
+    Program *program = low->program;
+    *program = (Program){.name = low->model->name,
+                         .isa = low->isa,
+                         .model = low->model,
+                         .steps = arena_array(low->arena, Step, count),
+                         .routines = arena_array(low->arena, const Step *, count),
+                         .buffers = arena_array(low->arena, Buffer, 2 * count)};
+    find_last_steps(low, steps, count);
+    Map *known = map_new(low->arena);
+    for (; program->count < count; program->count++) {
+        Step *step = &program->steps[program->count];
+        *step = steps[program->count];
+        if (!lower_code(low, step))
+            return false;
+        lower_buffers(low, program->count, step);
+        share_routine(program, step, known);
+    }
+    program_place(low->arena, program, low->target, PLAN_NODES);
+    program_ends(program);
+    return true;
+}
+
+/* ---- streaming: which steps, in bands of how many rows ------------------------------------------ */
+
+enum { LONGEST_STREAM = 8, MOST_ROWS = 16, MOST_STREAMS = 3 };
+
+static bool continues(const Lowering *low, const Step *steps, int at) {
+    const Step *before = &steps[at - 1], *step = &steps[at];
+    return step_has_rows(step) && step->reads[0] == before->layer &&
+           low->last_step[before->layer] == at &&
+           (step->inputs < 2 || step->reads[1] != before->layer);
+}
+
+/* The best stream found: none where rows is 0. */
+typedef struct Found {
+    int first, last, rows;
+    int64_t cost;
+} Found;
+
+/* A call costs flash, of which a microcontroller has some eight times as much as memory. */
+static int64_t stream_cost(const Program *program) {
+    enum { CALL_BYTES = 48, MEMORY_WORTH = 8 };
+    return program->arena_bytes + program->count * CALL_BYTES / MEMORY_WORTH;
+}
+
+/* A chain's first operand and last result are in memory together, however it is streamed. */
+static bool is_hopeless(const Lowering *low, const Step *first, const Step *last,
+                        const Found *best) {
+    int64_t in = first->reads[0] ? tensor_bytes(first->in_shape, first->kernel.in) : 0;
+    int64_t out =
+        last->layer == low->model->output ? 0 : tensor_bytes(last->out_shape, last->kernel.out);
+    return in + out >= best->cost;
+}
+
+static int peak_step(const Program *program) {
+    int peak = 0;
+    int64_t most = -1;
+    for (int i = 0; i < program->count; i++) {
+        int64_t bytes = 0;
+        for (int b = 0; b < program->buffer_count; b++)
+            if (program->buffers[b].first <= i && i <= program->buffers[b].last)
+                bytes += program->buffers[b].bytes;
+        if (bytes > most)
+            most = bytes, peak = i;
+    }
+    return peak;
+}
+
+static void try_stream(Lowering *low, const Step *steps, int count, Found at, Found *best) {
+    Step *streamed;
+    Program trial;
+    Lowering inner = *low;
+    inner.program = &trial;
+    inner.capacity =
+        arena_copy(low->arena, low->capacity, sizeof(int) * (size_t)low->model->count);
+    int length = stream_steps(low->arena, steps, count, at.first, at.last, at.rows, &streamed,
+                              inner.capacity);
+    if (!program_of(&inner, streamed, length) || stream_cost(&trial) >= best->cost)
+        return;
+    *best = at;
+    best->cost = stream_cost(&trial);
+}
+
+/* Chains from `first` on that meet the peak, in bands of 1, 2, 4 ... rows. */
+static void stream_from(Lowering *low, const Step *steps, int count, int first, int peak,
+                        Found *best) {
+    if (steps[first].slice || !step_has_rows(&steps[first]))
+        return;
+    for (int last = first + 1; last < count && last < first + LONGEST_STREAM; last++) {
+        find_last_steps(low, steps, count);
+        if (!continues(low, steps, last))
+            return;
+        if (last < peak || is_hopeless(low, &steps[first], &steps[last], best))
+            continue;
+        int height = extent_of(steps[last].out_shape).h;
+        for (int rows = 1; rows <= MOST_ROWS && 2 * rows <= height; rows *= 2)
+            try_stream(low, steps, count, (Found){first, last, rows, 0}, best);
+    }
+}
+
+/* Steps as they would be without constants, whose sizes are the same. */
+static Step *bare_steps(const Lowering *low, const Step *steps, int count) {
+    Step *bare = arena_copy(low->arena, steps, sizeof(Step) * (size_t)count);
+    for (int i = 0; i < count; i++) {
+        Layer *layer = arena_copy(low->arena, steps[i].from, sizeof(Layer));
+        layer->weight = NULL;
+        layer->bias = NULL;
+        layer->multiplier = NULL;
+        bare[i].from = layer;
+    }
+    return bare;
+}
+
+/* Streams the chain that lowers the peak most, then perhaps another. */
+static bool stream_program(Lowering *low, const Step *steps, int count) {
+    for (int round = 0; round < MOST_STREAMS; round++) {
+        Arena *home = low->arena;
+        Found best = {.cost = stream_cost(low->program)};
+        int peak = peak_step(low->program);
+        low->arena = arena_new();
+        Step *bare = bare_steps(low, steps, count), *streamed;
+        for (int first = 0; first <= peak && first < count; first++)
+            stream_from(low, bare, count, first, peak, &best);
+        arena_free(low->arena);
+        low->arena = home;
+        if (!best.rows)
+            break;
+        count = stream_steps(home, steps, count, best.first, best.last, best.rows, &streamed,
+                             low->capacity);
+        steps = streamed;
+        if (!program_of(low, steps, count))
+            return false;
+    }
+    return true;
+}
+
+static bool wants_streaming(const Program *program, const BuildOptions *options) {
+    return options->stream == STREAM_ALWAYS ||
+           (options->stream == STREAM_IF_NEEDED && options->ram_bytes > 0 &&
+            program->arena_bytes > options->ram_bytes);
+}
+
+/* Where another order of the steps needs a smaller arena, the program is made anew in that. */
+static bool order_program(Lowering *low, Step *steps, int count) {
+    Order order;
+    if (program_reorder(low->arena, low->program, steps, &order) &&
+        !program_of(low, steps, count))
+        return false;
+    low->program->order_written = order.written;
+    low->program->order_peak = order.peak;
+    low->program->order_least = order.least;
+    return true;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------ */
+
+bool program_build_with(Arena *arena, const Model *model, const Target *target,
+                        const BuildOptions *options, Program *program, Span *span, Str *why) {
     Fused *fused;
-    int count = fuse_layers(arena, model, false, &fused);
-    *program = (Program){.name = model->name,
-                         .model = model,
-                         .steps = arena_array(arena, Step, count),
-                         .kernels = arena_array(arena, Kernel, count),
-                         .buffers = arena_array(arena, Buffer, 2 * count)};
+    int count = fuse_layers(arena, model, true, &fused);
     Lowering low = {.arena = arena,
                     .model = model,
                     .target = target,
+                    .isa = options->isa ? options->isa : isa_of_target(target),
                     .program = program,
                     .buffer_of = arena_array(arena, int, model->count),
                     .last_step = arena_array(arena, int, model->count),
+                    .capacity = arena_array(arena, int, model->count),
+                    .span = span,
                     .why = why};
-    if (!model_computable(&low, fused, count, span))
+    if (!model_computable(&low, fused, count))
         return false;
-    find_last_steps(&low, fused, count);
-    for (int i = 0; i < count; i++) {
-        lower_step(&low, &fused[i], i);
-        kernel_add(program, program->steps[i].kernel);
-        program->count++;
-    }
-    program->arena_bytes = plan_memory(arena, program->buffers, program->buffer_count,
-                                       ALIGNMENT, PLAN_NODES, &program->bound_bytes);
-    program_ends(program);
-    return true;
+    Step *steps = arena_array(arena, Step, count);
+    for (int i = 0; i < count; i++)
+        steps[i] = step_of(&low, &fused[i]);
+    if (!program_of(&low, steps, count) || !order_program(&low, steps, count))
+        return false;
+    return !wants_streaming(program, options) || stream_program(&low, steps, count);
+}
+
+bool program_build_isa(Arena *arena, const Model *model, const Target *target, const Isa *isa,
+                       Program *program, Span *span, Str *why) {
+    BuildOptions options = {
+        .isa = isa, .stream = STREAM_IF_NEEDED, .ram_bytes = target ? target->ram_bytes : 0};
+    return program_build_with(arena, model, target, &options, program, span, why);
+}
+
+bool program_build(Arena *arena, const Model *model, const Target *target, Program *program,
+                   Span *span, Str *why) {
+    return program_build_isa(arena, model, target, NULL, program, span, why);
 }

@@ -1,12 +1,5 @@
-/* Packing: codes to stored bytes. A row is a run of codes, little-endian, low bits first,
- * padded to a byte with zeros:
- *     conv, dense   one row for each output channel, of its (k_y, k_x, c)
- *     depthwise     one row for the whole layer, channel after channel, of its (k_y, k_x):
- *     kernels
- *                   read it as a stream, and 9 codes of 2 bits cost 18 bits instead of 3
- *                   bytes
- *     activations   one row for each pixel, of its channels
- *
+/* Packing: codes to stored bytes. A row is a run of codes, little-endian, low bits first, padded
+ * to a byte with zeros: of activations, the channels of one pixel.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/codegen.h"
 
@@ -44,24 +37,4 @@ void unpack_rows(const uint8_t *bytes, int rows, int row, Format format, int16_t
             have -= bits;
         }
     }
-}
-
-static int packed_row(const Layer *layer) {
-    return layer->kind == OP_DEPTHWISE ? layer->out_channels * layer->row : layer->row;
-}
-
-static int packed_row_count(const Layer *layer) {
-    return layer->kind == OP_DEPTHWISE ? 1 : layer->out_channels;
-}
-
-int64_t packed_bytes(const Layer *layer) {
-    return packed_row_count(layer) * format_row_bytes(layer->weights, packed_row(layer));
-}
-
-Str pack_layer(Arena *arena, const Layer *layer) {
-    int64_t bytes = packed_bytes(layer);
-    uint8_t *packed = arena_alloc(arena, (size_t)bytes);
-    pack_rows(layer->weight, packed_row_count(layer), packed_row(layer), layer->weights,
-              packed);
-    return (Str){(const char *)packed, (int)bytes};
 }

@@ -1,7 +1,22 @@
 /* Programs, printed and checked; what identifies a step for a cost table, and what its time is
  * made of.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
-#include "codegen/codegen.h"
+#include "codegen/routine.h"
+
+/* ---- sizes ------------------------------------------------------------------------------- */
+
+Extent extent_of(Shape shape) {
+    Extent extent = {1, 1, shape_channels(shape)};
+    if (shape.rank >= 2)
+        extent.h = shape.dim[0];
+    if (shape.rank >= 3)
+        extent.w = shape_pixels(shape) / shape.dim[0];
+    return extent;
+}
+
+int64_t tensor_bytes(Shape shape, Format format) {
+    return shape_pixels(shape) * format_row_bytes(format, shape_channels(shape));
+}
 
 /* ---- printing ---------------------------------------------------------------------------- */
 
@@ -15,7 +30,7 @@ static void print_place(Text *text, const Program *program, int buffer, const ch
 static void print_step(Text *text, const Program *program, int index) {
     const Step *step = &program->steps[index];
     Arena *arena = text->arena;
-    Str kernel = kernel_print(arena, step->kernel);
+    Str kernel = step->lowered->routine.name;
     Str in = shape_print(arena, step->in_shape), out = shape_print(arena, step->out_shape);
     text_add(text, "%3d  %-26.*s %.*s -> %.*s ", index, STR_ARG(kernel), STR_ARG(in),
              STR_ARG(out));
@@ -130,10 +145,9 @@ static const char *step_fault(const Program *program, int index) {
     if (!buffer_alive(program, step->scratch, index, step->scratch_bytes) ||
         (step->scratch < 0) != (step->scratch_bytes == 0))
         return "a step without its scratch";
-    bool known = program->isa != NULL && step->routine < program->routine_count;
-    for (int i = 0; i < program->kernel_count; i++)
-        known |= kernel_equal(program->kernels[i], step->kernel);
-    return known ? NULL : "a step whose kernel is not among the program's";
+    return step->routine < program->routine_count
+               ? NULL
+               : "a step whose code is not among the program's";
 }
 
 const char *program_check(const Program *program) {
@@ -150,74 +164,25 @@ const char *program_check(const Program *program) {
 Str step_key(Arena *arena, const Step *step) {
     Text text = text_new(arena);
     Extent in = extent_of(step->in_shape), out = extent_of(step->out_shape);
-    text_add_str(&text, kernel_print(arena, step->kernel));
-    switch (step->kernel.kind) {
-    case OP_CONV:
-        if (step->kernel.pointwise) {
-            text_add(&text, " %d:%d>%d", in.h * in.w, in.c, out.c);
-            break;
-        }
-        /* fall through */
-    case OP_DEPTHWISE:
-    case OP_MAX_POOL:
-    case OP_AVERAGE_POOL:
-        text_add(&text, " %dx%dx%d>%dx%dx%d k%dx%d s%dx%d p%dx%d g%d", in.h, in.w, in.c, out.h,
-                 out.w, out.c, step->kernel_h, step->kernel_w, step->stride_h, step->stride_w,
-                 step->pad_h, step->pad_w, step->groups);
-        break;
-    default:
-        text_add(&text, " %d:%d>%d", in.h * in.w, in.c, out.c);
-    }
+    text_add(&text, "%.*s %dx%dx%d>%dx%dx%d", STR_ARG(step->name), in.h, in.w,
+             in.c, out.h, out.w, out.c);
+    OpKind kind = step->kernel.kind;
+    if (kind == OP_CONV || kind == OP_DEPTHWISE || kind == OP_MAX_POOL ||
+        kind == OP_AVERAGE_POOL)
+        text_add(&text, " k%dx%d s%dx%d p%dx%d g%d", step->kernel_h, step->kernel_w,
+                 step->stride_h, step->stride_w, step->pad_h, step->pad_w, step->groups);
     return text_str(&text);
 }
 
 const char *const step_feature_names[STEP_FEATURES] = {
     "call",     /* 1 */
-    "products", /* passes of the innermost loop, times what one pass computes */
-    "passes",   /* times that the innermost loop is entered */
+    "products", /* multiplications */
+    "tiles",    /* pairs of channels of three pixels; pairs of a depthwise line's outputs */
     "outputs",  /* codes written */
     "moved",    /* codes gathered, copied or filled */
-    "unpacked", /* weights unpacked */
+    "lines",    /* passes of the outer loops */
 };
-enum { CALL, PRODUCTS, PASSES, OUTPUTS, MOVED, UNPACKED };
-
-/* Channels are summed `advance` at a time; packed weights are unpacked `batch` rows at a
- * time, for each of which a column is gathered anew. The last time overlaps the one before. */
-static void conv_features(const Step *step, double *feature) {
-    Extent out = extent_of(step->out_shape);
-    double pixels = (double)out.h * out.w, row = step->from->row;
-    int channels = out.c / step->groups, advance = channels < 4 ? 1 : 4;
-    bool packed = format_is_packed(step->kernel.weights);
-    int batch = !packed ? channels : step->kernel.pointwise ? advance : rows_at_once(step);
-    double batches = step->groups * ((channels + batch - 1) / batch);
-    double times = batches * ((batch + advance - 1) / advance);
-    feature[PASSES] = pixels * times;
-    feature[PRODUCTS] = 4 * row * feature[PASSES];
-    feature[OUTPUTS] = advance * feature[PASSES];
-    if (!step->kernel.pointwise)
-        feature[MOVED] = pixels * batches * (row + 4 * step->kernel_h);
-    if (packed)
-        feature[UNPACKED] = row * batches * batch;
-}
-
-static void depthwise_features(const Step *step, double *feature) {
-    Extent in = extent_of(step->in_shape), out = extent_of(step->out_shape);
-    double fours = (double)out.c * out.h * ((out.w + 3) / 4);
-    feature[PASSES] = fours * step->kernel_h;
-    feature[PRODUCTS] = 4 * feature[PASSES] * step->kernel_w;
-    feature[OUTPUTS] = (double)out.c * out.h * out.w;
-    feature[MOVED] = (double)in.c * in.h * in.w;
-    if (format_bits(step->kernel.weights) < 8)
-        feature[UNPACKED] = (double)out.c * step->kernel_h * step->kernel_w;
-}
-
-static void dense_features(const Step *step, double *feature) {
-    feature[PASSES] = (double)step->from->out_channels * shape_pixels(step->in_shape);
-    feature[OUTPUTS] = step->from->out_channels;
-    feature[PRODUCTS] = feature[OUTPUTS] * step->from->row;
-    if (format_bits(step->kernel.weights) < 8)
-        feature[UNPACKED] = feature[PRODUCTS];
-}
+enum { CALL, PRODUCTS, TILES, OUTPUTS, MOVED, LINES };
 
 /* Taps inside the image, along one dimension, summed over the windows. */
 static double window_taps(int in, int out, int kernel, int stride, int pad) {
@@ -229,35 +194,42 @@ static double window_taps(int in, int out, int kernel, int stride, int pad) {
     return taps;
 }
 
+static void conv_features(const Step *step, double *feature) {
+    Extent out = extent_of(step->out_shape);
+    int64_t pixels = (int64_t)out.h * out.w;
+    feature[PRODUCTS] = (double)step->macs;
+    feature[TILES] = (double)((pixels + 2) / 3) * ((out.c + 1) / 2);
+    feature[MOVED] = (double)pixels * step->from->row * step->groups;
+    feature[LINES] = (double)(pixels + 2) / 3;
+}
+
+static void depthwise_features(const Step *step, double *feature) {
+    Extent in = extent_of(step->in_shape), out = extent_of(step->out_shape);
+    feature[PRODUCTS] = (double)step->macs;
+    feature[TILES] = (double)out.c * out.h * ((out.w + 1) / 2);
+    feature[MOVED] = (double)in.c * in.h * in.w;
+    feature[LINES] = (double)out.c * out.h;
+}
+
 static void pool_features(const Step *step, double *feature) {
     Extent in = extent_of(step->in_shape), out = extent_of(step->out_shape);
     double lines = window_taps(in.h, out.h, step->kernel_h, step->stride_h, step->pad_h);
-    feature[PASSES] = lines * out.w * out.c;
     feature[PRODUCTS] =
         lines * out.c * window_taps(in.w, out.w, step->kernel_w, step->stride_w, step->pad_w);
-    feature[OUTPUTS] = (double)out.h * out.w * out.c;
-    feature[MOVED] = (double)out.h * out.w;
+    feature[TILES] = lines * out.w * out.c;
+    feature[LINES] = lines * out.w;
 }
 
 void step_features(const Step *step, double feature[STEP_FEATURES]) {
     for (int i = 0; i < STEP_FEATURES; i++)
         feature[i] = 0;
     feature[CALL] = 1;
-    switch (step->kernel.kind) {
-    case OP_CONV:
+    feature[OUTPUTS] = (double)shape_elements(step->out_shape);
+    OpKind kind = step->kernel.kind;
+    if (kind == OP_CONV || kind == OP_DENSE)
         conv_features(step, feature);
-        break;
-    case OP_DEPTHWISE:
+    else if (kind == OP_DEPTHWISE)
         depthwise_features(step, feature);
-        break;
-    case OP_DENSE:
-        dense_features(step, feature);
-        break;
-    case OP_MAX_POOL:
-    case OP_AVERAGE_POOL:
+    else if (kind == OP_MAX_POOL || kind == OP_AVERAGE_POOL)
         pool_features(step, feature);
-        break;
-    default:
-        feature[OUTPUTS] = (double)shape_elements(step->out_shape);
-    }
 }

@@ -162,6 +162,10 @@ void routine_print(const Routine *routine,
  * register may make no pass); NULL where it is sound. */
 const char *routine_check(const Routine *routine);
 Key routine_key(const Routine *routine);
+
+/* ---- tidy.c: what nobody reads --------------------------------------------------------------- */
+
+void routine_tidy(Routine *routine);
 /* (regs): pointers to what is only read, made from ARG_IN and the like. In the arena. */
 bool *routine_constants(const Routine *routine);
 

@@ -28,7 +28,9 @@ static const struct {
 
 bool schedule_step(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why) {
     for (size_t i = 0; i < sizeof schedulers / sizeof schedulers[0]; i++)
-        if (schedulers[i].serves(isa) && schedulers[i].schedule(arena, isa, step, lowered, why))
+        if (schedulers[i].serves(isa) && schedulers[i].schedule(arena, isa, step, lowered, why)) {
+            routine_tidy(&lowered->routine);
             return true;
+        }
     return false;
 }

@@ -15,11 +15,14 @@ typedef struct Plain {
 
 /* ---- numbers -------------------------------------------------------------------------------- */
 
-static Reg number(Plain *p, int64_t value) {
-    if (!p->shared)
-        return op_constant(p->r, I32, 32, value);
+/* What training decides is told to the code, so that networks of one shape share theirs. */
+static Reg told(Plain *p, int64_t value) {
     vec_push(p->r->arena, &p->params, (int32_t)value);
     return op_param(p->r, p->params.count - 1);
+}
+
+static Reg number(Plain *p, int64_t value) {
+    return p->shared ? told(p, value) : op_constant(p->r, I32, 32, value);
 }
 
 static Reg fixed(Plain *p, int64_t value) {
@@ -106,10 +109,10 @@ typedef struct Scale {
 } Scale;
 
 static Scale scale_of(Plain *p, int32_t zero, int32_t low, int32_t high, int shift) {
-    Scale scale = {.zero = wide(p, number(p, zero)),
-                   .low = wide(p, number(p, low)),
-                   .high = wide(p, number(p, high)),
-                   .shift = number(p, shift)};
+    Scale scale = {.zero = wide(p, told(p, zero)),
+                   .low = wide(p, told(p, low)),
+                   .high = wide(p, told(p, high)),
+                   .shift = told(p, shift)};
     Reg one = op_constant(p->r, I64, 64, 1);
     Reg before = add(p, scale.shift, fixed(p, -1));
     scale.round = shifted(p, INSN_SHL, I64, one, before);
@@ -143,9 +146,9 @@ static Sum sum_of(Plain *p, int32_t zero, const int32_t *multiplier, int shift) 
     const Step *step = p->step;
     Sum sum = {.operand =
                    pixels_of(p, ARG_IN2, step->kernel.in2, shape_channels(step->out_shape)),
-               .zero = {number(p, zero), number(p, step->in_zero2)}};
+               .zero = {told(p, zero), told(p, step->in_zero2)}};
     for (int k = 0; k < 2; k++)
-        sum.multiplier[k] = wide(p, number(p, multiplier ? multiplier[k] : 1 << 20));
+        sum.multiplier[k] = wide(p, told(p, multiplier ? multiplier[k] : 1 << 20));
     sum.scale = scale_of(p, step->out_zero, step->low, step->high, shift);
     return sum;
 }
@@ -294,7 +297,7 @@ static Conv conv_of(Plain *p, int group_in) {
                  .rows = span_of(p, in.h, s->kernel_h, s->stride_h, s->pad_h),
                  .columns = span_of(p, in.w, s->kernel_w, s->stride_w, s->pad_w),
                  .group_in = number(p, group_in),
-                 .zero = number(p, s->in_zero),
+                 .zero = told(p, s->in_zero),
                  .out_channels = number(p, out_c)};
     conv.in_w = conv.columns.in;
     if (s->kernel.adds) {
@@ -379,8 +382,8 @@ static bool plain_clamp(Plain *p, Lowered *lowered, Str *why) {
     Routine *r = p->r;
     int channels = shape_channels(s->out_shape);
     Reg pixels = number(p, shape_pixels(s->out_shape)), count = number(p, channels);
-    Reg low = number(p, s->low), high = number(p, s->high);
-    Reg moved = number(p, s->out_zero - s->in_zero); /* u8 inside, i8 outside */
+    Reg low = told(p, s->low), high = told(p, s->high);
+    Reg moved = told(p, s->out_zero - s->in_zero); /* u8 inside, i8 outside */
     Pixels in = pixels_of(p, ARG_IN, s->kernel.in, channels);
     Pixels out = pixels_of(p, ARG_OUT, s->kernel.out, channels);
     Reg pixel = op_loop(r, pixels);
@@ -496,8 +499,8 @@ static bool plain_pool(Plain *p, Lowered *lowered, Str *why) {
     if (averages && !mean_of(p, lowered, &mean, why))
         return false;
     Reg out_h = number(p, out.h), out_w = number(p, out.w);
-    Reg channels = number(p, in.c), low = number(p, s->low), high = number(p, s->high);
-    Reg moved = number(p, s->out_zero - s->in_zero);
+    Reg channels = number(p, in.c), low = told(p, s->low), high = told(p, s->high);
+    Reg moved = told(p, s->out_zero - s->in_zero);
     Span1 row_span = span_of(p, in.h, s->kernel_h, s->stride_h, s->pad_h);
     Span1 column_span = span_of(p, in.w, s->kernel_w, s->stride_w, s->pad_w);
     Pixels from = pixels_of(p, ARG_IN, s->kernel.in, in.c);
@@ -538,8 +541,7 @@ bool schedule_plain(Arena *arena, const Isa *isa, const Step *step, Lowered *low
                           operator_facts[step->kernel.kind].name);
         return false;
     }
-    Str name = step->kernel.kind == OP_INPUT ? STR("move") : kernel_print(arena, step->kernel);
-    name = str_format(arena, "%.*s plain", STR_ARG(name));
+    Str name = str_format(arena, "%.*s plain", STR_ARG(kernel_print(arena, step->kernel)));
     *lowered = (Lowered){
         .routine = routine_new(arena, name), .weights_type = I8, .constants_type = I32};
     Plain plain = {.r = &lowered->routine,

@@ -20,7 +20,7 @@ static bool step_cost(const KernelRow *kernel, Arena *arena, const Step *step, S
 }
 
 static bool step_known(const Device *device, Arena *arena, const Step *step, StepCost *cost) {
-    const KernelRow *kernel = table_kernel(&device->table, kernel_print(arena, step->kernel));
+    const KernelRow *kernel = table_kernel(&device->table, step->name);
     return kernel && step_cost(kernel, arena, step, cost);
 }
 
@@ -36,7 +36,7 @@ static bool unknown(const Device *device, Arena *arena, const Step *step, Str *w
         str_format(arena,
                    "nothing is known of what kernel \"%.*s\" costs on device %.*s, which layer "
                    "%.*s needs; a device without a `table` is measured during the build",
-                   STR_ARG(kernel_print(arena, step->kernel)), STR_ARG(device->target.name),
+                   STR_ARG(step->name), STR_ARG(device->target.name),
                    STR_ARG(step->from->path));
     return false;
 }
@@ -48,11 +48,10 @@ static double latency_of(const Target *target, double value) {
 }
 
 /* The function that calls the steps, and each kernel once, however many steps share it. */
-static int64_t code_bytes(const Device *device, Arena *arena, const Program *program) {
+static int64_t code_bytes(const Device *device, const Program *program) {
     int64_t bytes = 0;
-    for (int i = 0; i < program->kernel_count; i++)
-        bytes +=
-            table_kernel(&device->table, kernel_print(arena, program->kernels[i]))->code_bytes;
+    for (int i = 0; i < program->routine_count; i++)
+        bytes += table_kernel(&device->table, program->routines[i]->name)->code_bytes;
     return bytes;
 }
 
@@ -68,7 +67,7 @@ bool device_cost(const Device *device, Arena *arena, const Program *program, Cos
         cost->code_bytes += step.call_bytes;
         cost->steps_fitted += !step.measured;
     }
-    cost->code_bytes += code_bytes(device, arena, program);
+    cost->code_bytes += code_bytes(device, program);
     cost->flash_bytes = program->weight_bytes + program->constant_bytes + cost->code_bytes;
     cost->instructions = device->target.measure == MEASURE_INSTRUCTIONS ? value : 0;
     cost->latency_s = latency_of(&device->target, value);

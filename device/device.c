@@ -5,90 +5,14 @@
 
 #include <string.h>
 
-/* ---- kernels by name --------------------------------------------------------------------- */
-
-static const Format activations[] = {FORMAT_I4, FORMAT_I8, FORMAT_I16, FORMAT_U8};
-
-static void kernel_add(Device *device, Kernel kernel) {
-    Str name = kernel_print(device->arena, kernel);
-    map_put(device->kernel_index, name, device->kernels.count);
-    vec_push(device->arena, &device->kernels, kernel);
-}
-
-/* All that share their operator and formats of activations. */
-static void kernels_of_formats(Device *device, Kernel like) {
-    bool weighted = operator_facts[like.kind].weights == WEIGHTED;
-    int first = weighted ? FORMAT_I2 : FORMAT_I8, last = weighted ? FORMAT_I16 : FORMAT_I8;
-    for (int weights = first; weights <= last; weights++)
-        for (int pointwise = 0; pointwise <= (like.kind == OP_CONV); pointwise++)
-            for (int bits = 32; bits <= 64; bits += 32) {
-                Kernel kernel = like;
-                kernel.weights = (Format)weights;
-                kernel.pointwise = pointwise;
-                kernel.accumulator_bits = bits;
-                kernel_add(device, kernel);
-            }
-}
-
-static void kernels_of(Device *device, OpKind kind, Format in, Format out) {
-    Kernel like = {.kind = kind, .in = in, .in2 = in, .out = out};
-    if (kind != OP_ADD) {
-        kernels_of_formats(device, like);
-        return;
-    }
-    for (int i = 0; i < COUNT(activations); i++) {
-        like.in2 = activations[i];
-        kernels_of_formats(device, like);
-    }
-}
-
-/* Every kernel that there can be: a table names them, and their text tells whether it is stale.
- * Lowering turns the other operators into these. */
-static void kernels_list(Device *device) {
-    static const OpKind kinds[] = {OP_CONV, OP_DEPTHWISE, OP_DENSE,       OP_ADD,
-                                   OP_RELU, OP_MAX_POOL,  OP_AVERAGE_POOL};
-    device->kernel_index = map_new(device->arena);
-    for (int kind = 0; kind < COUNT(kinds); kind++)
-        for (int in = 0; in < COUNT(activations); in++)
-            for (int out = 0; out < COUNT(activations); out++)
-                kernels_of(device, kinds[kind], activations[in], activations[out]);
-}
-
-Key kernel_text_key(Kernel kernel) {
-    Arena *arena = arena_new();
-    Str text = emit_c_kernel(arena, STR("nasc"), kernel);
-    Key key = key_of(text.at, (size_t)text.length);
-    arena_free(arena);
-    return key;
-}
-
-static bool kernel_named(const Device *device, Str name, Kernel *kernel) {
-    int at;
-    if (!map_get(device->kernel_index, name, &at))
-        return false;
-    *kernel = device->kernels.at[at];
-    return true;
-}
-
 /* ---- the shipped table ------------------------------------------------------------------- */
 
-static bool table_fresh(const Device *device, const Table *table, Str *why) {
-    for (int i = 0; i < table->kernels.count; i++) {
-        const KernelRow *row = &table->kernels.at[i];
-        Kernel kernel;
-        if (kernel_named(device, row->name, &kernel) &&
-            key_equal(kernel_text_key(kernel), row->text))
-            continue;
-        *why = str_format(device->arena,
-                          "it was measured with another code generator's kernel \"%.*s\"; "
-                          "bench/device/%.*s measures it anew",
-                          STR_ARG(row->name), STR_ARG(device->target.name));
-        return false;
-    }
-    return true;
+/* What the code generator prints today, as the table's head keeps it. */
+static Str code_of(Device *device) {
+    return key_hex(device->arena, emit_c_key(isa_of_target(&device->target)));
 }
 
-static bool table_fits_target(const Device *device, const Table *table, Str *why) {
+static bool table_fits_target(Device *device, const Table *table, Str *why) {
     const Target *target = &device->target;
     if (!str_equal(table->device, target->name))
         *why = str_format(device->arena, "it is of device %.*s", STR_ARG(table->device));
@@ -96,10 +20,15 @@ static bool table_fits_target(const Device *device, const Table *table, Str *why
         *why =
             str_format(device->arena, "it was measured with \"%.*s\", the device says \"%.*s\"",
                        STR_ARG(table->compiler), STR_ARG(device->toolchain.compiler));
+    else if (!str_equal(table->code, code_of(device)))
+        *why = str_format(device->arena,
+                          "it was measured with another code generator; bench/device/%.*s "
+                          "measures it anew",
+                          STR_ARG(target->name));
     else if (table->unit != target->measure)
         *why = STR("its unit is not the device's");
     else
-        return table_fresh(device, table, why);
+        return true;
     return false;
 }
 
@@ -118,9 +47,8 @@ static bool shipped_read(Device *device, const char *std_path, Str *why) {
 
 /* ---- rows in the store ----
  *
- * A row is kept as its line of CSV under "KERNEL TEXT-KEY" or "KERNEL TEXT-KEY\nSTEP", in a
- * kind that names the target, compiler version and arithmetic. In order of key they are a
- * table, of which the kernels whose text is another now are left out. */
+ * A row is kept as its line of CSV under "KERNEL" or "KERNEL\nSTEP", in a kind that names the
+ * target, compiler version, arithmetic and code generator. In order of key they are a table. */
 
 typedef struct Gather {
     const Device *device;
@@ -128,29 +56,16 @@ typedef struct Gather {
     int rows;
 } Gather;
 
-static Str kernel_row_key(Arena *arena, Str name, Key text) {
-    return str_format(arena, "%.*s %.*s", STR_ARG(name), STR_ARG(key_hex(arena, text)));
-}
-
 static void row_gather(void *context, Str key, Str value) {
     Gather *gather = context;
-    Arena *arena = gather->csv.arena;
-    const char *end = memchr(key.at, '\n', (size_t)key.length);
-    Str row = {key.at, end ? (int)(end - key.at) : key.length};
-    Kernel kernel;
-    if (row.length < 33)
-        return;
-    Str name = {row.at, row.length - 33};
-    if (!kernel_named(gather->device, name, &kernel) ||
-        !str_equal(row, kernel_row_key(arena, name, kernel_text_key(kernel))))
-        return;
+    (void)key;
     text_add_str(&gather->csv, value);
     gather->rows++;
 }
 
 static void kernel_merge(Device *device, const KernelRow *from) {
-    KernelRow *to = table_put_kernel(device->arena, &device->table, from->name,
-                                     from->code_bytes, from->text);
+    KernelRow *to =
+        table_put_kernel(device->arena, &device->table, from->name, from->code_bytes);
     for (int i = 0; i < from->steps.count; i++)
         kernel_put_step(device->arena, to, from->steps.at[i]);
 }
@@ -174,24 +89,19 @@ static bool store_rows_read(Device *device, Str *why) {
     return true;
 }
 
-void device_keep_kernel(Device *device, Str name, int64_t code_bytes, Key text) {
-    table_put_kernel(device->arena, &device->table, name, code_bytes, text);
-    if (device->store == NULL || device->kind == NULL)
-        return;
-    Str hex = key_hex(device->arena, text);
-    store_put(device->store, device->kind, kernel_row_key(device->arena, name, text),
-              str_format(device->arena, "kernel,%.*s,%lld,%.*s\n", STR_ARG(name),
-                         (long long)code_bytes, STR_ARG(hex)));
+void device_keep_kernel(Device *device, Str name, int64_t code_bytes) {
+    table_put_kernel(device->arena, &device->table, name, code_bytes);
+    if (device->store && device->kind)
+        store_put(device->store, device->kind, name,
+                  str_format(device->arena, "kernel,%.*s,%lld\n", STR_ARG(name),
+                             (long long)code_bytes));
 }
 
 void device_keep_step(Device *device, Str kernel, StepRow row) {
-    KernelRow *to = table_kernel(&device->table, kernel);
-    kernel_put_step(device->arena, to, row);
+    kernel_put_step(device->arena, table_kernel(&device->table, kernel), row);
     if (device->store == NULL || device->kind == NULL)
         return;
-    Str key =
-        str_format(device->arena, "%.*s\n%.*s",
-                   STR_ARG(kernel_row_key(device->arena, kernel, to->text)), STR_ARG(row.key));
+    Str key = str_format(device->arena, "%.*s\n%.*s", STR_ARG(kernel), STR_ARG(row.key));
     Text line = text_new(device->arena);
     step_row_write(&line, kernel, &row);
     store_put(device->store, device->kind, key, text_str(&line));
@@ -202,7 +112,8 @@ void device_keep_step(Device *device, Str kernel, StepRow row) {
 /* The compiler's version is part of where a row belongs. */
 static void kind_name(Device *device, Str version) {
     Key key = target_key(&device->target);
-    Str facts = str_format(device->arena, "%d %.*s", ARITHMETIC_VERSION, STR_ARG(version));
+    Str facts = str_format(device->arena, "%d %.*s %.*s", ARITHMETIC_VERSION,
+                           STR_ARG(device->table.code), STR_ARG(version));
     key = key_join(key, key_of(facts.at, (size_t)facts.length));
     device->kind =
         str_format(device->arena, "device.%.*s", STR_ARG(key_hex(device->arena, key))).at;
@@ -234,7 +145,7 @@ Device *device_open(Arena *arena, const Target *target, Store *store, const char
     device->table.device = target->name;
     device->table.compiler = device->toolchain.compiler;
     device->table.unit = target->measure;
-    kernels_list(device);
+    device->table.code = code_of(device);
     if (!shipped_read(device, std_path, why))
         return NULL;
     /* A shipped table needs no compiler: only what is measured here does. */

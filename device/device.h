@@ -69,9 +69,8 @@ typedef struct Fit {
 } Fit;
 
 typedef struct KernelRow {
-    Str name;           /* kernel_print */
+    Str name;           /* Step.name: tells its code */
     int64_t code_bytes; /* its function, compiled */
-    Key text;           /* of the C that was measured: rows of other code are not used */
     VEC(StepRow) steps;
     Map *index; /* step key -> steps */
     Fit fit;
@@ -81,6 +80,7 @@ typedef struct Table {
     Str device;
     Str compiler, version; /* the whole line; the first line of its --version */
     int arithmetic;
+    Str code; /* the code generator that printed what was measured: emit_c_key in hexadecimal */
     MeasureKind unit;
     VEC(KernelRow) kernels;
     Map *index; /* name -> kernels */
@@ -88,8 +88,8 @@ typedef struct Table {
 
 Table table_new(Arena *arena);
 KernelRow *table_kernel(const Table *table, Str name); /* NULL: has none */
-/* The kernel's row, empty of steps if it is new or had another text. */
-KernelRow *table_put_kernel(Arena *arena, Table *table, Str name, int64_t code_bytes, Key text);
+/* The kernel's row, empty of steps if it is new. */
+KernelRow *table_put_kernel(Arena *arena, Table *table, Str name, int64_t code_bytes);
 const StepRow *kernel_step(const KernelRow *kernel, Str key);
 void kernel_put_step(Arena *arena, KernelRow *kernel, StepRow row);
 /* CSV: a head of "# key: value" lines, "kernel" rows, each followed by its "step" rows, sorted,
@@ -114,22 +114,18 @@ typedef struct Device {
     Toolchain toolchain;
     const char *kind; /* of its rows in the store; NULL where its compiler is missing */
     Table table;
-    VEC(Kernel) kernels; /* all that there can be */
-    Map *kernel_index;   /* kernel_print -> kernels */
 } Device;
 
 /* Opens a device for a target: loads its shipped table (from the standard library) and the rows
  * measured earlier and kept in `store` (may be NULL). NULL and *why on a damaged or foreign
- * table, or one measured with kernels that codegen no longer emits. */
+ * table, or one measured with another code generator. */
 Device *device_open(Arena *arena, const Target *target, Store *store, const char *std_path,
                     Str *why);
 const Target *device_target(const Device *device);
 /* The table as CSV (sorted, with the compiler line and arithmetic version in its head). */
 Str device_table_csv(const Device *device, Arena *arena);
-/* Of the C that codegen emits for a kernel. */
-Key kernel_text_key(Kernel kernel);
 /* Adds a row to the table and to the store, where it waits for a commit. */
-void device_keep_kernel(Device *device, Str name, int64_t code_bytes, Key text);
+void device_keep_kernel(Device *device, Str name, int64_t code_bytes);
 void device_keep_step(Device *device, Str kernel, StepRow row);
 /* Fits every kernel to the rows that it now has. */
 void device_fit(Device *device);

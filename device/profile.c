@@ -13,16 +13,16 @@ enum { CHUNK_STEPS = 64, CHUNK_WEIGHT_BYTES = 2 << 20, RUN_SECONDS = 900 };
 
 /* ---- what is missing --------------------------------------------------------------------- */
 
-static const KernelRow *row_of(const Device *device, Arena *arena, const Step *step) {
-    return table_kernel(&device->table, kernel_print(arena, step->kernel));
+static const KernelRow *row_of(const Device *device, const Step *step) {
+    return table_kernel(&device->table, step->name);
 }
 
 typedef VEC(Step) Steps;
 
 /* Is the step known? Then its row takes the trip counts as codegen states them today: those
  * that were kept with it may have been another nasc's. */
-static bool step_refresh(const Device *device, Arena *arena, const Step *step, Str key) {
-    const KernelRow *kernel = row_of(device, arena, step);
+static bool step_refresh(const Device *device, const Step *step, Str key) {
+    const KernelRow *kernel = row_of(device, step);
     int at;
     if (kernel == NULL || !map_get(kernel->index, key, &at))
         return false;
@@ -35,7 +35,7 @@ static Steps steps_missing(const Device *device, Arena *arena, const Step *steps
     Steps missing = {0};
     for (int i = 0; i < count; i++) {
         Str key = step_key(arena, &steps[i]);
-        if (step_refresh(device, arena, &steps[i], key) || map_get(seen, key, NULL))
+        if (step_refresh(device, &steps[i], key) || map_get(seen, key, NULL))
             continue;
         map_put(seen, key, missing.count);
         vec_push(arena, &missing, steps[i]);
@@ -45,23 +45,23 @@ static Steps steps_missing(const Device *device, Arena *arena, const Step *steps
 
 /* ---- code bytes of a kernel -------------------------------------------------------------- */
 
-static bool kernel_measure(Device *device, Workshop *workshop, Kernel kernel, Str *why) {
+static bool kernel_measure(Device *device, Workshop *workshop, const Step *step, Str *why) {
     Str name = STR("kernel.c");
-    Str text = emit_c_kernel(workshop->arena, STR("nasc"), kernel);
+    const Isa *isa = isa_of_target(&device->target);
+    Str text = emit_c_kernel(workshop->arena, STR("nasc"), isa, step);
     int64_t bytes;
     if (!workshop_write(workshop, name, text, why) ||
         !toolchain_compile(&device->toolchain, workshop, &name, 1, why) ||
         !toolchain_size(&device->toolchain, workshop, name, &bytes, why))
         return false;
-    device_keep_kernel(device, kernel_print(workshop->arena, kernel), bytes,
-                       kernel_text_key(kernel));
+    device_keep_kernel(device, step->name, bytes);
     return true;
 }
 
 static bool kernels_measure(Device *device, Workshop *workshop, const Steps *steps, Str *why) {
     for (int i = 0; i < steps->count; i++)
-        if (row_of(device, workshop->arena, &steps->at[i]) == NULL &&
-            !kernel_measure(device, workshop, steps->at[i].kernel, why))
+        if (row_of(device, &steps->at[i]) == NULL &&
+            !kernel_measure(device, workshop, &steps->at[i], why))
             return false;
     return true;
 }
@@ -123,7 +123,7 @@ static bool chunk_run(const Device *device, const Workshop *workshop, const Step
                       int count, double *value, int *call_bytes, Str *why) {
     Arena *arena = workshop->arena;
     Names sources = {0};
-    Str emitted = emit_c_steps(arena, STR("nasc"), steps, count), output;
+    Str emitted = emit_c_steps(arena, STR("nasc"), isa_of_target(&device->target), steps, count), output;
     vec_push(arena, &sources, STR("steps.c"));
     vec_push(arena, &sources, STR("table.c"));
     return workshop_write(workshop, STR("steps.c"), emitted, why) &&
@@ -144,7 +144,7 @@ static bool chunk_measure(Device *device, const Workshop *workshop, const Step *
     for (int i = 0; i < count; i++) {
         StepRow row = {step_key(arena, &steps[i]), value[i], call_bytes[i], {0}};
         step_features(&steps[i], row.feature);
-        device_keep_step(device, kernel_print(arena, steps[i].kernel), row);
+        device_keep_step(device, steps[i].name, row);
     }
     return true;
 }

@@ -17,22 +17,14 @@ KernelRow *table_kernel(const Table *table, Str name) {
     return map_get(table->index, name, &at) ? &table->kernels.at[at] : NULL;
 }
 
-static KernelRow kernel_new(Arena *arena, Str name, int64_t code_bytes, Key text) {
-    return (KernelRow){str_copy(arena, name), code_bytes, text, .index = map_new(arena)};
-}
-
-KernelRow *table_put_kernel(Arena *arena, Table *table, Str name, int64_t code_bytes,
-                            Key text) {
+KernelRow *table_put_kernel(Arena *arena, Table *table, Str name, int64_t code_bytes) {
     KernelRow *row = table_kernel(table, name);
-    if (row == NULL) {
-        KernelRow fresh = kernel_new(arena, name, code_bytes, text);
-        map_put(table->index, fresh.name, table->kernels.count);
-        vec_push(arena, &table->kernels, fresh);
-        return &table->kernels.at[table->kernels.count - 1];
-    }
-    if (!key_equal(row->text, text))
-        *row = kernel_new(arena, name, code_bytes, text);
-    return row;
+    if (row)
+        return row;
+    KernelRow fresh = {str_copy(arena, name), code_bytes, .index = map_new(arena)};
+    map_put(table->index, fresh.name, table->kernels.count);
+    vec_push(arena, &table->kernels, fresh);
+    return &table->kernels.at[table->kernels.count - 1];
 }
 
 const StepRow *kernel_step(const KernelRow *kernel, Str key) {
@@ -68,11 +60,12 @@ static int by_key(const void *a, const void *b) {
 }
 
 static void head_write(Text *text, const Table *table) {
-    text_add(text, "# nasc cost table: 1\n");
+    text_add(text, "# nasc cost table: 2\n");
     text_add(text, "# device: %.*s\n", STR_ARG(table->device));
     text_add(text, "# compiler: %.*s\n", STR_ARG(table->compiler));
     text_add(text, "# version: %.*s\n", STR_ARG(table->version));
     text_add(text, "# arithmetic: %d\n", table->arithmetic);
+    text_add(text, "# code: %.*s\n", STR_ARG(table->code));
     text_add(text, "# unit: %s\n", unit_names[table->unit]);
 }
 
@@ -88,8 +81,7 @@ void step_row_write(Text *text, Str kernel, const StepRow *row) {
 
 static int kernel_write(Text *text, Arena *arena, const KernelRow *kernel) {
     int count = kernel->steps.count;
-    text_add(text, "kernel,%.*s,%lld,%.*s\n", STR_ARG(kernel->name),
-             (long long)kernel->code_bytes, STR_ARG(key_hex(arena, kernel->text)));
+    text_add(text, "kernel,%.*s,%lld\n", STR_ARG(kernel->name), (long long)kernel->code_bytes);
     StepRow *sorted = arena_copy(arena, kernel->steps.at, sizeof *sorted * (size_t)count);
     qsort(sorted, (size_t)count, sizeof *sorted, by_key);
     for (int i = 0; i < count; i++)
@@ -121,7 +113,7 @@ typedef struct Reader {
     int kernel; /* of the rows that follow; -1: none yet */
     Str field[MOST_FIELDS];
     int fields;
-    bool head[6]; /* which lines of head_facts were seen */
+    bool head[7]; /* which lines of head_facts were seen */
     Str *why;
 } Reader;
 
@@ -191,26 +183,11 @@ static bool whole_read(Reader *reader, int field, const char *what, double most,
     return true;
 }
 
-static bool key_read(Reader *reader, Str digits, Key *key) {
-    uint64_t half[2] = {0, 0};
-    if (digits.length != 32)
-        return bad(reader, "the kernel's key is not 32 digits long");
-    for (int i = 0; i < 32; i++) {
-        const char *hex = "0123456789abcdef";
-        const char *at = digits.at[i] ? strchr(hex, digits.at[i]) : NULL;
-        if (at == NULL)
-            return bad(reader, "the kernel's key is not hexadecimal");
-        half[i / 16] = half[i / 16] << 4 | (uint64_t)(at - hex);
-    }
-    *key = (Key){.hi = half[0], .lo = half[1]};
-    return true;
-}
-
 /* ---- the head ---------------------------------------------------------------------------- */
 
 static bool head_version(Reader *reader, Str value) {
-    return str_equal(value, STR("1")) ||
-           bad(reader, "the table has version %.*s, this nasc reads 1", STR_ARG(value));
+    return str_equal(value, STR("2")) ||
+           bad(reader, "the table has version %.*s, this nasc reads 2", STR_ARG(value));
 }
 
 static bool head_device(Reader *reader, Str value) {
@@ -236,6 +213,11 @@ static bool head_arithmetic(Reader *reader, Str value) {
                STR_ARG(value), ours);
 }
 
+static bool head_code(Reader *reader, Str value) {
+    reader->table->code = str_copy(reader->arena, value);
+    return value.length > 0 || bad(reader, "the code generator has no key");
+}
+
 static bool head_unit(Reader *reader, Str value) {
     for (int i = 0; i < COUNT(unit_names); i++)
         if (str_equal(value, str_of(unit_names[i]))) {
@@ -248,10 +230,11 @@ static bool head_unit(Reader *reader, Str value) {
 static const struct {
     const char *name;
     bool (*read)(Reader *reader, Str value);
-} head_facts[6] = {
+} head_facts[7] = {
     {"nasc cost table", head_version}, {"device", head_device},
     {"compiler", head_compiler},       {"version", head_compiler_version},
-    {"arithmetic", head_arithmetic},   {"unit", head_unit},
+    {"arithmetic", head_arithmetic},   {"code", head_code},
+    {"unit", head_unit},
 };
 
 static bool head_line(Reader *reader, Str line) {
@@ -283,19 +266,17 @@ static bool head_whole(Reader *reader) {
 
 static bool kernel_line(Reader *reader) {
     double code;
-    Key text;
     Str name = reader->field[1];
-    if (reader->fields != 4)
-        return bad(reader, "a kernel row has 4 fields, this one %d", reader->fields);
+    if (reader->fields != 3)
+        return bad(reader, "a kernel row has 3 fields, this one %d", reader->fields);
     if (!head_whole(reader))
         return false;
     if (table_kernel(reader->table, name))
         return bad(reader, "kernel \"%.*s\" has a second row", STR_ARG(name));
-    if (!whole_read(reader, 2, "the kernel's code bytes", 1e9, &code) ||
-        !key_read(reader, reader->field[3], &text))
+    if (!whole_read(reader, 2, "the kernel's code bytes", 1e9, &code))
         return false;
     reader->kernel = reader->table->kernels.count;
-    table_put_kernel(reader->arena, reader->table, name, (int64_t)code, text);
+    table_put_kernel(reader->arena, reader->table, name, (int64_t)code);
     reader->rows++;
     return true;
 }

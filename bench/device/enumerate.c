@@ -206,10 +206,9 @@ static Str table_of(const Device *device, const Collection *all) {
     memset(&table.kernels, 0, sizeof table.kernels);
     for (int i = 0; i < all->steps.count; i++) {
         const Step *step = &all->steps.at[i];
-        Str name = kernel_print(arena, step->kernel);
+        Str name = step->name;
         const KernelRow *from = table_kernel(&device->table, name);
-        KernelRow *to =
-            table_put_kernel(arena, &table, from->name, from->code_bytes, from->text);
+        KernelRow *to = table_put_kernel(arena, &table, from->name, from->code_bytes);
         kernel_put_step(arena, to, *kernel_step(from, step_key(arena, step)));
     }
     return table_write(arena, &table);

@@ -46,34 +46,11 @@ static void rows_are_padded_with_zeros(void **state) {
     assert_memory_equal(bytes, ((uint8_t[]){0x3f, 0x3f}), 2);
 }
 
-/* A depthwise layer is one row: its channels are not padded apart. */
-static void depthwise_weights_are_one_row(void **state) {
-    (void)state;
-    Arena *arena = arena_new();
-    int16_t codes[7 * 9];
-    for (int i = 0; i < COUNT(codes); i++)
-        codes[i] = (int16_t)(i % 3 - 1);
-    Layer layer = {.kind = OP_DEPTHWISE,
-                   .weights = FORMAT_I2,
-                   .out_channels = 7,
-                   .row = 9,
-                   .weight = codes};
-    assert_int_equal(packed_bytes(&layer), 16); /* 63 codes: 126 bits */
-    Str packed = pack_layer(arena, &layer);
-    int16_t back[COUNT(codes)];
-    unpack_rows((const uint8_t *)packed.at, 1, COUNT(codes), FORMAT_I2, back);
-    assert_memory_equal(codes, back, sizeof codes);
-    layer.kind = OP_CONV;
-    assert_int_equal(packed_bytes(&layer), 21);
-    arena_free(arena);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unpacking_undoes_packing),
         cmocka_unit_test(the_layout_is_little_endian_low_bits_first),
         cmocka_unit_test(rows_are_padded_with_zeros),
-        cmocka_unit_test(depthwise_weights_are_one_row),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
