@@ -19,14 +19,20 @@ static bool leaf_fused(const Leaf *leaf, Text *out) {
     return assembled(out, text.at, "\"r\"(a)");
 }
 
+/* In assembly, since compilers differ in the signs of what their intrinsics take and give. */
 static bool leaf_half(const Leaf *leaf, Text *out) {
     bool is_signed = leaf->insn.type == I16;
-    if (leaf->insn.imm == 0)
-        text_add(out, is_signed ? "(uint32_t)__sxtb16(a)" : "(uint32_t)__uxtb16(a)");
-    else
-        assembled(out, is_signed ? "sxtb16 %0, %1, ror #8" : "uxtb16 %0, %1, ror #8",
-                  "\"r\"(a)");
-    return true;
+    Str text = str_format(out->arena, "%s %%0, %%1%s", is_signed ? "sxtb16" : "uxtb16",
+                          leaf->insn.imm ? ", ror #8" : "");
+    return assembled(out, text.at, "\"r\"(a)");
+}
+
+static bool leaf_saturate(const Leaf *leaf, Text *out) {
+    if (type_bits(leaf->insn.type) != 32 || leaf->insn.imm > 31)
+        return false;
+    Str text = str_format(out->arena, "%s %%0, #%d, %%1",
+                          leaf->insn.type == I32 ? "ssat" : "usat", (int)leaf->insn.imm);
+    return assembled(out, text.at, "\"r\"(a)");
 }
 
 bool leaf_arm(Leaves *leaves, const Leaf *leaf, Text *out) {
@@ -45,13 +51,7 @@ bool leaf_arm(Leaves *leaves, const Leaf *leaf, Text *out) {
     case INSN_HALF:
         return (insn->type == I16 || insn->type == U16) && leaf_half(leaf, out);
     case INSN_SATURATE:
-        if (type_bits(insn->type) != 32 || insn->imm > 31)
-            return false;
-        text_add(out,
-                 insn->type == I32 ? "(uint32_t)__ssat((int32_t)a, %d)"
-                                   : "(uint32_t)__usat((int32_t)a, %d)",
-                 (int)insn->imm);
-        return true;
+        return leaf_saturate(leaf, out);
     default:
         return false;
     }
