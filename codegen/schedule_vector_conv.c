@@ -13,6 +13,7 @@ enum {
     WINDOW_BYTES = 49152, /* of copied rows */
     FAR_BYTES = 131072,   /* weights of a layer that are not expected in a near cache */
     AHEAD_BYTES = 4096,   /* of the next weights, where each is read once */
+    SHARED_BYTES = 32768, /* weights of a dense layer that are better read packed */
 };
 
 /* Sums of a tile: pixels by vectors, each perhaps in several chains that are added at the end. */
@@ -30,6 +31,7 @@ typedef struct Conv {
     int run;         /* elements */
     int steps;       /* dot products over a run */
     int weight_size; /* bytes */
+    int shared;      /* weights that share a byte: 1, 2 or 4, of as many steps */
     int64_t vector_bytes; /* of weights, for one dot product */
     int64_t ahead;        /* bytes from weights in use to those that are fetched; 0: none */
     int out_size, in2_size;
@@ -75,6 +77,8 @@ static Tile tile_of(const Conv *c, const Block *block, int height, int width) {
     while (tile.chains < 4 && tile.chains < c->steps && tile.chains * sums < BUSY &&
            (tile.chains + 1) * sums <= MAX_SUMS)
         tile.chains++;
+    if (c->shared > 1 && tile.chains == 3) /* divides what steps come in */
+        tile.chains = 2;
     return tile;
 }
 
@@ -92,13 +96,14 @@ static Tile tile_for(const Conv *c, const Block *block) {
 /* Steps in the body of the loop over a run: all, or a number that divides them if one does. */
 static int steps_at_once(const Conv *c, const Tile *tile) {
     int dots = pixels_of(tile) * tile->vectors;
-    int most = (int)max_i64(LOOP_DOTS / dots, tile->chains);
+    int unit = (int)max_i64(tile->chains, c->shared); /* one divides the other, or is 1 */
+    int most = (int)max_i64(LOOP_DOTS / dots, unit);
     if (c->steps <= most || c->steps <= 2)
         return c->steps;
     for (int at_once = most; at_once >= 2 && at_once > most / 2; at_once--)
-        if (c->steps % at_once == 0 && at_once % tile->chains == 0)
+        if (c->steps % at_once == 0 && at_once % unit == 0)
             return at_once;
-    return (int)max_i64(1, most / tile->chains * tile->chains);
+    return (int)max_i64(1, most / unit * unit);
 }
 
 /* ---- constants --------------------------------------------------------------------------- */
@@ -122,19 +127,33 @@ static int64_t block_constant_bytes(const Conv *c, int vectors) {
     return (int64_t)8 * vectors * c->v->lanes;
 }
 
-static int64_t pack_block(const Conv *c, const Block *block, int first, int64_t *out) {
+/* Element `at` of a vector of weights for a step of a row of taps; 0 where there is none. */
+static int weight_at(const Conv *c, const Block *block, int first, int row, int step,
+                     int vector, int at) {
     const Vector *v = c->v;
     const Layer *layer = v->step->from;
+    int channel = lane_channel(v, block->vectors, vector, at / v->taps);
+    int k = step * v->taps + at % v->taps;
+    if (channel >= block->count || k >= c->run)
+        return 0;
+    return layer->weight[(int64_t)(first + channel) * layer->row + row * c->run + k];
+}
+
+static int64_t pack_block(const Conv *c, const Block *block, int first, int64_t *out) {
+    const Vector *v = c->v;
     int64_t n = 0;
+    int bits = 8 / c->shared;
     for (int row = 0; row < v->step->kernel_h * c->runs; row++)
-        for (int step = 0; step < c->steps; step++)
+        for (int step = 0; step < c->steps; step += c->shared)
             for (int i = 0; i < block->vectors; i++)
                 for (int at = 0; at < v->lanes * v->taps; at++, n++) {
-                    int channel = lane_channel(v, block->vectors, i, at / v->taps);
-                    int k = step * v->taps + at % v->taps;
-                    if (channel < block->count && k < c->run)
-                        out[n] = layer->weight[(int64_t)(first + channel) * layer->row +
-                                               row * c->run + k];
+                    out[n] = weight_at(c, block, first, row, step, i, at);
+                    for (int k = 1; k < c->shared; k++)
+                        out[n] =
+                            (out[n] & ((1 << bits * k) - 1)) |
+                            weight_at(c, block, first, row, step + k, i, at) * (1 << bits * k);
+                    if (c->shared > 1)
+                        out[n] &= 255;
                 }
     return n;
 }
@@ -161,7 +180,7 @@ static void pack(Conv *c) {
         bytes += block_weight_bytes(c, block[1].vectors);
         constants += block_constant_bytes(c, block[1].vectors);
     }
-    v->lowered->weights_type = c->weight_size == 1 ? I8 : I16;
+    v->lowered->weights_type = c->weight_size == 2 ? I16 : c->shared > 1 ? U8 : I8;
     v->lowered->weights_count = c->groups * bytes / c->weight_size;
     vector_constants(v, c->groups * constants / 4);
     if (!v->step->from->weight)
@@ -198,27 +217,49 @@ static Reg copied(Vector *v, Reg a) {
     return copy;
 }
 
+/* Weights of a step, of as many as share their bytes: in the upper bits of bytes whose lower bits
+ * are zero, so that the sums are so many times as large. */
+static Reg shared_weights(const Conv *c, Reg raw, int which) {
+    Vector *v = c->v;
+    int bits = 8 / c->shared, left = 8 - bits * (which + 1);
+    Reg moved = left ? op1(v->r, INSN_SHL, I16, raw, left) : raw;
+    return op2(v->r, INSN_AND, I8, moved,
+               op_constant(v->r, I8, v->bits, 256 - (1 << (8 - bits))));
+}
+
+/* The vectors of weights of step s, from `weights` on; `raw` keeps what several steps share. */
+static void load_weights(const Conv *c, const Tile *tile, int s, Reg weights, Reg *raw,
+                         Reg *w) {
+    Vector *v = c->v;
+    Type type = v->element == U8 ? I8 : I16;
+    for (int i = 0; i < tile->vectors; i++) {
+        int64_t at = (s * tile->vectors + i * c->shared) * c->vector_bytes;
+        if (s % c->shared == 0) {
+            raw[i] = op_load(v->r, type, v->bits, v->lowered->weights_type, weights, at,
+                             v->lanes * v->taps);
+            if (c->ahead)
+                op_prefetch(v->r, weights, at + c->ahead);
+        }
+        w[i] = c->shared > 1 ? shared_weights(c, raw[i], s % c->shared) : raw[i];
+    }
+}
+
 /* Dot products of `steps` steps from `in` and `weights` on. */
 static void add_steps(const Conv *c, const Tile *tile, int steps, Reg in, Reg weights,
                       const Reg *sums) {
     Vector *v = c->v;
     Routine *r = v->r;
-    bool bytes = v->element == U8;
     int pixels = pixels_of(tile);
+    Reg raw[MAX_VECTORS], w[MAX_VECTORS];
     for (int s = 0; s < steps; s++) {
-        Reg w[MAX_VECTORS];
-        for (int i = 0; i < tile->vectors; i++)
-            w[i] = op_load(r, bytes ? I8 : I16, v->bits, v->lowered->weights_type, weights,
-                           (s * tile->vectors + i) * c->vector_bytes, v->lanes * v->taps);
-        for (int i = 0; i < tile->vectors && c->ahead; i++)
-            op_prefetch(r, weights, (s * tile->vectors + i) * c->vector_bytes + c->ahead);
+        load_weights(c, tile, s, weights, raw, w);
         const Reg *chain = sums + s % tile->chains * pixels * tile->vectors;
         for (int p = 0; p < pixels; p++) {
             Reg x = op_load_repeat(r, v->element, v->bits, v->element, in,
                                    pixel_offset(c, tile, p) + 4 * s, v->taps);
             for (int i = 0; i < tile->vectors; i++)
-                op_dot_into(r, bytes ? INSN_DOT4 : INSN_DOT2, v->element, chain[i * pixels + p],
-                            x, w[i]);
+                op_dot_into(r, v->element == U8 ? INSN_DOT4 : INSN_DOT2, v->element,
+                            chain[i * pixels + p], x, w[i]);
         }
     }
 }
@@ -265,25 +306,35 @@ static void add_window(const Conv *c, const Tile *tile, const Spot *spot, const 
     }
 }
 
-/* Biases to the first chain, zeros to the others. */
+static Reg load_bias(const Conv *c, const Spot *spot, int vector) {
+    Vector *v = c->v;
+    return op_load(v->r, I32, v->bits, I32, spot->constants, (int64_t)4 * vector * v->lanes,
+                   v->lanes);
+}
+
+/* Biases to the first chain, zeros to the others, and to sums that are not to scale yet. */
 static void begin_sums(const Conv *c, const Tile *tile, const Spot *spot, Reg *sums) {
     Vector *v = c->v;
     int pixels = pixels_of(tile), n = 0;
     for (int chain = 0; chain < tile->chains; chain++)
         for (int i = 0; i < tile->vectors; i++) {
-            Reg first = chain ? op_constant(v->r, I32, v->bits, 0)
-                              : op_load(v->r, I32, v->bits, I32, spot->constants,
-                                        (int64_t)4 * i * v->lanes, v->lanes);
+            Reg first = chain || c->shared > 1 ? op_constant(v->r, I32, v->bits, 0)
+                                               : load_bias(c, spot, i);
             for (int p = 0; p < pixels; p++)
                 sums[n++] = copied(v, first);
         }
 }
 
-static void join_chains(const Conv *c, const Tile *tile, Reg *sums) {
-    int count = pixels_of(tile) * tile->vectors;
-    for (int chain = 1; chain < tile->chains; chain++)
-        for (int i = 0; i < count; i++)
-            sums[i] = op2(c->v->r, INSN_ADD, I32, sums[i], sums[chain * count + i]);
+static void end_sums(const Conv *c, const Tile *tile, const Spot *spot, Reg *sums) {
+    Routine *r = c->v->r;
+    int pixels = pixels_of(tile), count = pixels * tile->vectors;
+    for (int i = 0; i < count; i++) {
+        for (int chain = 1; chain < tile->chains; chain++)
+            sums[i] = op2(r, INSN_ADD, I32, sums[i], sums[chain * count + i]);
+        if (c->shared > 1)
+            sums[i] = op2(r, INSN_ADD, I32, op1(r, INSN_SHR, I32, sums[i], 8 - 8 / c->shared),
+                          load_bias(c, spot, i / pixels));
+    }
 }
 
 static Landing landing_of(const Conv *c, const Tile *tile, const Spot *spot, int pixel) {
@@ -338,7 +389,7 @@ static void conv_tile(const Conv *c, const Tile *tile, int channels, const Spot 
     Reg sums[MAX_SUMS];
     begin_sums(c, tile, spot, sums);
     add_window(c, tile, spot, sums);
-    join_chains(c, tile, sums);
+    end_sums(c, tile, spot, sums);
     store_tile(c, tile, channels, spot, sums);
 }
 
@@ -457,6 +508,20 @@ static void conv_groups(const Conv *c) {
 
 /* ---- the step ---------------------------------------------------------------------------- */
 
+/* How many weights share a byte: where each is read for one pixel only, reading takes longer than
+ * unpacking, if they come from beyond the nearest cache. Their sums are then larger by a factor of
+ * up to 2^6 than those that the layer is proved for. */
+static int weights_shared(const Conv *c) {
+    const Vector *v = c->v;
+    Format format = v->step->kernel.weights;
+    int bits = format <= FORMAT_I2 ? 2 : 4;
+    int64_t largest = (int64_t)c->run * 255 * format_weight_limit(format) << (8 - bits);
+    bool once = v->out.h * v->out.w == 1 && c->groups == 1 && v->step->kernel_h == 1;
+    bool packed = once && v->element == U8 && format <= FORMAT_I4 && largest < INT32_MAX &&
+                  (int64_t)c->run * v->out.c > SHARED_BYTES;
+    return packed ? 8 / bits : 1;
+}
+
 static Conv conv_of(Vector *v) {
     const Step *step = v->step;
     Conv c = {.v = v, .groups = step->groups};
@@ -464,9 +529,11 @@ static Conv conv_of(Vector *v) {
     c.group_out = v->out.c / c.groups;
     c.runs = c.groups > 1 ? step->kernel_w : 1;
     c.run = c.groups > 1 ? c.group_in : step->kernel_w * v->in.c;
-    c.steps = (c.run + v->taps - 1) / v->taps;
+    c.shared = weights_shared(&c);
+    int unit = v->taps * c.shared;
+    c.steps = (c.run + unit - 1) / unit * c.shared;
     c.weight_size = step->kernel.weights == FORMAT_I16 ? 2 : 1;
-    c.vector_bytes = (int64_t)v->lanes * v->taps * c.weight_size;
+    c.vector_bytes = (int64_t)v->lanes * v->taps * c.weight_size / c.shared;
     c.out_size = type_bits(vector_type(step->kernel.out)) / 8;
     c.in2_size = type_bits(vector_type(step->kernel.in2)) / 8;
     return c;
@@ -488,9 +555,9 @@ bool vector_conv(Vector *v) {
     Conv c = conv_of(v);
     pack(&c);
     c.ahead = bytes_ahead(&c);
-    bool beyond = c.run % v->taps != 0;
+    bool beyond = c.run != c.steps * v->taps;
     bool converts = vector_type(v->step->kernel.in) != v->element;
-    c.window = window_open(v, beyond || converts, 4, WINDOW_BYTES);
+    c.window = window_open(v, beyond || converts, 4 * c.shared, WINDOW_BYTES);
     conv_groups(&c);
     window_close(v, &c.window);
     return true;
