@@ -2,7 +2,7 @@
  * it, through the kernel interpreter, against the reference. Channels beside and beyond the widths
  * of vectors, tiles that overlap, borders, groups, fused adds, weights and sums at their extremes.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
-#include "codegen/routine.h"
+#include "codegen/jit.h"
 #include "tests/codegen/random_model.h"
 #include "tests/unit.h"
 
@@ -134,9 +134,25 @@ static int64_t output_code(Format format, const uint8_t *bytes, int64_t i) {
                                  : (int8_t)bytes[i];
 }
 
+/* Where a program runs: in the kernel interpreter, or as machine code. */
+typedef struct Runner {
+    Jit *jit; /* NULL: the interpreter */
+    const JitProgram *code;
+} Runner;
+
+static void run_program(Arena *arena, const Program *program, const Runner *runner,
+                        const void *input, void *output) {
+    Str why = STR("");
+    if (!runner->jit && !program_run(arena, program, input, output, &why))
+        fail_msg("%.*s", STR_ARG(why));
+    if (runner->jit)
+        jit_run(runner->code, input, output,
+                arena_alloc(arena, (size_t)program->arena_bytes + 64));
+}
+
 /* The first element that differs, or -1. */
 static int64_t first_difference(Arena *arena, const Model *model, const Program *program,
-                                uint64_t seed, int vector) {
+                                const Runner *runner, uint64_t seed, int vector) {
     const Tensor *from = &model->layers[0].out, *to = &model->layers[model->output].out;
     int64_t count = shape_elements(from->shape);
     int16_t *codes = arena_array(arena, int16_t, count);
@@ -148,9 +164,7 @@ static int64_t first_difference(Arena *arena, const Model *model, const Program 
     int32_t **tensors = arena_array(arena, int32_t *, model->count);
     model_run(arena, model, input, tensors);
     uint8_t *output = arena_alloc(arena, (size_t)tensor_bytes(to->shape, to->format));
-    Str why = STR("");
-    if (!program_run(arena, program, input, output, &why))
-        fail_msg("%.*s", STR_ARG(why));
+    run_program(arena, program, runner, input, output);
     for (int64_t i = 0; i < shape_elements(to->shape); i++)
         if (output_code(to->format, output, i) != tensors[model->output][i])
             return i;
@@ -165,12 +179,14 @@ static int not_in_lanes(const Program *program) {
     return count;
 }
 
-static int case_run(const Case *c, const Isa *isa, uint64_t seed) {
+/* Returns how many steps are not in lanes. */
+static int case_run(Jit *jit, const Case *c, const Isa *isa, uint64_t seed) {
     Arena *arena = arena_new();
     Model model;
     Program program;
     Span span;
     Str why = STR("");
+    Runner runner = {.jit = jit};
     if (!case_model(arena, c, seed, &model)) {
         arena_free(arena);
         return 0;
@@ -178,8 +194,10 @@ static int case_run(const Case *c, const Isa *isa, uint64_t seed) {
     if (!program_build_isa(arena, &model, NULL, isa, &program, &span, &why))
         fail_msg("%.*s", STR_ARG(why));
     assert_null(program_check(&program));
+    if (jit && !(runner.code = jit_program(jit, &program, arena, &why)))
+        fail_msg("%.*s", STR_ARG(why));
     for (int v = 0; v < VECTORS; v++) {
-        int64_t at = first_difference(arena, &model, &program, seed, v);
+        int64_t at = first_difference(arena, &model, &program, &runner, seed, v);
         if (at >= 0) {
             case_print(c, isa, seed);
             fail_msg("input %d: element %lld differs", v, (long long)at);
@@ -193,7 +211,7 @@ static int case_run(const Case *c, const Isa *isa, uint64_t seed) {
 static void run_everywhere(const Case *c, uint64_t seed) {
     for (int i = 0; i < isa_count; i++)
         if (isas[i].vector_bits > 32)
-            case_run(c, &isas[i], seed);
+            case_run(NULL, c, &isas[i], seed);
 }
 
 /* ---- what is tested ---------------------------------------------------------------------- */
@@ -241,6 +259,22 @@ static void shapes_of_networks(void **state) {
             run_everywhere(&shapes[i], seed);
 }
 
+/* The same as machine code, for the instruction sets that this machine has. */
+static void shapes_compiled(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    Str warning;
+    Jit *jit = jit_new(arena, NULL, &warning);
+    const Isa *own = isa_of_target(NULL);
+    LEAVE_UNLESS(jit && own->vector_bits > 32, "LLVM, or lanes");
+    for (int i = 0; i < COUNT(shapes); i++)
+        for (const Isa *isa = own; isa < isas + isa_count; isa++)
+            if (isa->vector_bits > 32)
+                case_run(jit, &shapes[i], isa, 1);
+    jit_free(jit);
+    arena_free(arena);
+}
+
 static Case random_case(uint64_t seed) {
     static const OpKind kinds[] = {OP_CONV,      OP_CONV,          OP_CONV,         OP_DENSE,
                                    OP_DEPTHWISE, OP_MAX_POOL,      OP_AVERAGE_POOL, OP_RELU,
@@ -285,7 +319,7 @@ static void are_taken(void **state) {
     (void)state;
     for (int i = 0; i < COUNT(shapes); i++) {
         const Case *c = &shapes[i];
-        int left = case_run(c, &isas[0], 1);
+        int left = case_run(NULL, c, &isas[0], 1);
         if (left) {
             case_print(c, &isas[0], 1);
             fail_msg("%d steps are not in lanes", left);
@@ -297,6 +331,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes_of_networks),
         cmocka_unit_test(are_taken),
+        cmocka_unit_test(shapes_compiled),
         cmocka_unit_test(random_layers),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
