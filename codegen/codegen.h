@@ -202,7 +202,7 @@ typedef struct Extent {
 Extent extent_of(Shape shape);
 int64_t tensor_bytes(Shape shape, Format format); /* as stored: pixels padded to a byte */
 
-/* ---- stream.c: layers computed some rows at a time ---------------------------------------- */
+/* ---- stream.c: layers computed some rows at a time -------------------------------------- */
 
 /* The steps from `first` to `last`, each the only reader of the one before, in bands of `rows`
  * rows of the last one's result: of the results between them only the rows in use are kept.

@@ -122,7 +122,7 @@ Str emit_c_kernel(Arena *arena, Str prefix, const Isa *isa, const Step *step) {
     return text_str(&text);
 }
 
-/* ---- the emitter's identity ---------------------------------------------------------------- */
+/* ---- the emitter's identity ------------------------------------------------------------- */
 
 /* Every instruction of words and what schedulers do with them: what the emitter prints for it
  * tells one emitter from another. */

@@ -87,7 +87,7 @@ static bool model_computable(Lowering *low, const Fused *fused, int count) {
     return count > 0;
 }
 
-/* ---- the geometry of a step --------------------------------------------------------------- */
+/* ---- the geometry of a step ------------------------------------------------------------- */
 
 static void lower_window(const Layer *layer, Step *step) {
     const int *a = layer->attribute;
@@ -157,7 +157,7 @@ static void lower_sums(const Layer *layer, const Tensor *in, Step *step) {
         kernel->accumulator_bits = 64;
 }
 
-/* ---- formats and scales -------------------------------------------------------------------- */
+/* ---- formats and scales ----------------------------------------------------------------- */
 
 /* Without constants a shift like those of most layers. */
 static void lower_scales(const Lowering *low, const Fused *fused, Step *step) {
@@ -205,7 +205,7 @@ static void lower_storage(const Lowering *low, Step *step) {
     step->high += moved;
 }
 
-/* ---- constants ----------------------------------------------------------------------------- */
+/* ---- constants -------------------------------------------------------------------------- */
 
 /* Biases with -z_x * sum(w) folded in, for code that lets padding have the value z_x. */
 static int64_t *folded_biases(Arena *arena, const Layer *layer, int in_zero) {
@@ -288,7 +288,7 @@ static bool lower_code(Lowering *low, Step *step) {
     return true;
 }
 
-/* ---- buffers -------------------------------------------------------------------------------- */
+/* ---- buffers ---------------------------------------------------------------------------- */
 
 static int buffer_add(Program *program, int64_t bytes, int first, int last) {
     bytes = rounded_up(bytes, program->isa->alignment);
@@ -346,7 +346,7 @@ static void find_last_steps(Lowering *low, const Step *steps, int count) {
             low->last_step[steps[i].reads[k]] = i;
 }
 
-/* ---- steps ----------------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------ */
 
 static Step step_begin(const Lowering *low, const Fused *fused) {
     const Layer *layer = &low->model->layers[fused->layer];
@@ -420,7 +420,7 @@ static void program_ends(Program *program) {
     }
 }
 
-/* ---- programs --------------------------------------------------------------------------------- */
+/* ---- programs --------------------------------------------------------------------------- */
 
 /* The program of steps whose code and buffers are still to be made. */
 static bool program_of(Lowering *low, const Step *steps, int count) {
@@ -446,7 +446,7 @@ static bool program_of(Lowering *low, const Step *steps, int count) {
     return true;
 }
 
-/* ---- streaming: which steps, in bands of how many rows ------------------------------------------ */
+/* ---- streaming: which steps, in bands of how many rows ---------------------------------- */
 
 enum { LONGEST_STREAM = 8, MOST_ROWS = 16, MOST_STREAMS = 3 };
 
@@ -578,7 +578,7 @@ static bool order_program(Lowering *low, Step *steps, int count) {
     return true;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------ */
+/* ---- the whole -------------------------------------------------------------------------- */
 
 bool program_build_with(Arena *arena, const Model *model, const Target *target,
                         const BuildOptions *options, Program *program, Span *span, Str *why) {

@@ -9,7 +9,7 @@
 
 #include "codegen/codegen.h"
 
-/* ---- values ------------------------------------------------------------------------------- */
+/* ---- values ----------------------------------------------------------------------------- */
 
 /* What a lane, or an element in memory, is. */
 typedef enum { I8, U8, I16, U16, I32, U32, I64, F16, F32, F64, TYPE_COUNT } Type;
@@ -39,7 +39,7 @@ enum {
     ARG_COUNT
 };
 
-/* ---- instructions -------------------------------------------------------------------------- */
+/* ---- instructions ----------------------------------------------------------------------- */
 
 /* n(T) below: lanes of dst seen as T. Integer arithmetic wraps. "imm" is an immediate.
  * T is Insn.type; S is Insn.type2.
@@ -117,7 +117,7 @@ typedef struct Routine {
     int depth;          /* loops open while it is written */
 } Routine;
 
-/* ---- routine.c: writing, printing, checking ------------------------------------------------ */
+/* ---- routine.c: writing, printing, checking --------------------------------------------- */
 
 Routine routine_new(Arena *arena, Str name);
 Reg routine_value(Routine *r, int bits);
@@ -163,18 +163,18 @@ void routine_print(const Routine *routine,
 const char *routine_check(const Routine *routine);
 Key routine_key(const Routine *routine);
 
-/* ---- tidy.c: what nobody reads --------------------------------------------------------------- */
+/* ---- tidy.c: what nobody reads ---------------------------------------------------------- */
 
 void routine_tidy(Routine *routine);
 /* (regs): pointers to what is only read, made from ARG_IN and the like. In the arena. */
 bool *routine_constants(const Routine *routine);
 
-/* ---- routine_read.c: what routine_print printed -------------------------------------------- */
+/* ---- routine_read.c: what routine_print printed ----------------------------------------- */
 
 /* Appends; false and *line (from 1) at what cannot be read. routine_check is the caller's. */
 bool routine_parse(Str text, Routine *routine, int *line);
 
-/* ---- routine_run.c: the kernel interpreter --------------------------------------------------- */
+/* ---- routine_run.c: the kernel interpreter ---------------------------------------------- */
 
 /* What an argument points to; a pointer that leaves its region faults when it is used. */
 typedef struct Region {
@@ -185,7 +185,7 @@ typedef struct Region {
 bool routine_run(Arena *arena, const Routine *routine, const Region region[ARG_COUNT],
                  Str *why);
 
-/* ---- program_run.c: programs by the kernel interpreter ---------------------------------------- */
+/* ---- program_run.c: programs by the kernel interpreter ---------------------------------- */
 
 /* Elements as a machine keeps them, aligned to 64 bytes. */
 uint8_t *elements_store(Arena *arena, Type type, const int64_t *values, int64_t count);
@@ -195,7 +195,7 @@ uint8_t *elements_store(Arena *arena, Type type, const int64_t *values, int64_t 
 bool program_run(Arena *arena, const Program *program, const void *input, void *output,
                  Str *why);
 
-/* ---- isa.c: instruction sets as facts --------------------------------------------------------- */
+/* ---- isa.c: instruction sets as facts --------------------------------------------------- */
 
 typedef enum { DOT_NONE, DOT_I16, DOT_U8, DOT_I8 } DotKind;
 typedef struct Isa {
@@ -215,7 +215,7 @@ extern const int isa_count;
 const Isa *isa_named(Str name);                 /* NULL: unknown */
 const Isa *isa_of_target(const Target *target); /* "native": the best that this CPU has */
 
-/* ---- scheduling: Step -> Lowered --------------------------------------------------------------- */
+/* ---- scheduling: Step -> Lowered -------------------------------------------------------- */
 
 /* What a scheduler makes of a step. Sizes are known without constants; the values where the
  * step's layer has them. */
@@ -240,7 +240,7 @@ bool schedule_vector(Arena *arena, const Isa *isa, const Step *step, Lowered *lo
 bool schedule_pair(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why);
 bool schedule_plain(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why);
 
-/* ---- emit_routine.c: a routine as a C99 function ------------------------------------------------ */
+/* ---- emit_routine.c: a routine as a C99 function ---------------------------------------- */
 
 /* `PREFIX_KERNEL NAME(const void *in, const void *in2, void *out, const void *weights,
  *                     const void *constants, void *scratch, const int32_t *params)`,
@@ -251,7 +251,7 @@ void leaves_print(Text *text, Str prefix, const Isa *isa, const Routine *const *
                   int count);
 void routine_print_c(Text *text, Str prefix, Str name, const Isa *isa, const Routine *routine);
 
-/* ---- emit_thumb.c: a routine as Thumb-2 assembly ------------------------------------------------ */
+/* ---- emit_thumb.c: a routine as Thumb-2 assembly ---------------------------------------- */
 
 /* `__attribute__((naked)) PREFIX_KERNEL NAME(...)`, of one string of assembly that gcc and clang
  * take for Armv7E-M; false, and nothing printed, where an instruction has no form there (64-bit

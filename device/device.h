@@ -170,7 +170,7 @@ typedef struct Replay {
 bool device_run(const Toolchain *toolchain, Arena *arena, const Replay *replay,
                 uint8_t *outputs, Str *why);
 
-/* ---- host.c: this machine, by the JIT ------------------------------------------------------ */
+/* ---- host.c: this machine, by the JIT --------------------------------------------------- */
 
 /* Nanoseconds of one run of each step, which was lowered for this machine's instruction set: the
  * median of several samples, in a child process. Steps without constants are given some. */
