@@ -156,8 +156,7 @@ void op_dot_into(Routine *r, InsnKind kind, Type left, Reg acc, Reg a, Reg b); /
 void op_copy_to(Routine *r, Reg dst, Reg a);
 Insn *op_any(Routine *r, Insn insn); /* appends as it is; for what has no short form */
 
-void routine_print(const Routine *routine,
-                   Text *text); /* stable; equal for equal code */
+void routine_print(const Routine *routine, Text *text); /* stable; equal for equal code */
 /* Kinds, bits, counts, nesting, reads of what some path has not written (a loop whose count is a
  * register may make no pass); NULL where it is sound. */
 const char *routine_check(const Routine *routine);
@@ -236,7 +235,8 @@ typedef struct Lowered {
  * there is none. schedule.c has the table; schedule_vector.c (lanes are output channels),
  * schedule_pair.c (Cortex-M4 pair words), schedule_plain.c (element by element) fill it. */
 bool schedule_step(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why);
-bool schedule_vector(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why);
+bool schedule_vector(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered,
+                     Str *why);
 bool schedule_pair(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why);
 bool schedule_plain(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why);
 

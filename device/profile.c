@@ -123,7 +123,9 @@ static bool chunk_run(const Device *device, const Workshop *workshop, const Step
                       int count, double *value, int *call_bytes, Str *why) {
     Arena *arena = workshop->arena;
     Names sources = {0};
-    Str emitted = emit_c_steps(arena, STR("nasc"), isa_of_target(&device->target), steps, count), output;
+    Str emitted =
+            emit_c_steps(arena, STR("nasc"), isa_of_target(&device->target), steps, count),
+        output;
     vec_push(arena, &sources, STR("steps.c"));
     vec_push(arena, &sources, STR("table.c"));
     return workshop_write(workshop, STR("steps.c"), emitted, why) &&
