@@ -163,6 +163,8 @@ static bool emit_as_c(Batch *batch, Trial *trial, const Program *program, Str pr
                       Text *all) {
     EmitOptions options = {.prefix = prefix, .comment = STR("random"), .input_scale = 1};
     int count;
+    Str capital = capitals(batch->arena, prefix);
+    text_add(all, "#ifdef PLAIN\n#define %.*s_NO_ASSEMBLY\n#endif\n", STR_ARG(capital));
     EmitFile *files = emit_c(batch->arena, program, &options, &count);
     for (int i = 0; i < count; i++) {
         Str name = files[i].name;
@@ -174,7 +176,6 @@ static bool emit_as_c(Batch *batch, Trial *trial, const Program *program, Str pr
         if (code)
             text_add(all, "#include \"%.*s\"\n", STR_ARG(name));
     }
-    Str capital = capitals(batch->arena, prefix);
     batch->emitted[batch->count] =
         (Emitted){str_format(batch->arena, "%.*s_ARENA_BYTES", STR_ARG(capital)),
                   str_format(batch->arena, "%.*s_ARENA_ALIGNMENT", STR_ARG(capital)), 0};
