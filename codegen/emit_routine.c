@@ -48,6 +48,63 @@ static int bits_of(const Emit *e, Reg reg) {
     return e->r->regs.at[reg].bits;
 }
 
+/* ---- what nobody reads --------------------------------------------------------------------------- */
+
+static int loop_of_end(const Emit *e, int end) {
+    int depth = 0;
+    for (int i = end;; i--) {
+        InsnKind kind = e->r->insns.at[i].kind;
+        depth += kind == INSN_END;
+        depth -= kind == INSN_LOOP;
+        if (depth == 0)
+            return i;
+    }
+}
+
+static void read_operands(const Insn *insn, bool *live) {
+    const Reg reads[] = {insn->a, insn->b, insn->c};
+    for (int i = 0; i < COUNT(reads); i++)
+        if (reads[i] != NO_REG)
+            live[reads[i]] = true;
+}
+
+static void find_unread(Emit *e, int first, int end, bool *live);
+
+/* What a pass reads is read after the pass before, so a body is gone over until nothing is added;
+ * a loop may make no pass, so nothing is taken away. Returns where the loop begins. */
+static int find_unread_in_loop(Emit *e, int end, bool *live) {
+    int loop = loop_of_end(e, end);
+    for (bool changed = true; changed;) {
+        bool *before = arena_copy(e->arena, live, (size_t)e->r->regs.count * sizeof *live);
+        find_unread(e, loop + 1, end, before);
+        changed = false;
+        for (int reg = 0; reg < e->r->regs.count; reg++) {
+            changed |= before[reg] && !live[reg];
+            live[reg] |= before[reg];
+        }
+    }
+    read_operands(&e->r->insns.at[loop], live);
+    return loop;
+}
+
+/* Goes backwards over instructions [first, end) and skips those whose result is not read. `live`:
+ * the registers that are read later; in the end, those that are read from `first` on. */
+static void find_unread(Emit *e, int first, int end, bool *live) {
+    for (int i = end - 1; i >= first; i--) {
+        const Insn *insn = &e->r->insns.at[i];
+        if (insn->kind == INSN_END) {
+            i = find_unread_in_loop(e, i, live);
+            continue;
+        }
+        e->skipped[i] = insn->dst != NO_REG && !live[insn->dst];
+        if (e->skipped[i])
+            continue;
+        if (insn->dst != NO_REG)
+            live[insn->dst] = false;
+        read_operands(insn, live);
+    }
+}
+
 /* ---- blocks and variables ------------------------------------------------------------------- */
 
 static void find_blocks(Emit *e) {
@@ -103,7 +160,7 @@ static void find_kinds(Emit *e) {
     bool *seen = arena_array(e->arena, bool, e->r->regs.count);
     for (int i = 0; i < e->r->insns.count; i++) {
         const Insn *insn = &e->r->insns.at[i];
-        if (insn->dst == NO_REG)
+        if (insn->dst == NO_REG || e->skipped[i])
             continue;
         Var *var = &e->var[insn->dst];
         int bits = bits_of(e, insn->dst);
@@ -123,6 +180,8 @@ static void find_variables(Emit *e) {
         e->var[i].block = -1;
     for (int i = 0; i < e->r->insns.count; i++) {
         const Insn *insn = &e->r->insns.at[i];
+        if (e->skipped[i])
+            continue;
         mention(e, insn->a, i, e->block[i], false);
         mention(e, insn->b, i, e->block[i], false);
         mention(e, insn->c, i, e->block[i], false);
@@ -187,6 +246,8 @@ static int only_reader(const Emit *e, int index) {
         const Insn *insn = &e->r->insns.at[i];
         if (insn->kind == INSN_LOOP || insn->kind == INSN_END)
             return -1;
+        if (e->skipped[i])
+            continue;
         if (insn->a == from->dst || insn->b == from->dst || insn->c == from->dst)
             return i;
         if (writes(insn, from->a) || writes(insn, from->b))
@@ -209,7 +270,7 @@ static Fusion fusion_of(const Insn *first, const Insn *second) {
 static void find_fusions(Emit *e) {
     for (int i = 0; i < e->r->insns.count && isa_is_arm(e->leaves->isa); i++) {
         const Insn *first = &e->r->insns.at[i];
-        if (first->dst == NO_REG || bits_of(e, first->dst) != 32)
+        if (first->dst == NO_REG || e->skipped[i] || bits_of(e, first->dst) != 32)
             continue;
         int reader = only_reader(e, i);
         if (reader < 0 || e->fusion[reader])
@@ -612,6 +673,7 @@ static void print_routine(Text *text, Leaves *leaves, Str name, const Routine *r
               .fusion = arena_array(arena, Fusion, count),
               .partner = arena_array(arena, int, count),
               .skipped = arena_array(arena, bool, count)};
+    find_unread(&e, 0, count, arena_array(arena, bool, r->regs.count));
     find_blocks(&e);
     find_variables(&e);
     find_fusions(&e);
@@ -644,8 +706,7 @@ static void print_assembly(Text *text, Str prefix, Str assembly) {
 void routine_print_c(Text *text, Str prefix, Str name, const Isa *isa, const Routine *routine) {
     Leaves leaves = leaves_new(text->arena, prefix, isa);
     Text assembly = text_new(text->arena);
-    bool assembled =
-        isa_is_arm(isa) && routine_print_thumb(&assembly, prefix, name, routine);
+    bool assembled = isa_is_arm(isa) && routine_print_thumb(&assembly, prefix, name, routine);
     if (assembled)
         print_assembly(text, prefix, text_str(&assembly));
     print_routine(text, &leaves, name, routine);
