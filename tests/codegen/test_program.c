@@ -134,7 +134,7 @@ static void streams_alike(void **state) {
                 run_vector(arena, &model, &program, (uint64_t)seed, v);
             arena_free(arena);
         }
-    print_message("%d of %d programs are smaller streamed\n", streamed, count * isa_count);
+    print_message("# %d of %d programs are smaller streamed\n", streamed, count * isa_count);
     assert_true(streamed > 0);
 }
 
@@ -143,5 +143,6 @@ int main(void) {
         cmocka_unit_test(equals_the_reference),
         cmocka_unit_test(streams_alike),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
