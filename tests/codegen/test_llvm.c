@@ -299,5 +299,6 @@ int main(void) {
         cmocka_unit_test(each_kernel_is_made_once),
         cmocka_unit_test(files_repeat),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

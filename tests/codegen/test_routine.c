@@ -305,5 +305,6 @@ int main(void) {
         cmocka_unit_test(test_check),   cmocka_unit_test(test_loops),
         cmocka_unit_test(test_samples), cmocka_unit_test(test_faults),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

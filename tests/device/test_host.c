@@ -57,5 +57,6 @@ int main(void) {
         cmocka_unit_test(more_work_takes_longer),
         cmocka_unit_test(a_crash_is_survived),
     };
+    cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
