@@ -95,8 +95,8 @@ $(BUILD)/bench/%: bench/%.c $(ARCHIVE)
 	$(call say,CC   $<)$(PROGRAM) $(BENCH_LIBS) $(LIBS)
 
 # Benches of whole networks share what makes them; the archive again, for what that needs of it.
-$(BUILD)/bench/peers/% $(BUILD)/bench/bits/%: BENCH_LIBS = $(OBJ)/bench/networks.o $(ARCHIVE) -ldl
-$(BUILD)/bench/peers/nasc_time $(BUILD)/bench/bits/bits: $(OBJ)/bench/networks.o
+$(BUILD)/bench/peers/% $(BUILD)/bench/bits/% $(BUILD)/bench/m4/%: BENCH_LIBS = $(OBJ)/bench/networks.o $(ARCHIVE) -ldl
+$(BUILD)/bench/peers/nasc_time $(BUILD)/bench/bits/bits $(BUILD)/bench/m4/m4: $(OBJ)/bench/networks.o
 
 -include $(OBJECTS:.o=.d) $(OBJ)/nasc/main.d $(TESTS:=.d) $(DIFF).d
 -include $(SHARED_SOURCES:%.c=$(OBJ)/%.d)

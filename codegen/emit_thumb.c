@@ -1,5 +1,5 @@
-/* Routines as Thumb-2 assembly: a naked function with one string of instructions. It depends on no
- * compiler's registers or schedule, and assembles under gcc and clang alike.
+/* Routines as Thumb-2 assembly: a naked function with one string of instructions. It depends on
+ * no compiler's registers or schedule, and assembles under gcc and clang alike.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/thumb.h"
 
@@ -26,8 +26,8 @@ static void line(const Print *p, const char *format, ...) {
     text_add(p->text, "        \"%s\\n\"\n", buffer);
 }
 
-/* The first four arguments are stored into the frame's first slots; the others lie above what was
- * pushed: nine registers. */
+/* The first four arguments are stored into the frame's first slots; the others lie above
+ * what was pushed: nine registers. */
 static int slot_offset(const Print *p, int slot) {
     if (slot < 4)
         return 4 * slot;
@@ -173,7 +173,7 @@ static void print_thumb(const Print *p, const Thumb *t) {
     }
 }
 
-/* ---- functions ---------------------------------------------------------------------------------- */
+/* ---- functions --------------------------------------------------------------------------- */
 
 static void print_head(Text *text, Str prefix, Str name) {
     static const char *const arguments[ARG_COUNT] = {

@@ -1,10 +1,10 @@
-/* Schedules for instruction sets that multiply two pairs of 16-bit halves at once (Cortex-M with
- * DSP): which operator takes which, and what they all need. Code is shared by layers of one kind:
- * what differs between their shapes comes in parameters.
+/* Schedules for instruction sets that multiply two pairs of 16-bit halves at once (Cortex-M
+ * with DSP): which operator takes which, and what they all need. Code is shared by layers of
+ * one kind: what differs between their shapes comes in parameters.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/schedule_pair.h"
 
-/* ---- small instructions ---------------------------------------------------------------------- */
+/* ---- small instructions ------------------------------------------------------------------ */
 
 Reg pair_param(Pair *p, int64_t value) {
     vec_push(p->r->arena, &p->params, (int32_t)value);
@@ -84,7 +84,7 @@ Type pair_type(Format format) {
     return format == FORMAT_U8 ? U8 : I8;
 }
 
-/* ---- the table --------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------- */
 
 typedef bool Write(Pair *p);
 

@@ -1,5 +1,5 @@
-/* What the schedules of schedule_pair*.c share: a routine being written, how weights lie as words
- * of two output channels, and how sums become codes.
+/* What the schedules of schedule_pair*.c share: a routine being written, how weights lie as
+ * words of two output channels, and how sums become codes.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef SCHEDULE_PAIR_H
@@ -7,7 +7,7 @@
 
 #include "codegen/routine.h"
 
-/* ---- schedule_pair.c: a routine and its parameters ----------------------------------------- */
+/* ---- schedule_pair.c: a routine and its parameters --------------------------------------- */
 
 typedef struct Pair {
     Routine *r;
@@ -33,10 +33,10 @@ void pair_store_word(Pair *p, Reg value, Reg pointer, int64_t offset, int align)
 void pair_load_words(Pair *p, Reg pointer, int64_t offset, int count, Reg *words);
 Type pair_type(Format format); /* of an element in memory */
 
-/* ---- schedule_pair_words.c: weights ----------------------------------------------------------- */
+/* ---- schedule_pair_words.c: weights ------------------------------------------------------ */
 
-/* How the weights of two channels l (low) and h lie in the bytes of a word, for two inputs (one in
- * each half) or more. x is the word of the two inputs; A and B are sums over DOT2.
+/* How the weights of two channels l (low) and h lie in the bytes of a word, for two inputs (one
+ * in each half) or more. x is the word of the two inputs; A and B are sums over DOT2.
  *
  *   PAIRS    halves 256 w_h + w_l             A += W x, B += half(W) x:  A - B = 256 h, B = l
  *   BYTES    halves w_h, w_l as bytes         A += half1(W) x, B += half0(W) x
@@ -45,8 +45,8 @@ Type pair_type(Format format); /* of an element in memory */
  *   CRUMBS   nibbles 4 (w_h + 2) + (w_l + 2)  A += T x, B += (T & 3) x:  A - B - 8 sum(x) = 4 h,
  *            four k-pairs, low ones first     B - 2 sum(x) = l
  *
- * A - B is what is left modulo 2^32, so PAIRS takes |sum of h| < 2^23; BYTES is for layers that
- * do not keep to it, and costs as many bytes. */
+ * A - B is what is left modulo 2^32, so PAIRS takes |sum of h| < 2^23; BYTES is for layers
+ * that do not keep to it, and costs as many bytes. */
 typedef enum { PAIRS, BYTES, NIBBLES, CRUMBS } WordKind;
 
 typedef struct Words {
@@ -76,11 +76,12 @@ int words_sum_factor(const Words *words); /* of sum(x), as a code taken from B *
 Reg words_low(Pair *p, const Words *words, Reg b, Reg sum);
 Reg words_high(Pair *p, const Words *words, Reg a, Reg b, Reg sum, Reg bias);
 
-/* The stream of a layer's weights: for `at_once` channel pairs at a time their headers (A, B),
- * their words in turn, their multipliers (l, h); then the pairs left over, then a channel alone. */
+/* The stream of a layer's weights: for `at_once` channel pairs at a time their headers (A,
+ * B), their words in turn, their multipliers (l, h); then the pairs left over, then a
+ * channel alone. */
 void words_pack(Pair *p, const Words *words, const Taps *taps, int at_once);
 
-/* ---- schedule_pair_scale.c: sums to codes ------------------------------------------------------ */
+/* ---- schedule_pair_scale.c: sums to codes ------------------------------------------------ */
 
 /* How one sum becomes a code: for t >= 33 by the high word of the product, else in 64 bits. */
 typedef struct Scale {
@@ -110,7 +111,7 @@ Reg tail_code(Pair *p, const Tail *tail, Reg code, Reg other);
 Reg pair_clamp(Pair *p, Format format, Reg value, int32_t low, int32_t high, Reg low_reg,
                Reg high_reg);
 
-/* ---- schedule_pair_tile.c: P pixels by channel pairs ------------------------------------------- */
+/* ---- schedule_pair_tile.c: P pixels by channel pairs ------------------------------------- */
 
 typedef struct Tile {
     int pixels, pairs; /* at once */
@@ -141,7 +142,7 @@ void tile_direct_sum(Pair *p, Tile *tile, Reg inputs);
 /* Writes factor * sum(x) of each pixel of a column behind it. */
 void tile_sums(Pair *p, Tile *tile, Reg column, Reg passes);
 
-/* ---- schedules by operator ---------------------------------------------------------------------- */
+/* ---- schedules by operator --------------------------------------------------------------- */
 
 bool pair_conv(Pair *p);      /* schedule_pair_conv.c */
 bool pair_dense(Pair *p);     /* schedule_pair_dense.c */

@@ -1,8 +1,8 @@
-/* Convolutions of pair words. Pointwise ones gather groups of pixels straight from the input and
- * may overwrite it. Others widen the rows that an output row needs into a strip of 16-bit codes
- * with its borders, and gather each pixel's column from there; columns run on across row ends, so
- * that groups are whole whatever the width, and the pixels that are left over go first, one by
- * one.
+/* Convolutions of pair words. Pointwise ones gather groups of pixels straight from the input
+ * and may overwrite it. Others widen the rows that an output row needs into a strip of 16-bit
+ * codes with its borders, and gather each pixel's column from there; columns run on across row
+ * ends, so that groups are whole whatever the width, and the pixels that are left over go
+ * first, one by one.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/schedule_pair.h"
 
@@ -64,7 +64,7 @@ static void unpacked(Pair *p, Reg from, int64_t offset, Reg to[2]) {
     to[1] = op1(p->r, INSN_SHR, I32, byte, 4);
 }
 
-/* ---- a group of pixels, pointwise ------------------------------------------------------------- */
+/* ---- a group of pixels, pointwise -------------------------------------------------------- */
 
 /* The inputs of the group's pixels from `from`, `apart` bytes one from another. */
 static void group_pointers(Pair *p, Reg from, Reg apart, Reg *pixel) {
@@ -123,7 +123,8 @@ static void gather_group(Pair *p, const Conv *conv, const Reg *pixel, Reg column
 }
 
 /* Where a phase begins, and how it goes on: groups of pixels, or pixels alone, which fill a
- * group several times. Outputs larger than inputs go backward, so that they may overwrite them. */
+ * group several times. Outputs larger than inputs go backward, so that they may overwrite
+ * them. */
 typedef struct Phase {
     int64_t groups, first, pixels;
 } Phase;
@@ -210,7 +211,7 @@ static bool write_pointwise(Pair *p, const Conv *conv) {
     return true;
 }
 
-/* ---- strips ------------------------------------------------------------------------------------ */
+/* ---- strips ------------------------------------------------------------------------------ */
 
 /* The rows that one row of outputs needs, 16-bit codes with borders: [kernel_h][pitch]. */
 typedef struct Strip {
@@ -263,8 +264,8 @@ typedef struct StripNumbers {
     Reg base, inset, pitch, rows, in_row, last_row, passes, zeros;
 } StripNumbers;
 
-/* Row `y` of the input to `to`; borders above and below are its zero point. No pass is made of the
- * loop that does not apply: `outside` is all ones where the row lies outside. */
+/* Row `y` of the input to `to`; borders above and below are its zero point. No pass is made
+ * of the loop that does not apply: `outside` is all ones where the row lies outside. */
 static void strip_row(Pair *p, const Conv *conv, const Strip *strip, const StripNumbers *n,
                       Reg y, Reg to) {
     Routine *r = p->r;
@@ -383,7 +384,7 @@ static void gather_pixel(Pair *p, const Conv *conv, Reg passes, Reg in, Reg to) 
         op_store(r, I32, op_load(r, I32, 32, type, from, 0, 1), I16, column, 0, 1);
 }
 
-/* ---- pixels in turn ---------------------------------------------------------------------------- */
+/* ---- pixels in turn ---------------------------------------------------------------------- */
 
 /* Where the loop over pixels stands. */
 typedef struct Turn {

@@ -1,12 +1,12 @@
-/* Depthwise convolutions by planes: a channel is copied into a padded plane of 16-bit codes, and
- * all its outputs are made from there, so that the result may overwrite the input. Windows of 3 by
- * 3 give two outputs at a time, from words that hold two inputs each; the distance of the plane's
- * rows is part of the code, one of a few, so that layers of many widths share it.
+/* Depthwise convolutions by planes: a channel is copied into a padded plane of 16-bit codes,
+ * and all its outputs are made from there, so that the result may overwrite the input. Windows
+ * of 3 by 3 give two outputs at a time, from words that hold two inputs each; the distance of
+ * the plane's rows is part of the code, one of a few, so that layers of many widths share it.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/schedule_pair.h"
 
-/* Sums of nine products leave bits to spare, so weights of a 3 by 3 are taken times 2^d such that
- * every layer has the shift FIXED: the code then needs no register for it. */
+/* Sums of nine products leave bits to spare, so weights of a 3 by 3 are taken times 2^d such
+ * that every layer has the shift FIXED: the code then needs no register for it. */
 enum { SIDE = 3, MOST_WORDS = 28, MOST_PITCH = 512, FIXED = 41, MOST_FACTOR = 8 };
 
 /* One of the two directions: how far it reaches, and bytes from one place to the next. */
@@ -91,11 +91,11 @@ static Plane plane_of(const Step *s) {
     return plane;
 }
 
-/* ---- weights -------------------------------------------------------------------------------- */
+/* ---- weights ----------------------------------------------------------------------------- */
 
-/* Words for one channel's weights: for 3 by 3 the bytes (k0, k1, k1, k2) of each row, whose even
- * ones are (k0, k1) and whose odd ones (k1, k2), plus 128 where they are to be shifted; else two
- * taps in 16 bits each. */
+/* Words for one channel's weights: for 3 by 3 the bytes (k0, k1, k1, k2) of each row, whose
+ * even ones are (k0, k1) and whose odd ones (k1, k2), plus 128 where they are to be shifted;
+ * else two taps in 16 bits each. */
 static int weight_words(const Plane *plane, const Step *s) {
     return plane->fast ? SIDE : s->kernel_h * plane->run;
 }
@@ -136,7 +136,7 @@ static void pack(Pair *p, const Plane *plane) {
     }
 }
 
-/* ---- the plane -------------------------------------------------------------------------------- */
+/* ---- the plane --------------------------------------------------------------------------- */
 
 typedef struct Numbers {
     Reg channels;
@@ -205,7 +205,7 @@ static void copy_channel(Pair *p, const Plane *plane, const Numbers *n, Reg in) 
     op_end(r);
 }
 
-/* ---- outputs ------------------------------------------------------------------------------------- */
+/* ---- outputs ----------------------------------------------------------------------------- */
 
 /* One channel's constants, and where it writes. */
 typedef struct Channel {

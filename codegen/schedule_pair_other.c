@@ -2,7 +2,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/schedule_pair.h"
 
-/* ---- adds -------------------------------------------------------------------------------------- */
+/* ---- adds -------------------------------------------------------------------------------- */
 
 bool pair_add_step(Pair *p) {
     const Step *s = p->step;
@@ -30,11 +30,11 @@ bool pair_add_step(Pair *p) {
     return true;
 }
 
-/* ---- means -------------------------------------------------------------------------------------- */
+/* ---- means ------------------------------------------------------------------------------- */
 
-/* The mean of n taps is floor((2 S + n) / 2n) = floor(N m / 2^shift) - 128, where N = 2 S + n +
- * 128 * 2n is not negative (nothing is added for unsigned codes) and m = ceil(2^shift / 2n): exact
- * where (2n)^2 * 256 < 2^shift (Granlund and Montgomery 1994, section 4). */
+/* The mean of n taps is floor((2 S + n) / 2n) = floor(N m / 2^shift) - 128, where N = 2 S +
+ * n + 128 * 2n is not negative (nothing is added for unsigned codes) and m = ceil(2^shift /
+ * 2n): exact where (2n)^2 * 256 < 2^shift (Granlund and Montgomery 1994, section 4). */
 typedef struct Mean {
     int64_t n;
     int shift; /* 32 or more: the high word counts */

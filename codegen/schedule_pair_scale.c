@@ -2,7 +2,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/schedule_pair.h"
 
-/* ---- clamps --------------------------------------------------------------------------------- */
+/* ---- clamps ------------------------------------------------------------------------------ */
 
 /* SATURATE gives both ends of the format, so a bound of one's own needs only its MIN or MAX. */
 Reg pair_clamp(Pair *p, Format format, Reg value, int32_t low, int32_t high, Reg low_reg,
@@ -18,7 +18,7 @@ Reg pair_clamp(Pair *p, Format format, Reg value, int32_t low, int32_t high, Reg
     return value;
 }
 
-/* ---- one product ------------------------------------------------------------------------------ */
+/* ---- one product ------------------------------------------------------------------------- */
 
 /* What clamps a convolution's own result, which an add may follow. */
 typedef struct Range {
@@ -113,7 +113,7 @@ Reg scale_code(Pair *p, const Scale *scale, Reg sum, Reg m, int which) {
     return pair_clamp(p, range.format, code, range.low, range.high, scale->low, scale->high);
 }
 
-/* ---- the add after it --------------------------------------------------------------------------- */
+/* ---- the add after it -------------------------------------------------------------------- */
 
 static int64_t largest_size(int64_t a, int64_t b) {
     return max_i64(a < 0 ? -a : a, b < 0 ? -b : b);

@@ -1,14 +1,15 @@
 /* The tile of pair words: P pixels by one or two channel pairs, summed over a column of 16-bit
- * inputs, two for each pixel in turn: [k / 2][pixel][2]. Every word of weights is loaded once for
- * all pixels.
+ * inputs, two for each pixel in turn: [k / 2][pixel][2]. Every word of weights is loaded once
+ * for all pixels.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/schedule_pair.h"
 
 enum { MAX_PIXELS = 3, MAX_PAIRS = 3, UNROLLED = 20, BODY = 8, GROUP = 3 };
 
-/* ---- sizes ------------------------------------------------------------------------------------ */
+/* ---- sizes ------------------------------------------------------------------------------- */
 
-/* The more k-pairs a pass takes, the fewer instructions count passes and load words by threes. */
+/* The more k-pairs a pass takes, the fewer instructions count passes and load words by
+ * threes. */
 int tile_body(int taps) {
     static const int bodies[] = {24, 16, 8};
     for (int i = 0; i < COUNT(bodies) && taps > UNROLLED; i++)
@@ -59,7 +60,7 @@ Tile tile_direct(Pair *p, int pairs) {
     return tile;
 }
 
-/* ---- sums --------------------------------------------------------------------------------------- */
+/* ---- sums -------------------------------------------------------------------------------- */
 
 /* What one tile sums: a and b for each channel pair and pixel. */
 typedef struct Sums {
@@ -92,8 +93,8 @@ static void sum_product(Pair *p, const Sums *sums, Reg *acc, Reg w, Reg x) {
         *acc = op_dot(p->r, INSN_DOT2, I16, w, x, *acc);
 }
 
-/* Straight from memory: a word of four inputs gives two k-pairs; the last ones, up to three, are
- * each the low half of a pair whose high half meets no weight. */
+/* Straight from memory: a word of four inputs gives two k-pairs; the last ones, up to three,
+ * are each the low half of a pair whose high half meets no weight. */
 static void load_direct(Pair *p, const Tile *tile, Reg inputs, int first, int k, Reg two[2]) {
     int at = first + k, whole = tile->inputs / 4 * 2;
     if (at >= whole) {
@@ -116,8 +117,9 @@ static void load_three(Pair *p, Reg pointer, int count, Reg *words) {
     op_advance(p->r, pointer, NO_REG, 0, 4 * count);
 }
 
-/* The products of some k-pairs for three pixels, whose sums leave room for their three inputs and for three words, or
- * for what one word is unpacked to. Weights and inputs are streams: both pointers move on. */
+/* The products of some k-pairs for three pixels, whose sums leave room for their three
+ * inputs and for three words, or for what one word is unpacked to. Weights and inputs are
+ * streams: both pointers move on. */
 static void sums_add_three(Pair *p, const Tile *tile, Reg weights, Reg inputs, int count,
                            Sums *sums) {
     int per_word = tile->words.per_word, group = per_word > 1 ? 1 : GROUP;
@@ -137,8 +139,8 @@ static void sums_add_three(Pair *p, const Tile *tile, Reg weights, Reg inputs, i
     }
 }
 
-/* The same for one pixel and up to three channel pairs: a word of each for every k-pair. `first` is
- * the number of the first one. */
+/* The same for one pixel and up to three channel pairs: a word of each for every k-pair.
+ * `first` is the number of the first one. */
 static void sums_add_one(Pair *p, const Tile *tile, int pairs, Reg weights, Reg inputs,
                          int first, int count, Sums *sums) {
     int per_word = tile->words.per_word;
@@ -187,7 +189,7 @@ static void sums_all(Pair *p, const Tile *tile, int pairs, Reg weights, Reg colu
         sums_some(p, tile, pairs, weights, inputs, tile->taps - rest, rest, sums);
 }
 
-/* ---- results ------------------------------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------------------- */
 
 /* Where the codes of one channel pair go: those of each pixel, from the last to the first. */
 typedef struct Spot {
@@ -279,7 +281,7 @@ static void finish_pair(Pair *p, const Tile *tile, const Sums *sums, int q, cons
         store_bytes(p, tile, high_code, NULL, spot, 2 * q + 1);
 }
 
-/* ---- all channels --------------------------------------------------------------------------------- */
+/* ---- all channels ------------------------------------------------------------------------ */
 
 static void tile_once(Pair *p, const Tile *tile, int pairs, bool both, Reg weights, Reg column,
                       const Spot *spot) {
@@ -323,7 +325,7 @@ void tile_channels(Pair *p, Tile *tile, Reg column, Reg out, Reg other) {
     }
 }
 
-/* ---- sums of inputs --------------------------------------------------------------------------------- */
+/* ---- sums of inputs ---------------------------------------------------------------------- */
 
 void tile_sums(Pair *p, Tile *tile, Reg column, Reg passes) {
     if (!words_need_sums(&tile->words))

@@ -97,7 +97,7 @@ Reg words_high(Pair *p, const Words *words, Reg a, Reg b, Reg sum, Reg bias) {
     return high;
 }
 
-/* ---- the stream --------------------------------------------------------------------------------- */
+/* ---- the stream -------------------------------------------------------------------------- */
 
 /* The code of channel c at a tap; none at all is 0. */
 static int weight_at(const Layer *layer, int c, int tap) {
@@ -142,7 +142,8 @@ static int64_t bias_of(const Step *step, int c) {
     return c < step->from->out_channels ? step->bias[c] : 0;
 }
 
-/* The first two words of a pair: what A and B begin with; or h's bias and l's, where it is late. */
+/* The first two words of a pair: what A and B begin with; or h's bias and l's, where it is
+ * late. */
 static void header(const Words *words, const Step *step, int l, int64_t *to) {
     int64_t low = bias_of(step, l), high = bias_of(step, l + 1);
     uint32_t a = (uint32_t)high;

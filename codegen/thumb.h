@@ -1,5 +1,5 @@
-/* Thumb-2 code of a routine: instructions of the machine over unlimited registers, then over its
- * fourteen. Known to emit_thumb.c and thumb_*.c alone.
+/* Thumb-2 code of a routine: instructions of the machine over unlimited registers, then over
+ * its fourteen. Known to emit_thumb.c and thumb_*.c alone.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef THUMB_H

@@ -1,11 +1,11 @@
-/* Registers for Thumb-2 code: what is live where; what the fourteen registers cannot hold goes to
- * the frame, the least used first; the rest is coloured in the order of the code.
+/* Registers for Thumb-2 code: what is live where; what the fourteen registers cannot hold goes
+ * to the frame, the least used first; the rest is coloured in the order of the code.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/thumb.h"
 
 #include <stdlib.h>
 
-/* ---- what instructions read and write -------------------------------------------------------- */
+/* ---- what instructions read and write ---------------------------------------------------- */
 
 static int add_reg(int *list, int count, int reg) {
     if (reg != T_NONE)
@@ -64,7 +64,7 @@ void thumb_insert(ThumbCode *code, int at, Thumb add) {
     code->code.at[at] = add;
 }
 
-/* ---- what is live ------------------------------------------------------------------------------ */
+/* ---- what is live ------------------------------------------------------------------------ */
 
 static bool has(const uint64_t *set, int reg) {
     return set[reg / 64] >> reg % 64 & 1;
@@ -139,7 +139,7 @@ bool thumb_lives(const ThumbLive *live, int at, int reg) {
     return reg < 64 * live->words && has(out_of(live, at), reg);
 }
 
-/* ---- what nobody reads ---------------------------------------------------------------------------- */
+/* ---- what nobody reads ------------------------------------------------------------------- */
 
 static bool only_computes(const Thumb *t) {
     return t->kind == T_RELOAD || (t->kind >= T_CONST && t->kind <= T_EXTREME) ||
@@ -181,7 +181,7 @@ void thumb_drop_copies(ThumbCode *code) {
     }
 }
 
-/* ---- spilling ---------------------------------------------------------------------------------- */
+/* ---- spilling ---------------------------------------------------------------------------- */
 
 static Thumb slot_access(ThumbKind kind, int reg, int slot) {
     return (Thumb){.kind = kind,
@@ -230,7 +230,8 @@ static int new_kept(ThumbCode *code, int from, int kept) {
     return reg;
 }
 
-/* The slot from which alone `reg` is written, if that is so: it can be loaded from there again. */
+/* The slot from which alone `reg` is written, if that is so: it can be loaded from there
+ * again. */
 static int loaded_from(const ThumbCode *code, int reg) {
     int slot = T_NONE;
     for (int i = 0; i < code->code.count; i++) {
@@ -312,7 +313,7 @@ static void spill(ThumbCode *code, int reg) {
         spill_one(&s, old.at[i]);
 }
 
-/* ---- which ones ----------------------------------------------------------------------------------- */
+/* ---- which ones -------------------------------------------------------------------------- */
 
 /* For how many instructions each register is taken. */
 static void find_lengths(const ThumbCode *code, const ThumbLive *live, double *length) {
@@ -395,7 +396,7 @@ static bool relieve(ThumbCode *code, bool *failed) {
     return reg != T_NONE;
 }
 
-/* ---- colours ---------------------------------------------------------------------------------------- */
+/* ---- colours ----------------------------------------------------------------------------- */
 
 typedef struct Conflicts {
     int words;

@@ -1,4 +1,5 @@
-/* Loads and stores of neighbours as one instruction, and addresses that the access itself moves on.
+/* Loads and stores of neighbours as one instruction, and addresses that the access itself moves
+ * on.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/thumb.h"
 
@@ -28,15 +29,15 @@ static void drop(ThumbCode *code, bool *gone) {
     code->code.count = kept;
 }
 
-/* ---- two words ------------------------------------------------------------------------------ */
+/* ---- two words --------------------------------------------------------------------------- */
 
 static bool is_plain_word(const Thumb *t, ThumbKind kind) {
     return t->kind == kind && (t->type == I32 || t->type == U32) && t->b == T_NONE &&
            !t->writeback;
 }
 
-/* May the load at `j` come up to `i`? Nothing between may store, write its base or its result, or
- * read its result. */
+/* May the load at `j` come up to `i`? Nothing between may store, write its base or its
+ * result, or read its result. */
 static bool can_rise(const ThumbCode *code, int i, int j) {
     const Thumb *late = &code->code.at[j];
     for (int k = i + 1; k < j; k++) {
@@ -48,7 +49,8 @@ static bool can_rise(const ThumbCode *code, int i, int j) {
     return !thumb_writes(&code->code.at[i], late->a);
 }
 
-/* May the store at `i` wait until `j`? Nothing between may touch memory or write what it reads. */
+/* May the store at `i` wait until `j`? Nothing between may touch memory or write what it
+ * reads. */
 static bool can_wait(const ThumbCode *code, int i, int j) {
     const Thumb *early = &code->code.at[i];
     for (int k = i + 1; k < j; k++) {
@@ -108,15 +110,15 @@ static void pair_stores(ThumbCode *code, bool *gone) {
     }
 }
 
-/* ---- three words ------------------------------------------------------------------------------- */
+/* ---- three words ------------------------------------------------------------------------- */
 
 static bool loads_word_at(const Thumb *t, int base, int64_t offset) {
     return is_plain_word(t, T_LOAD) && t->aligned && t->a == base && t->imm == offset &&
            t->dst != base;
 }
 
-/* The addition of 12 to `base` in the line after instruction `at`, where nothing else touches it in
- * between; or -1. */
+/* The addition of 12 to `base` in the line after instruction `at`, where nothing else
+ * touches it in between; or -1. */
 static int step_after(const ThumbCode *code, int at, int base) {
     for (int i = at + 1; i < code->code.count; i++) {
         const Thumb *t = &code->code.at[i];
@@ -149,7 +151,7 @@ static void triple_loads(ThumbCode *code, bool *gone) {
     }
 }
 
-/* ---- moving addresses ------------------------------------------------------------------------- */
+/* ---- moving addresses -------------------------------------------------------------------- */
 
 static bool can_reach(const Thumb *t, int64_t offset) {
     bool two = t->kind == T_LOAD2 || t->kind == T_STORE2;

@@ -1,5 +1,5 @@
-/* Routines to Thumb-2 instructions over unlimited registers: one for one, but for those that the
- * machine does together, constants that fit an instruction, and 64-bit loads of two words.
+/* Routines to Thumb-2 instructions over unlimited registers: one for one, but for those that
+ * the machine does together, constants that fit an instruction, and 64-bit loads of two words.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/thumb.h"
 
@@ -44,7 +44,7 @@ bool thumb_immediate(int64_t value) {
     return false;
 }
 
-/* ---- what is known of the routine ---------------------------------------------------------- */
+/* ---- what is known of the routine -------------------------------------------------------- */
 
 static void note_read(Select *s, Reg reg, int insn) {
     if (reg == NO_REG)
@@ -87,8 +87,8 @@ static bool is_border(InsnKind kind) {
     return kind == INSN_LOOP || kind == INSN_END;
 }
 
-/* The instruction that writes `reg` for `at` alone, in the same straight line, nothing in between
- * writing what it reads: the two may be one. */
+/* The instruction that writes `reg` for `at` alone, in the same straight line, nothing in
+ * between writing what it reads: the two may be one. */
 static const Insn *private_def(const Select *s, Reg reg, int at) {
     const Insn *def = only_def(s, reg);
     if (!def || s->reads[reg] != 1 || s->reader[reg] != at)
@@ -108,7 +108,7 @@ static bool is_word(const Select *s, Reg reg) {
     return reg == NO_REG || s->r->regs.at[reg].bits == 32 || s->r->regs.at[reg].bits == 0;
 }
 
-/* ---- fusions ---------------------------------------------------------------------------------- */
+/* ---- fusions ----------------------------------------------------------------------------- */
 
 /* The product that an addition of words adds to something. */
 static const Insn *added_product(const Select *s, const Insn *insn, int at) {
@@ -161,7 +161,7 @@ static const char *shift_name(const Insn *insn) {
     return insn->kind == INSN_SHL ? "lsl" : type_is_signed(insn->type) ? "asr" : "lsr";
 }
 
-/* ---- instructions -------------------------------------------------------------------------------- */
+/* ---- instructions ------------------------------------------------------------------------ */
 
 static void put_constant(Select *s, int dst, int64_t value) {
     Thumb t = blank(T_CONST, "mov");
@@ -338,7 +338,7 @@ static void select_address(Select *s, const Insn *insn) {
         put_add_constant(s, insn->dst, insn->dst, insn->imm);
 }
 
-/* ---- memory -------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------ */
 
 static const char *load_name(Type type) {
     static const char *const names[TYPE_COUNT] = {
@@ -417,9 +417,10 @@ static void select_convert(Select *s, const Insn *insn) {
     put_move(s, insn->dst, s->half[from->dst][word]);
 }
 
-/* ---- loops --------------------------------------------------------------------------------------- */
+/* ---- loops ------------------------------------------------------------------------------- */
 
-/* A count that is a difference says whether, not how often: schedules have no other conditions. */
+/* A count that is a difference says whether, not how often: schedules have no other
+ * conditions. */
 static bool is_condition(const Select *s, const Insn *insn) {
     const Insn *def = only_def(s, insn->a);
     return def && def->kind == INSN_SUB;
@@ -459,7 +460,7 @@ static void select_end(Select *s) {
     s->open.count -= 4;
 }
 
-/* ---- all of them ----------------------------------------------------------------------------------- */
+/* ---- all of them ------------------------------------------------------------------------- */
 
 /* 64-bit values live only between a load and its conversions. */
 static bool is_known(const Select *s, const Insn *insn) {

@@ -1,7 +1,8 @@
 /* The schedules of pair words (Cortex-M with DSP) against the interpreter, run by the kernel
- * interpreter: shapes that leave pixels, channels and inputs over, strides, paddings, all formats,
- * weights at their limits and inputs at both ends; with and without an add that follows. And that
- * they are what the instruction set gets: none of these layers falls back to plain code.
+ * interpreter: shapes that leave pixels, channels and inputs over, strides, paddings, all
+ * formats, weights at their limits and inputs at both ends; with and without an add that
+ * follows. And that they are what the instruction set gets: none of these layers falls back to
+ * plain code.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/routine.h"
 #include "tests/codegen/random_model.h"
@@ -13,7 +14,7 @@ static int setting(const char *name, int usual) {
     return value ? atoi(value) : usual;
 }
 
-/* ---- models of one layer, or of one and an add ------------------------------------------------ */
+/* ---- models of one layer, or of one and an add ------------------------------------------- */
 
 static int pick(Random *random, const int *from, int count) {
     return from[random_below(random, count)];
@@ -152,7 +153,7 @@ static Model model_drawn(Arena *arena, uint64_t seed, Drawn *drawn) {
     return r.model;
 }
 
-/* ---- both ways ---------------------------------------------------------------------------------- */
+/* ---- both ways --------------------------------------------------------------------------- */
 
 static int code_at(const Tensor *tensor, const uint8_t *bytes, int64_t i) {
     int channels = shape_channels(tensor->shape), c = (int)(i % channels);
