@@ -44,6 +44,8 @@ static void batch_compare(Arena *arena, const Path *path, void *made, uint64_t f
             die(EXIT_ENVIRONMENT, "a network is drawn that does not build: %.*s", STR_ARG(why));
     }
     path->run(arena, path, made, trials, count);
+    if (interrupted()) /* what was ended from outside says nothing */
+        _exit(EXIT_INTERRUPTED);
     for (int i = 0; i < count; i++)
         if (trial_differs(&trials[i], &report->difference))
             failure_report(report, recipes[i].seed);

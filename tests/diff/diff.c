@@ -129,6 +129,10 @@ static bool chunk_wait(Campaign *c) {
         Chunk *chunk = &c->chunk[i];
         if (chunk->process != process)
             continue;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_INTERRUPTED) {
+            chunk->process = 0; /* not counted: the next run begins with it */
+            continue;
+        }
         if (end_of_process(status, words) && c->path->batch > 1)
             die(EXIT_ENVIRONMENT, "%s at seeds from %lld: %s", c->path->name,
                 (long long)chunk->report->at, words);
