@@ -357,6 +357,15 @@ static void store_joined(const Conv *c, const Tile *tile, const Spot *spot, cons
     }
 }
 
+/* Whole vectors move faster than parts of them. What is beyond a pixel's channels belongs to the
+ * next one, which is stored right after, if it is of this tile and has no other block. */
+static bool may_overrun(const Conv *c, const Tile *tile, int channels, int pixel,
+                        const Group *group) {
+    const Vector *v = c->v;
+    int beyond = (group->first + group->vectors) * v->lanes - v->out.c;
+    return channels == v->out.c && beyond <= v->out.c && pixel % tile->width + 1 < tile->width;
+}
+
 static void store_tile(const Conv *c, const Tile *tile, int channels, const Spot *spot,
                        Reg *sums) {
     Vector *v = c->v;
@@ -380,7 +389,10 @@ static void store_tile(const Conv *c, const Tile *tile, int channels, const Spot
             Reg codes[4];
             for (int i = 0; i < group[g].vectors; i++)
                 codes[i] = sums[(group[g].first + i) * pixels + p];
-            store_group(v, &group[g], codes, &landing);
+            Group whole = group[g];
+            if (may_overrun(c, tile, channels, p, &group[g]))
+                whole.count = whole.vectors * v->lanes;
+            store_group(v, &whole, codes, &landing);
         }
     }
 }
