@@ -26,13 +26,14 @@ enum { CODE_VERSION = 5, CACHE_SCHEMA = 1 };
 enum { MOST_KERNELS = 16384, MOST_ROWS = 32768 };
 static const char ROWS[] = "kernel";
 
-typedef enum { MAKING, READY, FAILED } State;
+typedef enum { WANTED, MAKING, READY, FAILED } State;
 
 typedef struct Entry {
     Str key; /* hex */
     State state;
+    bool sought, kept; /* the file has been asked; has it */
+    double credit_s;   /* lost so far by not having it */
     KernelCode *code;
-    Str object; /* compiled here and not yet kept */
 } Entry;
 
 /* A compiler at rest, for the next thread that needs one. */
@@ -101,15 +102,8 @@ static void file_open(Jit *jit, Arena *arena, const char *file, Str *warning) {
 }
 
 void jit_keep(Jit *jit) {
-    if (!jit->store)
-        return;
-    for (int i = 0; i < jit->entries.count; i++) {
-        Entry *entry = jit->entries.at[i];
-        if (entry->object.length)
-            store_put(jit->store, ROWS, entry->key, entry->object);
-        entry->object.length = 0;
-    }
-    store_commit(jit->store);
+    if (jit->store)
+        store_commit(jit->store);
 }
 
 /* ---- making and ending ------------------------------------------------------------------- */
@@ -240,7 +234,7 @@ static KernelCode *kernel_link(Jit *jit, Str object, const char *name, Arena *ar
 
 /* Object code from the file, or compiled. The lock is held only while others' things are
  * touched. */
-static bool object_make(Jit *jit, Entry *entry, const Isa *isa, const Routine *routine,
+static bool object_make(Jit *jit, const Entry *entry, const Isa *isa, const Routine *routine,
                         const char *name, Arena *arena, Str *object, Str *why) {
     pthread_mutex_lock(&jit->lock);
     bool found = jit->store && store_get(jit->store, arena, ROWS, entry->key, object);
@@ -256,7 +250,7 @@ static bool object_make(Jit *jit, Entry *entry, const Isa *isa, const Routine *r
     jit->counts.compile_s += clock_seconds() - start;
     jit->counts.compiled += made;
     if (made && jit->store)
-        entry->object = str_copy(jit->arena, *object);
+        store_put(jit->store, ROWS, entry->key, *object);
     pthread_mutex_unlock(&jit->lock);
     return made;
 }
@@ -279,15 +273,13 @@ static void kernel_make(Jit *jit, Entry *entry, const Isa *isa, const Routine *r
     pthread_mutex_unlock(&jit->lock);
 }
 
-/* The entry of a key; *mine where the caller is the one who has to make it. NULL: too many. */
-static Entry *entry_claim(Jit *jit, Str key, bool *mine) {
+/* The entry of a key, a new one if need be. Under the lock. NULL: too many. */
+static Entry *entry_of(Jit *jit, Str key) {
     int at;
-    *mine = false;
     if (map_get(jit->index, key, &at))
         return jit->entries.at[at];
     if (jit->entries.count == MOST_KERNELS)
         return NULL;
-    *mine = true;
     Entry *entry = arena_new_of(jit->arena, Entry);
     *entry = (Entry){.key = str_copy(jit->arena, key)};
     map_put(jit->index, entry->key, jit->entries.count);
@@ -302,7 +294,6 @@ static bool isa_runs_here(const Isa *isa) {
 
 KernelCode *jit_kernel(Jit *jit, const Isa *isa, const Routine *routine, Arena *arena,
                        Str *why) {
-    bool mine;
     *why = STR("");
     if (!isa_runs_here(isa)) {
         *why = str_format(arena, "this machine is no %s", isa->name);
@@ -310,7 +301,10 @@ KernelCode *jit_kernel(Jit *jit, const Isa *isa, const Routine *routine, Arena *
     }
     Str key = key_hex(arena, kernel_key(jit, isa, routine));
     pthread_mutex_lock(&jit->lock);
-    Entry *entry = entry_claim(jit, key, &mine);
+    Entry *entry = entry_of(jit, key);
+    bool mine = entry && entry->state == WANTED;
+    if (mine)
+        entry->state = MAKING;
     while (entry && !mine && entry->state == MAKING)
         pthread_cond_wait(&jit->ready, &jit->lock);
     pthread_mutex_unlock(&jit->lock);
@@ -321,6 +315,47 @@ KernelCode *jit_kernel(Jit *jit, const Isa *isa, const Routine *routine, Arena *
     else if (!entry->code)
         *why = STR("LLVM has refused this kernel before");
     return entry ? entry->code : NULL;
+}
+
+/* ---- whether compiling pays --------------------------------------------------------------- */
+
+/* About what LLVM takes on one core of a machine of 2023 that has other work besides. */
+static double compile_cost_s(const Routine *routine) {
+    return 4e-3 + 33e-6 * routine->insns.count;
+}
+
+/* What is missing for an entry to be had, in seconds. Under the lock. */
+static double entry_lacks_s(Jit *jit, Entry *entry, const Routine *routine, Arena *arena) {
+    Str object;
+    if (entry->state != WANTED)
+        return 0;
+    if (!entry->sought && jit->store)
+        entry->kept = store_get(jit->store, arena, ROWS, entry->key, &object);
+    entry->sought = true;
+    double lacks = compile_cost_s(routine) - entry->credit_s;
+    return entry->kept || lacks < 0 ? 0 : lacks;
+}
+
+bool jit_pays(Jit *jit, const Program *program, double saving_s, Arena *arena) {
+    Entry **lacking = arena_array(arena, Entry *, program->routine_count);
+    double lacks_s = 0;
+    int count = 0;
+    bool possible = isa_runs_here(program->isa);
+    pthread_mutex_lock(&jit->lock);
+    for (int i = 0; i < program->routine_count && possible; i++) {
+        const Routine *routine = &program->routines[i]->lowered->routine;
+        Entry *entry = entry_of(jit, key_hex(arena, kernel_key(jit, program->isa, routine)));
+        possible = entry && entry->state != FAILED;
+        double lack_s = possible ? entry_lacks_s(jit, entry, routine, arena) : 0;
+        lacks_s += lack_s;
+        if (lack_s > 0)
+            lacking[count++] = entry;
+    }
+    bool pays = possible && lacks_s <= saving_s;
+    for (int i = 0; i < count && !pays; i++)
+        lacking[i]->credit_s += saving_s / count;
+    pthread_mutex_unlock(&jit->lock);
+    return pays;
 }
 
 #else
@@ -349,6 +384,11 @@ KernelCode *jit_kernel(Jit *jit, const Isa *isa, const Routine *routine, Arena *
     (void)jit, (void)isa, (void)routine, (void)arena;
     *why = STR("this nasc was built without LLVM");
     return NULL;
+}
+
+bool jit_pays(Jit *jit, const Program *program, double saving_s, Arena *arena) {
+    (void)jit, (void)program, (void)saving_s, (void)arena;
+    return false;
 }
 #endif
 

@@ -41,6 +41,11 @@ void jit_keep(Jit *jit); /* puts new kernels into the file; one thread */
 /* NULL and *why where this machine cannot run the instruction set, or LLVM refuses. */
 KernelCode *jit_kernel(Jit *jit, const Isa *isa, const Routine *routine, Arena *arena,
                        Str *why);
+/* Whether compiling what a program lacks costs less than running it as machine code saves this
+ * time. If not, the saving that is missed is put down to its kernels, so that those which many
+ * programs miss are compiled in the end: all in all never much more is spent than could have
+ * been saved. With a saving of 0: whether nothing is lacking. */
+bool jit_pays(Jit *jit, const Program *program, double saving_s, Arena *arena);
 typedef struct JitCounts {
     int64_t compiled, found;  /* kernels made by LLVM; kernels taken from the file */
     double compile_s, link_s; /* spent on it, over all threads */

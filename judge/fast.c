@@ -95,11 +95,11 @@ static void prepare_layer(Arena *arena, const Fused *fused, Fast *fast, FastLaye
         fast->columns = max_i64(fast->columns, pixels * layer->row);
 }
 
-Fast *fast_new(Arena *arena, const Model *model, Jit *jit) {
+Fast *fast_new(Arena *arena, const Model *model, Jit *jit, int images) {
     Fast *fast = arena_new_of(arena, Fast);
     Fused *fused;
     fast->model = model;
-    fast->compiled = compiled_new(arena, model, jit);
+    fast->compiled = compiled_new(arena, model, jit, images);
     if (fast->compiled)
         return fast;
     fast->count = fuse_layers(arena, model, false, &fused);
@@ -446,8 +446,8 @@ static void run_piece(FastRun *run, const uint8_t *images, int count, int32_t *c
     int64_t outputs = shape_elements(out->shape) * count;
     if (fast->compiled) {
         for (int n = 0; n < count; n++)
-            compiled_run(&run->code, images + n * (inputs / count),
-                         codes + n * (outputs / count));
+            compiled_infer(&run->code, images + n * (inputs / count),
+                           codes + n * (outputs / count));
         return;
     }
     run->images = count;
@@ -495,22 +495,33 @@ int fast_correct(const Fast *fast, Arena *scratch, const Dataset *data, int firs
     return correct;
 }
 
+/* Whether the codes of the first images are those given, (images, outputs). */
+static bool fast_gives(const Model *model, Jit *jit, Arena *scratch, const Dataset *data,
+                       int images, const int32_t *expected) {
+    Arena *arena = arena_new();
+    Fast *fast = fast_new(arena, model, jit, 0);
+    int64_t outputs = (int64_t)fast_outputs(fast) * images;
+    int32_t *codes = arena_array(arena, int32_t, outputs);
+    fast_run(fast, scratch, data->image, images, codes);
+    bool equal = !memcmp(codes, expected, sizeof *codes * (size_t)outputs);
+    arena_free(arena);
+    return equal;
+}
+
 bool fast_equals_interpreter(const Model *model, Jit *jit, Arena *scratch, const Dataset *data,
                              int images) {
     int64_t in = shape_elements(model->layers[0].out.shape);
+    int64_t out = shape_elements(model->layers[model->output].out.shape);
     Arena *arena = arena_new();
-    Fast *fast = fast_new(arena, model, jit);
-    int outputs = fast_outputs(fast);
-    int32_t *codes = arena_array(arena, int32_t, (int64_t)outputs * images);
+    int32_t *codes = arena_array(arena, int32_t, out * images);
     int32_t **tensors = arena_array(arena, int32_t *, model->count);
-    fast_run(fast, scratch, data->image, images, codes);
-    bool equal = true;
-    for (int n = 0; n < images && equal; n++) {
+    for (int n = 0; n < images; n++) {
         arena_reset(scratch);
         model_run(scratch, model, data->image + n * in, tensors);
-        equal = !memcmp(tensors[model->output], codes + (int64_t)n * outputs,
-                        sizeof(int32_t) * (size_t)outputs);
+        memcpy(codes + n * out, tensors[model->output], sizeof *codes * (size_t)out);
     }
+    bool equal = fast_gives(model, NULL, scratch, data, images, codes) &&
+                 (!jit || fast_gives(model, jit, scratch, data, images, codes));
     arena_free(arena);
     return equal;
 }

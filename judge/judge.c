@@ -221,8 +221,8 @@ static double member_accuracy(const Judge *judge, Seat *seat, const Net *net) {
                     judge->plan.recalibrate, seat->arena, &member);
     if (!model_quantise(seat->arena, &member, &model, &span, &why))
         return 0;
-    Fast *fast = fast_new(seat->arena, &model, judge->jit);
     int images = validate_images(judge);
+    Fast *fast = fast_new(seat->arena, &model, judge->jit, images);
     return (double)fast_correct(fast, seat->scratch, judge->validate, 0, images) / images;
 }
 
@@ -564,7 +564,8 @@ bool judge_shipped(const Judge *judge, const Supernet *tuned, const Net *net, Ar
         return false;
     supernet_member(tuned, workspace, net, true, judge->train, judge->plan.recalibrate, arena,
                     &full);
-    double accuracy = count_share(judge, arena, fast_new(arena, model, judge->jit), NULL);
+    double accuracy = count_share(
+        judge, arena, fast_new(arena, model, judge->jit, judge->validate->count), NULL);
     double f32 = count_share(judge, arena, NULL, &full);
     metric_set(metrics, METRIC_ACCURACY, accuracy);
     metric_set(metrics, METRIC_FULL_PRECISION, f32);

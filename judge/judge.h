@@ -12,26 +12,27 @@
 
 /* ---- compiled.c: integer execution by the JIT --------------------------------------------- */
 
-/* A model as machine code of this processor. NULL where there is no JIT, or where it cannot
- * run the model: then there is fast.c's own way. */
+/* A model as machine code of this processor. NULL where there is no JIT, where it cannot run
+ * the model, or where compiling it does not pay for about `images` images (0: is not done): then
+ * there is fast.c's own way. */
 typedef struct Compiled Compiled;
-Compiled *compiled_new(Arena *arena, const Model *model, Jit *jit);
+Compiled *compiled_new(Arena *arena, const Model *model, Jit *jit, int images);
 /* What one thread runs it in. */
 typedef struct CompiledRun {
     const Compiled *compiled;
     uint8_t *input, *output, *memory;
 } CompiledRun;
 CompiledRun compiled_begin(const Compiled *compiled, Arena *scratch);
-void compiled_run(const CompiledRun *run, const uint8_t *image, int32_t *codes);
+void compiled_infer(const CompiledRun *run, const uint8_t *image, int32_t *codes);
 
 /* ---- fast.c: integer execution of many images --------------------------------------------- */
 
-/* A model prepared for integer execution of many images at once: by the JIT where there is one
- * (NULL: none), else by matrix products in binary32 on integer-valued floats where that is
+/* A model prepared for integer execution of about `images` images: by the JIT where there is
+ * one (NULL: none) and it pays, else by matrix products in binary32 on integer-valued floats where that is
  * proven exact, integers elsewhere (doc/numerics.md, "Exact shortcuts"). Gives the codes of
  * net/interpreter.c. */
 typedef struct Fast Fast;
-Fast *fast_new(Arena *arena, const Model *model, Jit *jit);
+Fast *fast_new(Arena *arena, const Model *model, Jit *jit, int images);
 /* Runs `count` inputs laid end to end; the output codes of each, laid end to end, go to
  * `codes`. The scratch arena is reset. One thread; any number may share a Fast. */
 void fast_run(const Fast *fast, Arena *scratch, const uint8_t *images, int count,
@@ -42,7 +43,8 @@ int class_of(const int32_t *codes, int count);
 /* How many of data's images [first, first + count) are classified rightly. */
 int fast_correct(const Fast *fast, Arena *scratch, const Dataset *data, int first, int count);
 
-/* Whether the codes of the first images of data are those of net/interpreter.c. */
+/* Whether the codes of the first images of data are those of net/interpreter.c, by matrix
+ * products, and by the JIT as far as the model is compiled. */
 bool fast_equals_interpreter(const Model *model, Jit *jit, Arena *scratch, const Dataset *data,
                              int images);
 

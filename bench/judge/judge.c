@@ -57,7 +57,7 @@ static void integer_phases(Bench *bench, const Net *net, int recalibrate, int im
     phase_end(bench, QUANTISE);
     if (!sound)
         return;
-    Fast *fast = fast_new(bench->arena, &model, bench->run->session->jit);
+    Fast *fast = fast_new(bench->arena, &model, bench->run->session->jit, images);
     phase_end(bench, PREPARE);
     bench->sum += fast_correct(fast, bench->scratch, &run->validate, 0, images);
     phase_end(bench, INTEGER);
