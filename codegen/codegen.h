@@ -118,13 +118,15 @@ typedef struct Step {
     int output;           /* buffer; -1: the caller's output */
     int64_t in_offset[2], out_offset; /* bytes into them: of a step that computes some rows */
     bool slice;                       /* computes, or moves, some rows of its layer's result */
-    int scratch;                      /* buffer, or -1 */
-    int64_t scratch_bytes;            /* from the function that prints the kernel's loops */
+    int part, parts;       /* of steps in a row that may run at once; parts 0: alone */
+    int scratch;           /* buffer, or -1 */
+    int64_t scratch_bytes; /* from the function that prints the kernel's loops */
     Shape in_shape, out_shape;
     int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w; /* pad: before the first */
     int groups;
     int32_t in_zero, in_zero2, out_zero, low, high, shift; /* low, high: after fused clamps */
     AddTail add;                                           /* where kernel.adds */
+    int registers; /* that a tile may fill, as tuned; 0: as many as there are */
     Lowered *lowered;  /* its code for the program's instruction set */
     Key code;          /* of the routine: its identity */
     int routine;       /* equal code, equal number: steps share functions */
@@ -175,6 +177,8 @@ typedef struct BuildOptions {
     const Isa *isa; /* NULL: that of the target */
     Stream stream;  /* IF_NEEDED: where the arena exceeds ram_bytes otherwise */
     int64_t ram_bytes;
+    int threads;       /* > 1: large steps are split into so many that may run at once */
+    int64_t part_work; /* products (else results) that a part has at least; 0: a usual number */
 } BuildOptions;
 /* Lowers a model; one from model_build (no constants) gives the same sizes and plan as the
  * full one. False with *span and *why where the target cannot compute something. */
@@ -209,6 +213,9 @@ int64_t tensor_bytes(Shape shape, Format format); /* as stored: pixels padded to
  * capacity[layer] becomes the rows that a layer's buffer holds. Returns the number of steps. */
 int stream_steps(Arena *arena, const Step *steps, int count, int first, int last, int rows,
                  Step **streamed, int *capacity);
+/* Splits each step with rows and enough work into `parts` by rows; their number. */
+int split_steps(Arena *arena, const Step *steps, int count, int parts, int64_t least,
+                Step **split);
 /* Whether a step's result can be computed some rows at a time. */
 bool step_has_rows(const Step *step);
 
@@ -313,6 +320,7 @@ typedef struct EmitOptions {
     const uint8_t *vector_in;  /* (vectors, input bytes) */
     const uint8_t *vector_out; /* (vectors, output bytes) */
     Str facts;                 /* JSON members that the report adds (metrics); may be "" */
+    bool parallel;             /* PREFIX_run_parallel too, which is given threads */
 } EmitOptions;
 
 typedef struct EmitFile {

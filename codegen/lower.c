@@ -334,8 +334,9 @@ static void lower_buffers(Lowering *low, int index, Step *step) {
         step->input[k] = low->buffer_of[step->reads[k]];
     step->output = -1;
     lower_result(low, index, step);
+    int first = index - step->part, last = step->parts ? first + step->parts - 1 : index;
     step->scratch =
-        step->scratch_bytes ? buffer_add(low->program, step->scratch_bytes, index, index) : -1;
+        step->scratch_bytes ? buffer_add(low->program, step->scratch_bytes, first, last) : -1;
 }
 
 static void find_last_steps(Lowering *low, const Step *steps, int count) {
@@ -601,6 +602,10 @@ bool program_build_with(Arena *arena, const Model *model, const Target *target,
         steps[i] = step_of(&low, &fused[i]);
     if (!program_of(&low, steps, count) || !order_program(&low, steps, count))
         return false;
+    if (options->threads > 1) {
+        count = split_steps(arena, steps, count, options->threads, options->part_work, &steps);
+        return program_of(&low, steps, count);
+    }
     return !wants_streaming(program, options) || stream_program(&low, steps, count);
 }
 

@@ -86,14 +86,12 @@ static void drop_rows(Streaming *s, int j) {
     held->base = lowest;
 }
 
-/* The step of the chain for the rows of its result that are wanted and not yet there. */
-static void compute_rows(Streaming *s, int j) {
-    Step step = s->chain[j];
-    int from = s->held[j].end, to = s->wanted[j], low, high;
-    if (from >= to)
-        return;
-    rows_read(&s->chain[j], from, to, &low, &high);
-    int before = j ? s->held[j - 1].base : 0, after = j == s->length - 1 ? 0 : s->held[j].base;
+/* A step for rows [from, to) of its result, whose buffers begin with rows `before` of its operand
+ * and `after` of its result. */
+static Step step_of_rows(const Step *whole, int from, int to, int before, int after) {
+    Step step = *whole;
+    int low, high;
+    rows_read(whole, from, to, &low, &high);
     int64_t out_row = row_bytes(step.out_shape, step.kernel.out);
     step.slice = true;
     step.in_offset[0] = (low - before) * row_bytes(step.in_shape, step.kernel.in);
@@ -103,7 +101,16 @@ static void compute_rows(Streaming *s, int j) {
     step.pad_h = padded > 0 ? padded : 0;
     step.in_shape.dim[0] = high - low;
     step.out_shape.dim[0] = to - from;
-    vec_push(s->arena, &s->out, step);
+    return step;
+}
+
+/* The step of the chain for the rows of its result that are wanted and not yet there. */
+static void compute_rows(Streaming *s, int j) {
+    int from = s->held[j].end, to = s->wanted[j];
+    if (from >= to)
+        return;
+    int before = j ? s->held[j - 1].base : 0, after = j == s->length - 1 ? 0 : s->held[j].base;
+    vec_push(s->arena, &s->out, step_of_rows(&s->chain[j], from, to, before, after));
     s->held[j].end = to;
 }
 
@@ -138,4 +145,38 @@ int stream_steps(Arena *arena, const Step *steps, int count, int first, int last
         vec_push(arena, &s.out, steps[i]);
     *streamed = s.out.at;
     return s.out.count;
+}
+
+/* ---- parts that may run at once ------------------------------------------------------------- */
+
+enum { LEAST_WORK = 100000 };
+
+static int64_t step_work(const Step *step) {
+    bool weighted = operator_facts[step->kernel.kind].weights == WEIGHTED;
+    return shape_elements(step->out_shape) * (weighted ? step->from->row : 1);
+}
+
+/* Parts of one step read all of its operand and write rows of their own. */
+int split_steps(Arena *arena, const Step *steps, int count, int parts, int64_t least,
+                Step **split) {
+    VEC(Step) out = {0};
+    if (!least)
+        least = LEAST_WORK;
+    for (int i = 0; i < count; i++) {
+        const Step *step = &steps[i];
+        bool splits = step_has_rows(step) && !step->slice && step->out_shape.dim[0] >= parts &&
+                      step_work(step) >= parts * least;
+        for (int part = 0; part < parts && splits; part++) {
+            int height = step->out_shape.dim[0];
+            Step some =
+                step_of_rows(step, part * height / parts, (part + 1) * height / parts, 0, 0);
+            some.part = part;
+            some.parts = parts;
+            vec_push(arena, &out, some);
+        }
+        if (!splits)
+            vec_push(arena, &out, *step);
+    }
+    *split = out.at;
+    return out.count;
 }
