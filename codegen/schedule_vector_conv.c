@@ -11,7 +11,7 @@ enum {
     LOOP_DOTS = 64,       /* at most so many dot products in a loop's body */
     NEAR_BYTES = 32768,   /* of a block's weights, that they stay in the nearest cache */
     WINDOW_BYTES = 49152, /* of copied rows */
-    FAR_BYTES = 131072,   /* weights of a layer that are not expected in a near cache */
+    FAR_BYTES = 32768,    /* weights of a layer that are not expected in a near cache */
     AHEAD_BYTES = 4096,   /* of the next weights, where each is read once */
     SHARED_BYTES = 32768, /* weights of a dense layer that are better read packed */
 };
