@@ -11,6 +11,11 @@ Reg pair_param(Pair *p, int64_t value) {
     return op_param(p->r, p->params.count - 1);
 }
 
+Reg pair_count(Pair *p, int64_t value) {
+    Reg count = pair_param(p, value);
+    return value >= 1 ? op2(p->r, INSN_MAX, I32, count, pair_fixed(p, 1)) : count;
+}
+
 Reg pair_number(Pair *p, int64_t value) {
     vec_push(p->r->arena, &p->numbers, (int32_t)value);
     return pair_load_word(p, ARG_CONSTANTS, 4 * (p->numbers.count - 1), 4);

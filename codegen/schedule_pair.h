@@ -17,6 +17,8 @@ typedef struct Pair {
 } Pair;
 
 Reg pair_param(Pair *p, int64_t value); /* a number of the shape: equal code takes others */
+/* A number of passes, of which the code says that they are 1 or more. */
+Reg pair_count(Pair *p, int64_t value);
 Reg pair_number(Pair *p,
                 int64_t value);         /* one of scales and zero points: among the constants */
 Reg pair_fixed(Pair *p, int64_t value); /* part of the code */
@@ -122,6 +124,7 @@ typedef struct Tile {
     Scale scale;
     Tail tail;
     Reg passes;      /* as `loops` */
+    Reg groups;      /* of channel pairs */
     Reg column_sums; /* pointer to factor * sum(x) for each pixel, or NO_REG */
     Reg top, down;   /* from the first pixel's output to the last; from one to that before */
     /* One pixel's inputs straight from memory: bytes, four at a time as two k-pairs, and those
@@ -132,7 +135,7 @@ typedef struct Tile {
     Reg sum;       /* factor * sum(x), where direct */
 } Tile;
 Tile tile_of(Pair *p, int pixels, int pairs, int taps);
-int tile_body(int taps);       /* k-pairs that one pass takes */
+int tile_body(int pixels, int taps);       /* k-pairs that one pass takes */
 int tile_taps(Pair *p, int k); /* k-pairs rounded up to whole words and bodies */
 /* All output channels of the pixels in `column`; weights from their start. */
 void tile_channels(Pair *p, Tile *tile, Reg column, Reg out, Reg other);

@@ -110,7 +110,7 @@ static void gather_two(Pair *p, const Conv *conv, const Reg *pixel, Reg column, 
 static void gather_group(Pair *p, const Conv *conv, const Reg *pixel, Reg column) {
     int channels = conv->in.c, words = channels % 8 == 0 ? 2 : 1;
     if (conv->by_words) {
-        op_loop(p->r, pair_param(p, channels / (4 * words)));
+        op_loop(p->r, pair_count(p, channels / (4 * words)));
         gather_by_words(p, conv, pixel, column, words);
         op_end(p->r);
         return;
@@ -347,7 +347,7 @@ static void gather_window(Pair *p, const Conv *conv, const Strip *strip, const S
         return;
     }
     int unit = copy_unit(strip->run);
-    Reg passes = pair_param(p, strip->run / unit), row = pair_copy(p, from);
+    Reg passes = pair_count(p, strip->run / unit), row = pair_copy(p, from);
     Reg column = pair_copy(p, to);
     op_loop(r, n->rows);
     Reg at = pair_copy(p, row);
@@ -421,7 +421,7 @@ static StripNumbers strip_numbers(Pair *p, const Conv *conv, const Strip *strip,
     uint32_t zero = (uint32_t)step->in_zero & 0xffff;
     StripNumbers n = {.base = op_address(p->r, ARG_SCRATCH, pair_param(p, columns), 1, 0),
                       .pitch = pair_param(p, 2 * strip->pitch),
-                      .rows = pair_param(p, step->kernel_h),
+                      .rows = pair_count(p, step->kernel_h),
                       .in_row = pair_param(p, conv->in.w * conv->in_bytes),
                       .last_row = pair_param(p, conv->in.h - 1),
                       .passes = pair_param(p, row / strip->unit),
@@ -448,7 +448,7 @@ static bool write_strided(Pair *p, const Conv *conv) {
     Tile tile = conv_tile(p, conv, 1, conv->in.c);
     Turn turn = turn_begin(p, conv, &tile);
     tile.column_sums = op_address(r, ARG_SCRATCH, turn.gathered, WORD * PIXELS, 0);
-    Reg passes = pair_param(p, conv->in.c / (conv->by_words ? 4 : 2));
+    Reg passes = pair_count(p, conv->in.c / (conv->by_words ? 4 : 2));
     Reg right = pair_param(p, step->stride_w * conv->in_bytes);
     Reg down = pair_param(p, step->stride_h * conv->in.w * conv->in_bytes);
     Reg line = pair_copy(p, ARG_IN), out_w = pair_param(p, conv->out.w);
@@ -471,7 +471,7 @@ static void write_pixels(Pair *p, const Conv *conv, const Strip *strip, const St
                          Tile *tile, Turn *turn) {
     Routine *r = p->r;
     const Step *step = p->step;
-    Reg out_h = pair_param(p, conv->out.h), out_w = pair_param(p, conv->out.w);
+    Reg out_h = pair_count(p, conv->out.h), out_w = pair_count(p, conv->out.w);
     Reg stride = pair_param(p, step->stride_h), pad = pair_param(p, step->pad_h);
     Reg right = pair_param(p, 2 * (int64_t)step->stride_w * conv->in.c);
     Reg oy = op_loop(r, out_h);

@@ -149,7 +149,7 @@ static Numbers numbers_of(Pair *p, const Plane *plane) {
     const Step *s = p->step;
     int out = plane->along.out;
     return (Numbers){
-        .channels = pair_param(p, plane->channels),
+        .channels = pair_count(p, plane->channels),
         .in_step = pair_param(p, plane->along.in_step),
         .in_step3 = pair_param(p, 3 * plane->along.in_step),
         .in_row = pair_param(p, plane->across.in_step),
@@ -157,10 +157,10 @@ static Numbers numbers_of(Pair *p, const Plane *plane) {
         .out_row = pair_param(p, plane->across.out_step),
         .inset = pair_param(p, 2 * (plane->across.pad * plane->pitch + plane->along.pad)),
         .zeros = pair_number(p, s->in_zero),
-        .copied = pair_param(p, plane->copied),
-        .passes = pair_param(p, plane->along.in / plane->unit),
-        .rows = pair_param(p, plane->across.out),
-        .pairs = pair_param(p, out / 2),
+        .copied = pair_count(p, plane->copied),
+        .passes = pair_count(p, plane->along.in / plane->unit),
+        .rows = pair_count(p, plane->across.out),
+        .pairs = pair_count(p, out / 2),
         .singles = pair_param(p, plane->fast ? out % 2 : out)};
 }
 

@@ -10,9 +10,9 @@ enum { MAX_PIXELS = 3, MAX_PAIRS = 3, UNROLLED = 20, BODY = 8, GROUP = 3 };
 
 /* The more k-pairs a pass takes, the fewer instructions count passes and load words by
  * threes. */
-int tile_body(int taps) {
-    static const int bodies[] = {24, 16, 8};
-    for (int i = 0; i < COUNT(bodies) && taps > UNROLLED; i++)
+int tile_body(int pixels, int taps) {
+    static const int bodies[] = {32, 24, 16, 8};
+    for (int i = pixels > 1; i < COUNT(bodies) && taps > UNROLLED; i++)
         if (taps % bodies[i] == 0)
             return bodies[i];
     return taps <= UNROLLED ? taps : BODY / 2;
@@ -39,13 +39,14 @@ static Tile tile_new(Pair *p, int pixels, int pairs, int taps, int body, int loo
     bool own = !loops || pixels == 1; /* small code is made for each shift */
     tile.scale = scale_of(p, tile.words.late ? 0 : tile.words.high_shift, own);
     tile.tail = tail_of(p, own);
+    tile.groups = pair_count(p, p->step->from->out_channels / 2 / pairs);
     if (loops)
-        tile.passes = pair_param(p, loops);
+        tile.passes = pair_count(p, loops);
     return tile;
 }
 
 Tile tile_of(Pair *p, int pixels, int pairs, int taps) {
-    int body = tile_body(taps);
+    int body = tile_body(pixels, taps);
     return tile_new(p, pixels, pairs, taps, body, body < taps ? taps / body : 0);
 }
 
@@ -311,11 +312,12 @@ void tile_channels(Pair *p, Tile *tile, Reg column, Reg out, Reg other) {
         bool both;
         int passes;
     } parts[] = {{once, true, whole / once}, {rest, true, rest > 0}, {1, false, channels % 2}};
+    Reg passes = tile->groups;
     for (int i = 0; i < COUNT(parts); i++) {
         if (!parts[i].passes)
             continue;
         if (i == 0)
-            op_loop(p->r, pair_param(p, parts[i].passes));
+            op_loop(p->r, passes);
         tile_once(p, tile, parts[i].pairs, parts[i].both, weights, column, &spot);
         op_advance(p->r, spot.out, NO_REG, 0, bytes * parts[i].pairs);
         if (spot.other != NO_REG)

@@ -426,6 +426,15 @@ static bool is_condition(const Select *s, const Insn *insn) {
     return def && def->kind == INSN_SUB;
 }
 
+/* Whether a loop surely makes a pass: its count is the larger of something and 1. */
+static bool surely_passes(const Select *s, const Insn *insn) {
+    const Insn *def = only_def(s, insn->a);
+    int64_t least;
+    if (insn->a == NO_REG)
+        return insn->imm > 0;
+    return def && def->kind == INSN_MAX && constant_of(s, def->b, &least) && least >= 1;
+}
+
 static void select_loop(Select *s, const Insn *insn) {
     int loop = s->out->loops++, counter = thumb_new_reg(s->out);
     bool counts = insn->dst != NO_REG && s->reads[insn->dst] > 0;
@@ -437,7 +446,7 @@ static void select_loop(Select *s, const Insn *insn) {
         put_constant(s, insn->dst, 0);
     Thumb enter = blank(T_ENTER, ""), label = blank(T_LABEL, "");
     enter.a = counter, enter.loop = label.loop = loop;
-    enter.imm = insn->a != NO_REG || insn->imm <= 0; /* whether it must test */
+    enter.imm = !surely_passes(s, insn); /* whether it must test */
     enter.rare = is_condition(s, insn);
     put(s, enter);
     s->depth += !enter.rare;
