@@ -126,7 +126,8 @@ typedef struct Tile {
     Reg passes;      /* as `loops` */
     Reg groups;      /* of channel pairs */
     Reg column_sums; /* pointer to factor * sum(x) for each pixel, or NO_REG */
-    Reg top, down;   /* from the first pixel's output to the last; from one to that before */
+    Reg top;         /* from the first pixel's output to the last */
+    Reg down[2];     /* from pixel i + 1 to pixel i */
     /* One pixel's inputs straight from memory: bytes, four at a time as two k-pairs, and those
      * that are left over alone. */
     bool direct;

@@ -66,11 +66,11 @@ static void unpacked(Pair *p, Reg from, int64_t offset, Reg to[2]) {
 
 /* ---- a group of pixels, pointwise -------------------------------------------------------- */
 
-/* The inputs of the group's pixels from `from`, `apart` bytes one from another. */
-static void group_pointers(Pair *p, Reg from, Reg apart, Reg *pixel) {
+/* The inputs of the group's pixels from `from`, each some bytes after the one before. */
+static void group_pointers(Pair *p, Reg from, const Reg *apart, Reg *pixel) {
     pixel[0] = pair_copy(p, from);
     for (int i = 1; i < PIXELS; i++)
-        pixel[i] = op_address(p->r, pixel[i - 1], apart, 1, 0);
+        pixel[i] = op_address(p->r, pixel[i - 1], apart[i - 1], 1, 0);
 }
 
 static void gather_by_words(Pair *p, const Conv *conv, const Reg *pixel, Reg column,
@@ -122,38 +122,33 @@ static void gather_group(Pair *p, const Conv *conv, const Reg *pixel, Reg column
         gather_two(p, conv, pixel, column, 1);
 }
 
-/* Where a phase begins, and how it goes on: groups of pixels, or pixels alone, which fill a
- * group several times. Outputs larger than inputs go backward, so that they may overwrite
+/* Where a phase begins, and how it goes on: groups of pixels, and the group of those left over,
+ * whose last one fills it. Outputs larger than inputs go backward, so that they may overwrite
  * them. */
 typedef struct Phase {
     int64_t groups, first, pixels;
 } Phase;
 
-static void phase_params(Pair *p, const Conv *conv, const Phase *phase, int direction,
-                         int32_t *to) {
-    int64_t in = conv->in_bytes, out = conv->out_bytes, step = direction * phase->pixels;
-    const int64_t value[] = {
-        phase->groups, phase->first * in,          phase->first * out,          step * in,
-        step * out,    phase->pixels > 1 ? in : 0, phase->pixels > 1 ? -out : 0};
-    (void)p;
-    for (int i = 0; i < COUNT(value); i++)
-        to[i] = (int32_t)value[i];
-}
+enum { PHASE_PARAMS = 9 };
 
-enum { PHASE_PARAMS = 7 };
+static void add_phase(Pair *p, const Conv *conv, const Phase *phase, int direction) {
+    int64_t in = conv->in_bytes, out = conv->out_bytes, step = direction * phase->pixels;
+    int64_t second = phase->pixels > 1, third = phase->pixels > 2;
+    const int64_t value[PHASE_PARAMS] = {phase->groups, phase->first * in, phase->first * out,
+                                         step * in,     step * out,        second * in,
+                                         third * in,    -second * out,     -third * out};
+    for (int i = 0; i < PHASE_PARAMS; i++)
+        vec_push(p->r->arena, &p->params, (int32_t)value[i]);
+}
 
 /* The two phases' numbers stand one after another among the parameters. */
 static int add_phases(Pair *p, const Conv *conv) {
     int64_t pixels = (int64_t)conv->out.h * conv->out.w, rest = pixels % PIXELS;
     int direction = conv->out_bytes > conv->in_bytes ? -1 : 1, at = p->params.count;
     Phase whole = {pixels / PIXELS, direction > 0 ? 0 : pixels - PIXELS, PIXELS};
-    Phase alone = {rest, direction > 0 ? pixels - rest : rest - 1, 1};
-    int32_t values[PHASE_PARAMS];
-    for (int i = 0; i < 2; i++) {
-        phase_params(p, conv, i ? &alone : &whole, direction, values);
-        for (int k = 0; k < PHASE_PARAMS; k++)
-            vec_push(p->r->arena, &p->params, values[k]);
-    }
+    Phase left = {rest > 0, direction > 0 ? pixels - rest : 0, rest};
+    add_phase(p, conv, &whole, direction);
+    add_phase(p, conv, &left, direction);
     return at;
 }
 
@@ -171,9 +166,13 @@ static void pointwise_phase(Pair *p, const Conv *conv, Tile *tile, int phases, R
     if (p->step->kernel.adds)
         other = op_address(p->r, ARG_IN2, first_out, 1, 0);
     Reg in_step = phase_number(p, number, 3), out_step = phase_number(p, number, 4);
-    Reg apart = phase_number(p, number, 5);
-    tile->down = phase_number(p, number, 6);
-    tile->top = pair_mul(p, tile->down, pair_fixed(p, -(PIXELS - 1)));
+    Reg apart[PIXELS - 1];
+    bool whole = (int64_t)conv->out.h * conv->out.w % PIXELS == 0; /* one distance suffices */
+    for (int i = 0; i < PIXELS - 1; i++) {
+        apart[i] = phase_number(p, number, 5 + i);
+        tile->down[i] = i && whole ? tile->down[0] : phase_number(p, number, 7 + i);
+    }
+    tile->top = pair_sub(p, pair_fixed(p, 0), pair_add(p, tile->down[0], tile->down[1]));
     op_loop(p->r, groups);
     Reg pixel[PIXELS], column = pair_copy(p, ARG_SCRATCH);
     group_pointers(p, in, apart, pixel);
@@ -401,7 +400,7 @@ static void flush(Pair *p, Tile *tile, Turn *turn, Reg column) {
     Reg enough = pair_and(p, pair_fixed(p, PIXELS - 1), grouped);
     op_loop(r, pair_sub(p, turn->slot, enough));
     Reg apart = pair_and(p, turn->out_bytes, grouped);
-    tile->down = pair_sub(p, zero, apart);
+    tile->down[0] = tile->down[1] = pair_sub(p, zero, apart);
     tile->top = pair_mul(p, apart, pair_fixed(p, PIXELS - 1));
     tile_sums(p, tile, column, turn->gathered);
     tile_channels(p, tile, column, turn->out, turn->other);

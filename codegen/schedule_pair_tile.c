@@ -34,7 +34,7 @@ static Tile tile_new(Pair *p, int pixels, int pairs, int taps, int body, int loo
                  .passes = NO_REG,
                  .column_sums = NO_REG,
                  .top = NO_REG,
-                 .down = NO_REG,
+                 .down = {NO_REG, NO_REG},
                  .sum = NO_REG};
     bool own = !loops || pixels == 1; /* small code is made for each shift */
     tile.scale = scale_of(p, tile.words.late ? 0 : tile.words.high_shift, own);
@@ -200,7 +200,7 @@ typedef struct Spot {
 /* The next pixel's place, by a pointer of its own. */
 static void previous_pixel(Pair *p, const Tile *tile, int i, Reg at) {
     if (i > 0)
-        op_advance(p->r, at, tile->down, 1, 0);
+        op_advance(p->r, at, tile->down[i - 1], 1, 0);
 }
 
 static Reg walker(Pair *p, const Tile *tile, Reg at) {
