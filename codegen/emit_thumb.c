@@ -137,6 +137,14 @@ static void print_thumb(const Print *p, const Thumb *t) {
     case T_SPILL:
         line(p, "str %s, [sp, #%d]", name_of(p, t->a), slot_offset(p, (int)t->imm));
         break;
+    case T_RELOAD2:
+        line(p, "ldrd %s, %s, [sp, #%d]", name_of(p, t->dst), name_of(p, t->dst2),
+             slot_offset(p, (int)t->imm));
+        break;
+    case T_SPILL2:
+        line(p, "strd %s, %s, [sp, #%d]", name_of(p, t->a), name_of(p, t->b),
+             slot_offset(p, (int)t->imm));
+        break;
     case T_CONST:
         print_constant(p, t);
         break;
@@ -214,6 +222,7 @@ bool routine_print_thumb(Text *text, Str prefix, Str name, const Routine *routin
     }
     if (done) {
         thumb_lighten_loops(&code);
+        thumb_pair_slots(&code);
         print_function(text, prefix, name, &code);
     }
     arena_free(code.arena);

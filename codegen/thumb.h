@@ -10,21 +10,23 @@
 #include <string.h>
 
 typedef enum {
-    T_LABEL,  /* a loop begins: where the branch of the same `loop` goes */
-    T_ENTER,  /* leaves for the loop's end where a is no number of passes, or not below b */
-    T_COUNT,  /* a -= 1, or compares a to b, and sets the flags */
-    T_BRANCH, /* back to the label if there are passes left */
-    T_LOAD,   /* dst = [a + b << shift + imm] */
-    T_LOAD2,  /* dst, dst2 = [a + imm] */
-    T_LOAD3,  /* dst, dst2, dst3 = [a], in rising registers; a += 12 */
-    T_STORE,  /* [a + b << shift + imm] = c */
-    T_STORE2, /* [a + imm] = c, d */
-    T_RELOAD, /* dst = slot imm of the frame */
-    T_SPILL,  /* slot imm = a */
-    T_CONST,  /* dst = imm */
-    T_MOVE,   /* dst = a */
-    T_ALU,    /* dst = a op b, or op imm where b is none; b may be shifted */
-    T_SHIFT,  /* dst = a op b or imm */
+    T_LABEL,   /* a loop begins: where the branch of the same `loop` goes */
+    T_ENTER,   /* leaves for the loop's end where a is no number of passes, or not below b */
+    T_COUNT,   /* a -= 1, or compares a to b, and sets the flags */
+    T_BRANCH,  /* back to the label if there are passes left */
+    T_LOAD,    /* dst = [a + b << shift + imm] */
+    T_LOAD2,   /* dst, dst2 = [a + imm] */
+    T_LOAD3,   /* dst, dst2, dst3 = [a], in rising registers; a += 12 */
+    T_STORE,   /* [a + b << shift + imm] = c */
+    T_STORE2,  /* [a + imm] = c, d */
+    T_RELOAD,  /* dst = slot imm of the frame */
+    T_SPILL,   /* slot imm = a */
+    T_RELOAD2, /* dst, dst2 = slots imm, imm + 1 */
+    T_SPILL2,  /* slots imm, imm + 1 = a, b */
+    T_CONST,   /* dst = imm */
+    T_MOVE,    /* dst = a */
+    T_ALU,     /* dst = a op b, or op imm where b is none; b may be shifted */
+    T_SHIFT,   /* dst = a op b or imm */
     T_MULTIPLY,
     T_ACCUMULATE, /* dst = c + a op b */
     T_SATURATE,   /* dst = a >> shift to imm bits */
@@ -96,6 +98,8 @@ void thumb_end_loops(ThumbCode *code);
 void thumb_lighten_loops(ThumbCode *code);
 void thumb_drop_copies(ThumbCode *code);
 void thumb_drop_dead(ThumbCode *code); /* what nobody reads */
+/* Neighbours in the frame, once registers are given. */
+void thumb_pair_slots(ThumbCode *code);
 /* thumb_allocate.c: false where registers do not suffice (they always should) */
 bool thumb_allocate(ThumbCode *code);
 

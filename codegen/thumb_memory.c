@@ -215,3 +215,97 @@ void thumb_memory(ThumbCode *code) {
     move_addresses(code, gone);
     drop(code, gone);
 }
+
+/* ---- the frame ----------------------------------------------------------------------------- */
+
+/* The machine registers of an instruction, as bits. */
+static unsigned colors_of(const ThumbCode *code, const Thumb *t) {
+    unsigned colors = 0;
+    int regs[MOST_USES], count = thumb_uses(t, regs);
+    for (int i = 0; i < count; i++)
+        colors |= 1u << code->regs.at[regs[i]].color;
+    count = thumb_defs(t, regs);
+    for (int i = 0; i < count; i++)
+        colors |= 1u << code->regs.at[regs[i]].color;
+    return colors;
+}
+
+/* Do two slots lie side by side? Arguments in registers, those on the stack and all others are
+ * three places. */
+static bool slots_touch(int64_t a, int64_t b) {
+    bool apart = (a < 4) != (b < 4) || (a < THUMB_ARGS) != (b < THUMB_ARGS);
+    return b == a + 1 && !apart;
+}
+
+static bool touches_slot(const Thumb *t, int64_t slot) {
+    bool two = t->kind == T_RELOAD2 || t->kind == T_SPILL2;
+    bool one = t->kind == T_RELOAD || t->kind == T_SPILL;
+    return (one && t->imm == slot) || (two && (t->imm == slot || t->imm + 1 == slot));
+}
+
+/* Two loads from slots as one, where the later one can come up. */
+static bool pair_reloads(ThumbCode *code, int i, int j) {
+    Thumb *a = &code->code.at[i], *b = &code->code.at[j];
+    unsigned color = 1u << code->regs.at[b->dst].color;
+    bool touch = slots_touch(a->imm, b->imm) || slots_touch(b->imm, a->imm);
+    if (!touch || color & colors_of(code, a))
+        return false;
+    for (int k = i + 1; k < j; k++)
+        if (colors_of(code, &code->code.at[k]) & color ||
+            (code->code.at[k].kind != T_RELOAD && touches_slot(&code->code.at[k], b->imm)))
+            return false;
+    a->dst2 = b->dst;
+    if (b->imm < a->imm) {
+        a->dst2 = a->dst;
+        a->dst = b->dst;
+        a->imm = b->imm;
+    }
+    a->kind = T_RELOAD2;
+    a->name = "ldrd";
+    return true;
+}
+
+/* Two stores to slots as one, where the earlier one can wait. */
+static bool pair_spills(ThumbCode *code, int i, int j) {
+    Thumb *a = &code->code.at[i], *b = &code->code.at[j];
+    unsigned color = 1u << code->regs.at[a->a].color;
+    if (!slots_touch(a->imm, b->imm) && !slots_touch(b->imm, a->imm))
+        return false;
+    for (int k = i + 1; k < j; k++) {
+        const Thumb *t = &code->code.at[k];
+        int defs[MOST_DEFS], count = thumb_defs(t, defs);
+        for (int d = 0; d < count; d++)
+            if (1u << code->regs.at[defs[d]].color & color)
+                return false;
+        if (touches_slot(t, a->imm))
+            return false;
+    }
+    b->b = b->a;
+    b->a = a->a;
+    if (b->imm < a->imm) {
+        b->a = b->b;
+        b->b = a->a;
+    } else {
+        b->imm = a->imm;
+    }
+    b->kind = T_SPILL2;
+    b->name = "strd";
+    return true;
+}
+
+void thumb_pair_slots(ThumbCode *code) {
+    bool *gone = arena_array(code->arena, bool, code->code.count + 1);
+    for (int i = 0; i < code->code.count; i++)
+        for (int j = i + 1; j < code->code.count && j <= i + 2 * REACH && !gone[i]; j++) {
+            const Thumb *a = &code->code.at[i], *b = &code->code.at[j];
+            if (thumb_is_border(b))
+                break;
+            if (gone[j] || a->kind != b->kind)
+                continue;
+            if (a->kind == T_RELOAD && pair_reloads(code, i, j))
+                gone[j] = true;
+            else if (a->kind == T_SPILL && pair_spills(code, i, j))
+                gone[i] = true;
+        }
+    drop(code, gone);
+}
