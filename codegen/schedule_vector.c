@@ -80,6 +80,19 @@ static bool takes_formats(const Step *step) {
     return true;
 }
 
+enum { MAX_WINDOW_BYTES = 1 << 26, MAX_UNROLLED = 16 };
+
+/* Distances fit the instructions, a copy of one row of windows is in proportion to what it serves,
+ * and code that is written tap by tap stays short. */
+static bool takes_shape(const Vector *v) {
+    const Step *step = v->step;
+    int64_t columns = (int64_t)(v->out.w - 1) * step->stride_w + step->kernel_w;
+    int64_t row = max_i64(columns, v->in.w) * v->in.c * v->size;
+    bool unrolls = step->kernel.kind == OP_DEPTHWISE;
+    return row * step->kernel_h <= MAX_WINDOW_BYTES && row * step->stride_h <= INT32_MAX &&
+           (!unrolls || (step->kernel_w <= MAX_UNROLLED && step->kernel_h <= MAX_UNROLLED));
+}
+
 typedef bool Write(Vector *v);
 
 static Write *const writers[OP_COUNT] = {
@@ -99,5 +112,5 @@ bool schedule_vector(Arena *arena, const Isa *isa, const Step *from, Lowered *lo
     *lowered = (Lowered){
         .routine = routine_new(arena, name), .weights_type = I8, .constants_type = I32};
     Vector v = vector_of(arena, isa, step, lowered);
-    return write(&v);
+    return takes_shape(&v) && write(&v);
 }
