@@ -199,7 +199,8 @@ static void print_call(const Emission *e, Text *text, int index) {
         step->scratch >= 0 ? place_text(e, step->scratch, 0, "") : STR("0"),
         array_text(e, index, PARAMS),
     };
-    text_add(text, "    %.*s(", STR_ARG(routine_function(e, step->routine)));
+    text_add(text, "%s%.*s(", step->parts ? "        " : "    ",
+             STR_ARG(routine_function(e, step->routine)));
     for (int i = 0; i < ARG_COUNT; i++)
         text_add(text, i ? ", %.*s" : "%.*s", STR_ARG(argument[i]));
     text_add(text, ");\n");
@@ -224,18 +225,98 @@ static Str run_declaration(const Emission *e) {
                       format_c_type(e->program->out_format));
 }
 
+static Str run_parallel_declaration(const Emission *e) {
+    Str run = run_declaration(e);
+    int start = STR("int ").length + e->prefix.length + STR("_run(").length;
+    return str_format(e->arena,
+                      "int %.*s_run_parallel(%.*s,\n        %.*s_parallel_for *parallel_for, "
+                      "void *context)",
+                      STR_ARG(e->prefix), run.length - start - 1, run.at + start,
+                      STR_ARG(e->prefix));
+}
+
+/* ---- parts that may run at once ----------------------------------------------------------- */
+
+/* Steps of one layer, one of which is `part`; `first` is the index of part 0. */
+static void print_parts(const Emission *e, Text *text, int first) {
+    const Program *p = e->program;
+    text_add(text,
+             "static void %.*s_parts_%d(void *arg, int part)\n{\n"
+             "    const struct %.*s_call *const call = (const struct %.*s_call *)arg;\n"
+             "    const %s *const input = call->input;\n"
+             "    %s *const output = call->output;\n"
+             "    uint8_t *const at = call->at;\n"
+             "    (void)input, (void)output, (void)at;\n"
+             "    switch (part) {\n",
+             STR_ARG(e->prefix), first, STR_ARG(e->prefix), STR_ARG(e->prefix),
+             format_c_type(p->in_format), format_c_type(p->out_format));
+    for (int part = 0; part < p->steps[first].parts; part++) {
+        text_add(text, part == p->steps[first].parts - 1 ? "    default:\n" : "    case %d:\n",
+                 part);
+        print_call(e, text, first + part);
+        text_add(text, "        break;\n");
+    }
+    text_add(text, "    }\n}\n\n");
+}
+
+/* What parts are told, and how they run where nobody gives threads. */
+static void print_parallel(const Emission *e, Text *text) {
+    const Program *p = e->program;
+    text_add(
+        text,
+        "struct %.*s_call {\n    const %s *input;\n    %s *output;\n    uint8_t *at;\n};\n\n",
+        STR_ARG(e->prefix), format_c_type(p->in_format), format_c_type(p->out_format));
+    for (int i = 0; i < p->count; i++)
+        if (p->steps[i].parts && p->steps[i].part == 0)
+            print_parts(e, text, i);
+    text_add(
+        text,
+        "static void %.*s_in_turn(void *context, int n, void (*body)(void *arg, int part),\n"
+        "        void *arg)\n{\n    int part;\n    (void)context;\n"
+        "    for (part = 0; part < n; part++)\n        body(arg, part);\n}\n\n",
+        STR_ARG(e->prefix));
+}
+
+static void print_parts_call(const Emission *e, Text *text, int index) {
+    text_add(text, "    parallel_for(context, %d, %.*s_parts_%d, &call);\n",
+             e->program->steps[index].parts, STR_ARG(e->prefix), index);
+}
+
+/* PREFIX_run is the parallel one in one thread. */
+static void print_run_in_turn(const Emission *e, Text *text) {
+    text_add(
+        text,
+        "%.*s\n{\n    return %.*s_run_parallel(input, output, arena, %.*s_in_turn, 0);\n}\n",
+        STR_ARG(run_declaration(e)), STR_ARG(e->prefix), STR_ARG(e->prefix));
+}
+
 static void print_run(const Emission *e, Text *text) {
     const Program *p = e->program;
+    bool parallel = e->options->parallel;
     bool tidies = p->out_format == FORMAT_I4 && shape_channels(p->out_shape) % 2;
-    text_add(text, "%.*s\n{\n    uint8_t *at = arena;\n", STR_ARG(run_declaration(e)));
+    text_add(text, "%.*s\n{\n    uint8_t *at = arena;\n",
+             STR_ARG(parallel ? run_parallel_declaration(e) : run_declaration(e)));
+    if (parallel)
+        text_add(text,
+                 "    struct %.*s_call call;\n    call.input = input;\n"
+                 "    call.output = output;\n    call.at = at;\n"
+                 "    (void)call, (void)parallel_for, (void)context;\n",
+                 STR_ARG(e->prefix));
     if (tidies)
         text_add(text, "    int32_t i;\n");
     if (p->buffer_count == 0)
         text_add(text, "    (void)at;\n");
-    for (int i = 0; i < p->count; i++)
-        print_call(e, text, i);
+    for (int i = 0; i < p->count; i++) {
+        bool together = parallel && p->steps[i].parts;
+        if (!together)
+            print_call(e, text, i);
+        else if (p->steps[i].part == 0)
+            print_parts_call(e, text, i);
+    }
     print_tidying(e, text);
     text_add(text, "    return 0;\n}\n");
+    if (parallel)
+        print_run_in_turn(e, text);
 }
 
 /* The arena's end, said a second time by what lies there. */
@@ -279,6 +360,8 @@ static EmitFile emit_code(const Emission *e) {
     print_routines(e, &text);
     print_arrays_used(e, &text);
     print_assertions(e, &text);
+    if (e->options->parallel)
+        print_parallel(e, &text);
     print_run(e, &text);
     return file_end(e, ".c", &text);
 }
@@ -352,6 +435,14 @@ static EmitFile emit_header(const Emission *e) {
         " * different arenas may run at once. Input and output lie outside it. Returns 0. */\n"
         "%.*s;\n\n",
         STR_ARG(m), STR_ARG(m), STR_ARG(run_declaration(e)));
+    if (e->options->parallel)
+        text_add(
+            &text,
+            "/* The same; parallel_for calls body(arg, part) for each part below n, at once or "
+            "in any\n * order, and returns when all have returned. context is its own. */\n"
+            "typedef void %.*s_parallel_for(void *context, int n,\n"
+            "        void (*body)(void *arg, int part), void *arg);\n%.*s;\n\n",
+            STR_ARG(e->prefix), STR_ARG(run_parallel_declaration(e)));
     text_add(&text,
              "/* Runs the golden vectors of %.*s_test.c; returns how many outputs differ. */\n"
              "int %.*s_self_test(void *arena);\n\n",
