@@ -218,6 +218,7 @@ bool routine_print_thumb(Text *text, Str prefix, Str name, const Routine *routin
         thumb_drop_dead(&code);
         thumb_memory(&code);
         thumb_end_loops(&code);
+        thumb_drop_dead(&code);
         done = thumb_allocate(&code);
     }
     if (done) {

@@ -14,6 +14,8 @@ static int add_reg(int *list, int count, int reg) {
 }
 
 int thumb_uses(const Thumb *t, int uses[MOST_USES]) {
+    if (t->kind == T_ENTER && !t->imm) /* asks nothing */
+        return 0;
     int count = add_reg(uses, 0, t->a);
     count = add_reg(uses, count, t->b);
     count = add_reg(uses, count, t->c);
@@ -205,6 +207,8 @@ static Thumb constant_load(int reg, int64_t value) {
 }
 
 static bool reads(const Thumb *t, int reg) {
+    if (t->kind == T_ENTER && !t->imm)
+        return false;
     return t->a == reg || t->b == reg || t->c == reg || t->d == reg;
 }
 
