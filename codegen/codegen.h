@@ -126,7 +126,7 @@ typedef struct Step {
     int groups;
     int32_t in_zero, in_zero2, out_zero, low, high, shift; /* low, high: after fused clamps */
     AddTail add;                                           /* where kernel.adds */
-    int registers; /* that a tile may fill, as tuned; 0: as many as there are */
+    int registers;     /* that a tile may fill, as tuned; 0: as many as there are */
     Lowered *lowered;  /* its code for the program's instruction set */
     Key code;          /* of the routine: its identity */
     int routine;       /* equal code, equal number: steps share functions */
@@ -179,6 +179,8 @@ typedef struct BuildOptions {
     int64_t ram_bytes;
     int threads;       /* > 1: large steps are split into so many that may run at once */
     int64_t part_work; /* products (else results) that a part has at least; 0: a usual number */
+    int (*tuned)(const void *tuning, const Step *step); /* Step.registers; NULL: all are 0 */
+    const void *tuning;
 } BuildOptions;
 /* Lowers a model; one from model_build (no constants) gives the same sizes and plan as the
  * full one. False with *span and *why where the target cannot compute something. */
@@ -195,6 +197,8 @@ void program_print(const Program *program, Text *text); /* --emit=plan */
 const char *program_check(const Program *program);
 /* A step's identity for cost tables: kernel and all arguments that its time depends on. */
 Str step_key(Arena *arena, const Step *step);
+/* What a step computes and on which shapes, whatever its code. */
+Str step_shapes(Arena *arena, const Step *step);
 /* Trip counts that its time is made of, for fitted models: see lower.c. */
 enum { STEP_FEATURES = 6 };
 extern const char *const step_feature_names[STEP_FEATURES];

@@ -11,6 +11,7 @@ typedef struct Lowering {
     Arena *arena;
     const Model *model;
     const Target *target;
+    const BuildOptions *options;
     const Isa *isa;
     Program *program;
     int *buffer_of; /* layer -> buffer that holds its result; -1: the caller's */
@@ -280,6 +281,8 @@ static bool lower_code(Lowering *low, Step *step) {
             step->bias = folded_biases(low->arena, layer, step->in_zero);
     }
     *low->span = step->span;
+    if (low->options->tuned)
+        step->registers = low->options->tuned(low->options->tuning, step);
     step->lowered = arena_array(low->arena, Lowered, 1);
     if (!schedule_step(low->arena, low->isa, step, step->lowered, low->why))
         return false;
@@ -588,6 +591,7 @@ bool program_build_with(Arena *arena, const Model *model, const Target *target,
     Lowering low = {.arena = arena,
                     .model = model,
                     .target = target,
+                    .options = options,
                     .isa = options->isa ? options->isa : isa_of_target(target),
                     .program = program,
                     .buffer_of = arena_array(arena, int, model->count),

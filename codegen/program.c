@@ -161,17 +161,25 @@ const char *program_check(const Program *program) {
 
 /* ---- what a step costs ------------------------------------------------------------------- */
 
-Str step_key(Arena *arena, const Step *step) {
+static Str named_shapes(Arena *arena, Str name, const Step *step) {
     Text text = text_new(arena);
     Extent in = extent_of(step->in_shape), out = extent_of(step->out_shape);
-    text_add(&text, "%.*s %dx%dx%d>%dx%dx%d", STR_ARG(step->name), in.h, in.w,
-             in.c, out.h, out.w, out.c);
+    text_add(&text, "%.*s %dx%dx%d>%dx%dx%d", STR_ARG(name), in.h, in.w, in.c, out.h, out.w,
+             out.c);
     OpKind kind = step->kernel.kind;
     if (kind == OP_CONV || kind == OP_DEPTHWISE || kind == OP_MAX_POOL ||
         kind == OP_AVERAGE_POOL)
         text_add(&text, " k%dx%d s%dx%d p%dx%d g%d", step->kernel_h, step->kernel_w,
                  step->stride_h, step->stride_w, step->pad_h, step->pad_w, step->groups);
     return text_str(&text);
+}
+
+Str step_key(Arena *arena, const Step *step) {
+    return named_shapes(arena, step->name, step);
+}
+
+Str step_shapes(Arena *arena, const Step *step) {
+    return named_shapes(arena, kernel_print(arena, step->kernel), step);
 }
 
 const char *const step_feature_names[STEP_FEATURES] = {

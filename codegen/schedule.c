@@ -26,9 +26,20 @@ static const struct {
     {is_any, schedule_plain},
 };
 
-bool schedule_step(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered, Str *why) {
+/* A tile of fewer registers than there are is another schedule, sometimes a quicker one. */
+static Isa narrowed(const Isa *isa, int registers) {
+    Isa narrow = *isa;
+    narrow.registers = registers ? registers : isa->registers;
+    return narrow;
+}
+
+bool schedule_step(Arena *arena, const Isa *whole, const Step *step, Lowered *lowered,
+                   Str *why) {
+    Isa narrow = narrowed(whole, step->registers);
+    const Isa *isa = &narrow;
     for (size_t i = 0; i < sizeof schedulers / sizeof schedulers[0]; i++)
-        if (schedulers[i].serves(isa) && schedulers[i].schedule(arena, isa, step, lowered, why)) {
+        if (schedulers[i].serves(isa) &&
+            schedulers[i].schedule(arena, isa, step, lowered, why)) {
             routine_tidy(&lowered->routine);
             return true;
         }

@@ -176,6 +176,22 @@ bool device_run(const Toolchain *toolchain, Arena *arena, const Replay *replay,
  * median of several samples, in a child process. Steps without constants are given some. */
 bool host_time(Jit *jit, Arena *arena, const Step *steps, int count, double *ns, Str *why);
 
+/* ---- tune.c: schedules chosen by measurement ----------------------------------------------- */
+
+typedef struct Tuning {
+    Arena *arena;
+    Store *store;
+    const Isa *isa;           /* this machine's */
+    const char *kind;         /* of its rows in the store */
+    double rule_ns, tuned_ns; /* of the steps measured */
+} Tuning;
+Tuning tuning_of(Arena *arena, Store *store, const Isa *isa);
+/* For BuildOptions.tuned: what was measured to be best for a step of these shapes. */
+int tuning_choice(const void *tuning, const Step *step);
+/* Measures the schedules of every step that the store knows nothing of. False and *why where
+ * that fails, or interrupted; what was measured is kept. */
+bool tuning_measure(Tuning *tuning, Jit *jit, const Program *program, Str *why);
+
 /* ---- profile.c: measuring ---------------------------------------------------------------- */
 
 /* Measures the steps that the table lacks: compiles them with the target's compiler line and

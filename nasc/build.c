@@ -42,6 +42,7 @@ static int deliver_winner(Run *run, const EmitBinding *emit, Deliver *deliver) {
                      .task = &run->plan.task,
                      .target = &run->plan.target,
                      .emit = emit,
+                     .store = run->store,
                      .folder = path_join(session->arena, session->out, emit->name)};
     code = ship_build(&ship);
     return code ? code : deliver(&ship, run, &winner);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 const Command commands[] = {
-    {"build", "FILE", "oDTSEJ", "do everything that the file asks: train, search, emit, prove",
+    {"build", "FILE", "oDTSEUJ", "do everything that the file asks: train, search, emit, prove",
      build_command,
      "Results go to the output folder, with study.db, the study: what was trained and judged.\n"
      "Interrupted at any moment, even by kill -9, the same command goes on from there."},
@@ -20,7 +20,7 @@ const Command commands[] = {
      "The weights stay in the study of the output folder; build and search go on from them."},
     {"search", "FILE", "oDTSJ", "train and search, print the fronts, and stop", search_command,
      "Every judged design stays in the study of the output folder."},
-    {"emit", "FILE", "oDTSEXYFJ", "write code: from a frozen network, or from a study",
+    {"emit", "FILE", "oDTSEXYFUJ", "write code: from a frozen network, or from a study",
      emit_command, "A file with `weights` in its emit needs no data and no study."},
     {"verify", "FILE", "oDTSCRI",
      "compile the emitted code, run it, compare it with the interpreter", verify_command,

@@ -17,6 +17,7 @@ typedef struct Options {
     const char
         *library;     /* --library: a folder that goes before the embedded standard library */
     const char *emit; /* --emit=ast|spec|space|net|plan|c|llvm|...; NULL: everything */
+    bool tune;        /* schedules by measurement */
     const char *triple, *cpu, *features; /* of LLVM's code; NULL: the device's */
     const char *compiler;                /* --cc, of verify: a compiler line */
     const char *runner;   /* --runner, of verify: what runs the program, such as "qemu-ppc" */
@@ -174,6 +175,7 @@ typedef struct Shipment {
     const Task *task; /* NULL: none is known */
     const Target *target;
     const EmitBinding *emit;
+    Store *store; /* the study; NULL for a frozen network */
     Program program;
     EmitFile *files;
     int file_count;

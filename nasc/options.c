@@ -47,6 +47,9 @@ static const Option table[] = {
      "how many test images to verify on (0, the default: all)"},
     {'L', "--library", "DIR", TAKES_TEXT, offsetof(Options, library),
      "a folder that goes before the standard library in the program"},
+    {'U', "--tune", NULL, TAKES_NOTHING, offsetof(Options, tune),
+     "choose schedules by measuring them here, for a device that is this machine; kept in the "
+     "study"},
     {'J', "--json", NULL, TAKES_NOTHING, offsetof(Options, json), "results as JSON"},
     {'q', "--quiet", NULL, TAKES_NOTHING, offsetof(Options, quiet), "no progress"},
     {'h', "--help", NULL, TAKES_NOTHING, offsetof(Options, help), "this"},

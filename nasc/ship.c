@@ -59,11 +59,35 @@ static uint8_t *vector_outputs(Arena *arena, const Model *model, const uint8_t *
     return outputs;
 }
 
+/* Schedules that are quickest on this machine, where the code is for it. */
+static bool tune(Shipment *ship, Tuning *tuning, BuildOptions *options, Str *why) {
+    Arena *arena = ship->session->arena;
+    Program rule;
+    Span span;
+    session_jit(ship->session);
+    if (!str_equal(ship->target->isa, STR("native")) || !ship->session->jit)
+        *why = STR(
+            "--tune measures on this machine: it wants a device of isa \"native\", and LLVM");
+    else if (!ship->store)
+        *why = STR("--tune keeps what it measures in a study, which a frozen network has not");
+    else if (program_build_trained(arena, ship->model, ship->target, &rule, &span, why)) {
+        *tuning = tuning_of(arena, ship->store, rule.isa);
+        options->tuned = tuning_choice;
+        options->tuning = tuning;
+        return tuning_measure(tuning, ship->session->jit, &rule, why);
+    }
+    return false;
+}
+
 int ship_build(Shipment *ship) {
     Arena *arena = ship->session->arena;
-    Span span;
+    Span span = ship->emit->span;
     Str why;
-    if (!program_build_trained(arena, ship->model, ship->target, &ship->program, &span, &why)) {
+    Tuning *tuning = arena_new_of(arena, Tuning);
+    BuildOptions build = {.stream = STREAM_IF_NEEDED, .ram_bytes = ship->target->ram_bytes};
+    if ((ship->session->options.tune && !tune(ship, tuning, &build, &why)) ||
+        !program_build_trained_with(arena, ship->model, ship->target, &build, &ship->program,
+                                    &span, &why)) {
         session_error(ship->session, span, why);
         return EXIT_FILE;
     }
