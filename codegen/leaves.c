@@ -695,7 +695,10 @@ static void print_leaf(Leaves *leaves, Text *text, const Leaf *leaf, bool fast) 
     Body body = {leaves, text->arena, text, leaf};
     Text out = text_new(text->arena);
     print_head(&body);
-    if (fast && intrinsic(leaves, leaf, &out))
+    bool found = fast && intrinsic(leaves, leaf, &out);
+    if (found && str_starts(text_str(&out), STR(ASSEMBLED)))
+        say(&body, "    %s;\n    return d;\n", out.at);
+    else if (found)
         say(&body, leaf->insn.kind == INSN_STORE ? "    %s;\n" : "    return %s;\n", out.at);
     else
         print_generic(&body);

@@ -59,6 +59,8 @@ Str real_literal(Arena *arena, int bits, double value);
 
 /* What the leaf returns (or does, where it stores), of a, b, c, p, x, n; false: there is no such
  * intrinsic. Leaves that it stands on are added. */
+#define ASSEMBLED                                                                              \
+    "uint32_t d;\n    " /* begins statements that set d, in place of an expression */
 bool leaf_x86(Leaves *leaves, const Leaf *leaf, Text *out);
 bool leaf_arm(Leaves *leaves, const Leaf *leaf, Text *out);
 

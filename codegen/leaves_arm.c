@@ -3,10 +3,9 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/leaves.h"
 
-/* An instruction of a, and of b and c where they are, as an expression. */
+/* An instruction of a, and of b and c where they are: statements, not an expression. */
 static bool assembled(Text *out, const char *instruction, const char *inputs) {
-    text_add(out, "__extension__({ uint32_t d_; __asm__(\"%s\" : \"=r\"(d_) : %s); d_; })",
-             instruction, inputs);
+    text_add(out, "%s__asm__(\"%s\" : \"=r\"(d) : %s)", ASSEMBLED, instruction, inputs);
     return true;
 }
 
