@@ -243,17 +243,72 @@ static bool touches_slot(const Thumb *t, int64_t slot) {
     return (one && t->imm == slot) || (two && (t->imm == slot || t->imm + 1 == slot));
 }
 
-/* Two loads from slots as one, where the later one can come up. */
+/* The last instruction of the line that reads a register; `at` writes it. */
+static int last_use(const ThumbCode *code, int at, int reg) {
+    int last = at;
+    for (int i = at + 1; i < code->code.count && !thumb_is_border(&code->code.at[i]); i++)
+        if (mentions(&code->code.at[i], reg))
+            last = i;
+    return last;
+}
+
+/* A machine register that nothing has from instruction i to instruction `last`; or T_NONE. */
+static int free_color(const ThumbCode *code, const ThumbLive *live, int i, int last, int reg) {
+    unsigned used = 0;
+    for (int k = i; k <= last; k++) {
+        const Thumb *t = &code->code.at[k];
+        used |= mentions(t, reg) ? 0 : colors_of(code, t);
+        for (int other = 0; other < code->regs.count; other++)
+            if (other != reg && thumb_lives(live, k, other))
+                used |= 1u << code->regs.at[other].color;
+    }
+    for (int k = i; k <= last; k++) { /* what stands beside it where it is read */
+        const Thumb *t = &code->code.at[k];
+        int regs[MOST_USES], count = thumb_uses(t, regs);
+        for (int d = 0; d < count; d++)
+            used |= regs[d] == reg ? 0 : 1u << code->regs.at[regs[d]].color;
+        count = thumb_defs(t, regs);
+        for (int d = 0; d < count; d++)
+            used |= regs[d] == reg ? 0 : 1u << code->regs.at[regs[d]].color;
+    }
+    for (int color = 0; color < THUMB_REGISTERS; color++)
+        if (!(used >> color & 1))
+            return color;
+    return T_NONE;
+}
+
+/* Can what `at` loads be in a register of its own from instruction i on? It is given one. */
+static bool rises_elsewhere(ThumbCode *code, int i, int at) {
+    int reg = code->code.at[at].dst, writes = 0;
+    for (int k = 0; k < code->code.count; k++)
+        writes += thumb_writes(&code->code.at[k], reg);
+    if (writes != 1)
+        return false;
+    Arena *arena = arena_new();
+    ThumbLive live = thumb_live(code, arena);
+    int last = last_use(code, at, reg);
+    bool leaves = thumb_lives(&live, last, reg); /* the line */
+    int color = leaves ? T_NONE : free_color(code, &live, i, last, reg);
+    arena_free(arena);
+    if (color == T_NONE)
+        return false;
+    code->regs.at[reg].color = color;
+    return true;
+}
+
+/* Two loads from slots as one, where the later one can come up, if need be to another register. */
 static bool pair_reloads(ThumbCode *code, int i, int j) {
     Thumb *a = &code->code.at[i], *b = &code->code.at[j];
     unsigned color = 1u << code->regs.at[b->dst].color;
     bool touch = slots_touch(a->imm, b->imm) || slots_touch(b->imm, a->imm);
-    if (!touch || color & colors_of(code, a))
+    bool taken = color & colors_of(code, a);
+    for (int k = i + 1; k < j && touch; k++) {
+        taken |= colors_of(code, &code->code.at[k]) & color;
+        if (code->code.at[k].kind != T_RELOAD && touches_slot(&code->code.at[k], b->imm))
+            touch = false;
+    }
+    if (!touch || (taken && !rises_elsewhere(code, i, j)))
         return false;
-    for (int k = i + 1; k < j; k++)
-        if (colors_of(code, &code->code.at[k]) & color ||
-            (code->code.at[k].kind != T_RELOAD && touches_slot(&code->code.at[k], b->imm)))
-            return false;
     a->dst2 = b->dst;
     if (b->imm < a->imm) {
         a->dst2 = a->dst;
@@ -293,19 +348,27 @@ static bool pair_spills(ThumbCode *code, int i, int j) {
     return true;
 }
 
+/* One pair in the lines that begin at instruction i. */
+static bool pair_from(ThumbCode *code, int i) {
+    for (int j = i + 1; j < code->code.count && j <= i + 3 * REACH; j++) {
+        const Thumb *a = &code->code.at[i], *b = &code->code.at[j];
+        if (thumb_is_border(b))
+            return false;
+        if (a->kind != b->kind)
+            continue;
+        bool loads = a->kind == T_RELOAD && pair_reloads(code, i, j);
+        if (!loads && !(a->kind == T_SPILL && pair_spills(code, i, j)))
+            continue;
+        int gone = loads ? j : i;
+        for (int k = gone + 1; k < code->code.count; k++)
+            code->code.at[k - 1] = code->code.at[k];
+        code->code.count--;
+        return true;
+    }
+    return false;
+}
+
 void thumb_pair_slots(ThumbCode *code) {
-    bool *gone = arena_array(code->arena, bool, code->code.count + 1);
     for (int i = 0; i < code->code.count; i++)
-        for (int j = i + 1; j < code->code.count && j <= i + 2 * REACH && !gone[i]; j++) {
-            const Thumb *a = &code->code.at[i], *b = &code->code.at[j];
-            if (thumb_is_border(b))
-                break;
-            if (gone[j] || a->kind != b->kind)
-                continue;
-            if (a->kind == T_RELOAD && pair_reloads(code, i, j))
-                gone[j] = true;
-            else if (a->kind == T_SPILL && pair_spills(code, i, j))
-                gone[i] = true;
-        }
-    drop(code, gone);
+        pair_from(code, i);
 }
