@@ -197,14 +197,45 @@ typedef struct Spot {
     Reg out, other; /* of the last pixel; `other`: the add's operand */
 } Spot;
 
-/* The next pixel's place, by a pointer of its own. */
-static void previous_pixel(Pair *p, const Tile *tile, int i, Reg at) {
-    if (i > 0)
-        op_advance(p->r, at, tile->down[i - 1], 1, 0);
+/* From pixel to pixel, last to first: by an index where they are equally far apart, else by a
+ * pointer of its own. */
+typedef struct Walk {
+    Reg at;
+    int64_t offset;
+    bool even;
+} Walk;
+
+static Walk walk_begin(Pair *p, const Tile *tile, Reg at, int64_t offset) {
+    bool even = tile->pixels == 1 || tile->down[0] == tile->down[1];
+    if (!even)
+        return (Walk){pair_copy(p, at), offset, false};
+    if (offset && tile->pixels > 1)
+        return (Walk){op_address(p->r, at, NO_REG, 0, offset), 0, true};
+    return (Walk){at, offset, true};
 }
 
-static Reg walker(Pair *p, const Tile *tile, Reg at) {
-    return tile->pixels > 1 ? pair_copy(p, at) : at;
+/* The index of pixel i, and its scale. */
+static Reg walk_index(const Tile *tile, const Walk *walk, int i, int *scale) {
+    *scale = tile->pixels - 1 - i;
+    return walk->even && *scale > 0 ? tile->down[0] : NO_REG;
+}
+
+static Reg walk_load(Pair *p, const Tile *tile, const Walk *walk, int i, Type type) {
+    int scale;
+    Reg index = walk_index(tile, walk, i, &scale);
+    return op_load_at(p->r, I32, 32, type, walk->at, index, scale, walk->offset, 1);
+}
+
+static void walk_store(Pair *p, const Tile *tile, const Walk *walk, int i, Reg value) {
+    int scale;
+    Reg index = walk_index(tile, walk, i, &scale);
+    Type type = pair_type(p->step->kernel.out);
+    op_store_at(p->r, I32, value, type, walk->at, index, scale, walk->offset, 1);
+}
+
+static void walk_on(Pair *p, const Tile *tile, const Walk *walk, int i) {
+    if (!walk->even && i > 0)
+        op_advance(p->r, walk->at, tile->down[i - 1], 1, 0);
 }
 
 /* The pixels' codes of one channel. What an add reads is read before anything is written, since
@@ -212,13 +243,15 @@ static Reg walker(Pair *p, const Tile *tile, Reg at) {
 static void codes_of(Pair *p, const Tile *tile, const Reg *sum, Reg m, int which,
                      const Spot *spot, int64_t offset, Reg *code) {
     bool adds = p->step->kernel.adds;
-    Reg other, from = adds ? walker(p, tile, spot->other) : NO_REG;
+    Walk walk = {NO_REG, 0, true};
+    if (adds)
+        walk = walk_begin(p, tile, spot->other, offset);
     for (int i = tile->pixels - 1; i >= 0; i--) {
         code[i] = scale_code(p, &tile->scale, sum[i], m, which);
         if (!adds)
             continue;
-        other = op_load(p->r, I32, 32, pair_type(p->step->kernel.in2), from, offset, 1);
-        previous_pixel(p, tile, i, from);
+        Reg other = walk_load(p, tile, &walk, i, pair_type(p->step->kernel.in2));
+        walk_on(p, tile, &walk, i);
         code[i] = tail_code(p, &tile->tail, code[i], other);
     }
 }
@@ -226,27 +259,30 @@ static void codes_of(Pair *p, const Tile *tile, const Reg *sum, Reg m, int which
 /* Of all pixels the codes of one channel or of two, a byte each. */
 static void store_bytes(Pair *p, const Tile *tile, const Reg *first, const Reg *second,
                         const Spot *spot, int64_t offset) {
-    Reg to = walker(p, tile, spot->out);
-    Type type = pair_type(p->step->kernel.out);
+    Walk walk = walk_begin(p, tile, spot->out, offset), beside = walk;
+    if (second && walk.even)
+        beside = walk_begin(p, tile, spot->out, offset + 1);
+    else
+        beside.offset++;
     for (int i = tile->pixels - 1; i >= 0; i--) {
-        op_store(p->r, I32, first[i], type, to, offset, 1);
+        walk_store(p, tile, &walk, i, first[i]);
         if (second)
-            op_store(p->r, I32, second[i], type, to, offset + 1, 1);
-        previous_pixel(p, tile, i, to);
+            walk_store(p, tile, &beside, i, second[i]);
+        walk_on(p, tile, &walk, i);
     }
 }
 
 /* Channels l and h of all pixels in a byte each; no h: its half is 0. */
 static void store_nibbles(Pair *p, const Tile *tile, const Reg *low, const Reg *high,
                           const Spot *spot, int64_t offset) {
-    Reg to = walker(p, tile, spot->out);
+    Walk walk = walk_begin(p, tile, spot->out, offset);
     Reg mask = pair_fixed(p, 15);
     for (int i = tile->pixels - 1; i >= 0; i--) {
         Reg byte = pair_and(p, low[i], mask);
         if (high)
             byte = pair_add(p, byte, op1(p->r, INSN_SHL, I32, high[i], 4));
-        op_store(p->r, I32, byte, I8, to, offset, 1);
-        previous_pixel(p, tile, i, to);
+        walk_store(p, tile, &walk, i, byte);
+        walk_on(p, tile, &walk, i);
     }
 }
 
