@@ -324,6 +324,7 @@ typedef struct EmitOptions {
     const uint8_t *vector_in;  /* (vectors, input bytes) */
     const uint8_t *vector_out; /* (vectors, output bytes) */
     Str facts;                 /* JSON members that the report adds (metrics); may be "" */
+    bool intrinsics_only;      /* no plain C beside them: an #error where a compiler lacks them */
     bool parallel;             /* PREFIX_run_parallel too, which is given threads */
 } EmitOptions;
 

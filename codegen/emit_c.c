@@ -41,7 +41,16 @@ static EmitFile file_end(const Emission *e, const char *suffix, const Text *text
 
 /* Adds the numbers of an array, so many to a line. */
 static void print_number(Text *text, int64_t index, int64_t value) {
-    text_add(text, index % 16 ? " %lld," : "\n    %lld,", (long long)value);
+    char digits[32], *at = digits + sizeof digits; /* printf takes most of an emission's time */
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    *--at = ',';
+    do
+        *--at = (char)('0' + left % 10);
+    while (left /= 10);
+    if (value < 0)
+        *--at = '-';
+    text_add_str(text, index % 16 ? STR(" ") : STR("\n    "));
+    text_add_str(text, (Str){at, (int)(digits + sizeof digits - at)});
 }
 
 /* ---- constants --------------------------------------------------------------------------- */
@@ -160,7 +169,8 @@ static void print_routines(const Emission *e, Text *text) {
     const Routine **routines = arena_array(e->arena, const Routine *, p->routine_count);
     for (int i = 0; i < p->routine_count; i++)
         routines[i] = &p->routines[i]->lowered->routine;
-    leaves_print(text, e->prefix, p->isa, routines, p->routine_count);
+    (e->options->intrinsics_only ? leaves_print_only : leaves_print)(
+        text, e->prefix, p->isa, routines, p->routine_count);
     for (int i = 0; i < p->routine_count; i++)
         routine_print_c(text, e->prefix, routine_function(e, i), p->isa, routines[i]);
 }

@@ -685,13 +685,23 @@ static Leaves leaves_new(Arena *arena, Str prefix, const Isa *isa) {
 }
 
 /* Routines are printed twice: here for what they mention. */
-void leaves_print(Text *text, Str prefix, const Isa *isa, const Routine *const *routines,
-                  int count) {
+static void print_leaves(Text *text, Str prefix, const Isa *isa, const Routine *const *routines,
+                         int count, bool portable) {
     Text body = text_new(text->arena);
     Leaves leaves = leaves_new(text->arena, prefix, isa);
     for (int i = 0; i < count; i++)
         print_routine(&body, &leaves, STR("f"), routines[i]);
-    leaves_write(&leaves, text, text_str(&body), true);
+    leaves_write(&leaves, text, text_str(&body), portable);
+}
+
+void leaves_print(Text *text, Str prefix, const Isa *isa, const Routine *const *routines,
+                  int count) {
+    print_leaves(text, prefix, isa, routines, count, true);
+}
+
+void leaves_print_only(Text *text, Str prefix, const Isa *isa, const Routine *const *routines,
+                       int count) {
+    print_leaves(text, prefix, isa, routines, count, false);
 }
 
 /* The macro may leave a routine to C where it would be assembly. */

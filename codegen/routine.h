@@ -249,6 +249,9 @@ bool schedule_plain(Arena *arena, const Isa *isa, const Step *step, Lowered *low
  * under isa->guard, else plain C). */
 void leaves_print(Text *text, Str prefix, const Isa *isa, const Routine *const *routines,
                   int count);
+/* The same without plain C: an #error where the compiler has no such intrinsics. */
+void leaves_print_only(Text *text, Str prefix, const Isa *isa, const Routine *const *routines,
+                       int count);
 void routine_print_c(Text *text, Str prefix, Str name, const Isa *isa, const Routine *routine);
 
 /* ---- emit_thumb.c: a routine as Thumb-2 assembly ---------------------------------------- */
