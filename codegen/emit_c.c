@@ -216,19 +216,6 @@ static void print_call(const Emission *e, Text *text, int index) {
     text_add(text, ");\n");
 }
 
-/* Packed pixels of an odd number of channels end in four bits that no kernel writes. */
-static void print_tidying(const Emission *e, Text *text) {
-    const Program *p = e->program;
-    if (p->out_format != FORMAT_I4 || shape_channels(p->out_shape) % 2 == 0)
-        return;
-    int64_t row = format_row_bytes(p->out_format, shape_channels(p->out_shape));
-    text_add(text,
-             "    for (i = %lld; i < %lld; i += %lld)\n"
-             "        output[i] = (uint8_t)(output[i] & 15);\n",
-             (long long)row - 1, (long long)tensor_bytes(p->out_shape, p->out_format),
-             (long long)row);
-}
-
 static Str run_declaration(const Emission *e) {
     return str_format(e->arena, "int %.*s_run(const %s *input, %s *output, void *arena)",
                       STR_ARG(e->prefix), format_c_type(e->program->in_format),
@@ -303,7 +290,6 @@ static void print_run_in_turn(const Emission *e, Text *text) {
 static void print_run(const Emission *e, Text *text) {
     const Program *p = e->program;
     bool parallel = e->options->parallel;
-    bool tidies = p->out_format == FORMAT_I4 && shape_channels(p->out_shape) % 2;
     text_add(text, "%.*s\n{\n    uint8_t *at = arena;\n",
              STR_ARG(parallel ? run_parallel_declaration(e) : run_declaration(e)));
     if (parallel)
@@ -312,8 +298,6 @@ static void print_run(const Emission *e, Text *text) {
                  "    call.output = output;\n    call.at = at;\n"
                  "    (void)call, (void)parallel_for, (void)context;\n",
                  STR_ARG(e->prefix));
-    if (tidies)
-        text_add(text, "    int32_t i;\n");
     if (p->buffer_count == 0)
         text_add(text, "    (void)at;\n");
     for (int i = 0; i < p->count; i++) {
@@ -323,7 +307,6 @@ static void print_run(const Emission *e, Text *text) {
         else if (p->steps[i].part == 0)
             print_parts_call(e, text, i);
     }
-    print_tidying(e, text);
     text_add(text, "    return 0;\n}\n");
     if (parallel)
         print_run_in_turn(e, text);

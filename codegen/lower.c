@@ -584,6 +584,53 @@ static bool order_program(Lowering *low, Step *steps, int count) {
 
 /* ---- the whole -------------------------------------------------------------------------- */
 
+static bool build_steps(Lowering *low, const Fused *fused, int count) {
+    const BuildOptions *options = low->options;
+    Step *steps = arena_array(low->arena, Step, count);
+    for (int i = 0; i < count; i++)
+        steps[i] = step_of(low, &fused[i]);
+    if (!program_of(low, steps, count) || !order_program(low, steps, count))
+        return false;
+    if (options->threads > 1) {
+        count =
+            split_steps(low->arena, steps, count, options->threads, options->part_work, &steps);
+        return program_of(low, steps, count);
+    }
+    return !wants_streaming(low->program, options) || stream_program(low, steps, count);
+}
+
+/* A last step that clears what pads the caller's output, so that its bytes are the same however
+ * it was computed. It has no operand but the result. */
+static bool append_tidying(Lowering *low) {
+    Program *program = low->program;
+    if (program->out_format != FORMAT_I4 || shape_channels(program->out_shape) % 2 == 0)
+        return true;
+    int count = program->count++;
+    Step *steps = arena_array(low->arena, Step, count + 1), *step = &steps[count];
+    const Step **routines = arena_array(low->arena, const Step *, count + 1);
+    for (int i = 0; i < count; i++)
+        steps[i] = program->steps[i];
+    for (int i = 0; i < program->routine_count; i++)
+        routines[i] = &steps[program->routines[i] - program->steps];
+    *step = steps[count - 1];
+    step->kernel = (Kernel){OP_INPUT, FORMAT_I8, FORMAT_I4, FORMAT_I4, FORMAT_I4, 32, false};
+    step->inputs = step->parts = 0;
+    step->input[0] = step->output = step->scratch = -1;
+    step->in_offset[0] = step->out_offset = step->macs = step->weight_bytes = 0;
+    step->slice = false;
+    step->in_shape = step->out_shape = program->out_shape;
+    program->steps = steps;
+    program->routines = routines;
+    program
+        ->count--; /* while its code is made, it is not one of those whose constants it has */
+    if (!lower_code(low, step))
+        return false;
+    program->count++;
+    share_routine(program, step, map_new(low->arena));
+    program->constant_bytes += step->constant_bytes;
+    return true;
+}
+
 bool program_build_with(Arena *arena, const Model *model, const Target *target,
                         const BuildOptions *options, Program *program, Span *span, Str *why) {
     Fused *fused;
@@ -599,18 +646,8 @@ bool program_build_with(Arena *arena, const Model *model, const Target *target,
                     .capacity = arena_array(arena, int, model->count),
                     .span = span,
                     .why = why};
-    if (!model_computable(&low, fused, count))
-        return false;
-    Step *steps = arena_array(arena, Step, count);
-    for (int i = 0; i < count; i++)
-        steps[i] = step_of(&low, &fused[i]);
-    if (!program_of(&low, steps, count) || !order_program(&low, steps, count))
-        return false;
-    if (options->threads > 1) {
-        count = split_steps(arena, steps, count, options->threads, options->part_work, &steps);
-        return program_of(&low, steps, count);
-    }
-    return !wants_streaming(program, options) || stream_program(&low, steps, count);
+    return model_computable(&low, fused, count) && build_steps(&low, fused, count) &&
+           append_tidying(&low);
 }
 
 bool program_build_isa(Arena *arena, const Model *model, const Target *target, const Isa *isa,

@@ -398,11 +398,26 @@ static bool plain_clamp(Plain *p, Lowered *lowered, Str *why) {
     return true;
 }
 
+/* Pixels of an odd number of 4-bit channels end in four bits that no kernel writes: they are 0. */
+static bool plain_tidy(Plain *p, Lowered *lowered, Str *why) {
+    (void)lowered, (void)why;
+    Shape shape = p->step->out_shape;
+    int64_t row = format_row_bytes(p->step->kernel.out, shape_channels(shape));
+    Routine *r = p->r;
+    Reg bytes = number(p, row), i = op_loop(r, number(p, shape_pixels(shape)));
+    Reg at = op_address(r, ARG_OUT, mul(p, i, bytes), 1, row - 1);
+    Reg code = op2(r, INSN_AND, I32, op_load(r, I32, 32, U8, at, 0, 1), fixed(p, 15));
+    op_store(r, I32, code, U8, at, 0, 1);
+    op_end(r);
+    return true;
+}
+
 /* Rows to a lower place of their buffer, from the first on: what is loaded at a time is stored
  * before what follows is loaded, so that they may overlap. */
 static bool plain_move(Plain *p, Lowered *lowered, Str *why) {
-    (void)lowered, (void)why;
     const Step *s = p->step;
+    if (s->inputs == 0)
+        return plain_tidy(p, lowered, why);
     Routine *r = p->r;
     int64_t bytes = tensor_bytes(s->in_shape, s->kernel.in);
     bool words = bytes % 4 == 0 && s->in_offset[0] % 4 == 0;

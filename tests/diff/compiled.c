@@ -391,8 +391,6 @@ static bool results_read(Batch *batch, Str *why) {
     }
     for (int k = 0; k < batch->count; k++) {
         result_take(batch, batch->trials[k], (const uint8_t *)bytes.at + at);
-        if (batch->path->triple)
-            trial_tidy(batch->trials[k]);
         at += TRIAL_VECTORS * (batch->trials[k]->out_bytes + 1);
     }
     return true;

@@ -31,10 +31,6 @@ const void *trial_input(Arena *arena, const Trial *trial, int v);
 /* Output v as the interpreter gives codes, into `got`. */
 void trial_output(Arena *arena, Trial *trial, int v, const int32_t *codes);
 
-/* Clears the four bits of a packed pixel that hold no code, where a path leaves them as they
- * were. */
-void trial_tidy(Trial *trial);
-
 /* The first difference of a trial that a path has run. */
 typedef struct Difference {
     int vector, element; /* -1: not one of values */

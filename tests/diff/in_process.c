@@ -160,6 +160,5 @@ void jit_run_all(Arena *arena, const Path *path, void *made, Trial *trials, int 
         JitProgram *code = program ? jit_program(made, program, arena, &trials[i].fault) : NULL;
         for (int v = 0; code && v < TRIAL_VECTORS; v++)
             jit_run_vector(arena, code, program, &trials[i], v);
-        trial_tidy(&trials[i]);
     }
 }

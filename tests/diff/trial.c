@@ -57,13 +57,6 @@ bool trial_begin(Arena *arena, const Recipe *recipe, Trial *trial, Str *why) {
     return true;
 }
 
-void trial_tidy(Trial *trial) {
-    int channels = shape_channels(trial->to.shape);
-    int row = (int)format_row_bytes(trial->to.format, channels);
-    if (trial->to.format == FORMAT_I4 && channels % 2)
-        for (int i = row - 1; i < TRIAL_VECTORS * trial->out_bytes; i += row)
-            trial->got[i] &= 15;
-}
 
 /* Which code a byte of the output belongs to, and its value. */
 static int code_at(const Trial *trial, const uint8_t *bytes, int byte, int differing,
