@@ -71,7 +71,8 @@ static Vector vector_of(Arena *arena, const Isa *isa, const Step *step, Lowered 
 static bool takes_formats(const Step *step) {
     const Kernel *k = &step->kernel;
     bool i16 = k->in == FORMAT_I16 || k->out == FORMAT_I16;
-    if (k->in == FORMAT_I4 || k->out == FORMAT_I4 || k->accumulator_bits != 32)
+    bool wide = k->accumulator_bits == 64 && k->kind != OP_CONV && k->kind != OP_DENSE;
+    if (k->in == FORMAT_I4 || k->out == FORMAT_I4 || wide)
         return false;
     if (k->adds)
         return is_byte(k->in2) && is_byte(k->out) && step->from->out.format != FORMAT_I16;

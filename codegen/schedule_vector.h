@@ -46,6 +46,10 @@ void vector_constants(Vector *v, int64_t count);
 /* A head constant in all lanes of a type of 8, 16 or 32 bits. */
 Reg vector_head(Vector *v, Type lane, int bits, int head);
 int64_t folded_bias(const Vector *v, int channel); /* for elements instead of codes */
+bool sums_are_wide(const Vector *v);               /* of 64 bits */
+/* Lanes of 64 bits: words of even number, and of odd, with their signs. */
+Reg even_lanes(Vector *v, Reg a);
+Reg odd_lanes(Vector *v, Reg a);
 
 /* The channel in a lane of vectors that are packed together, and of a block of vectors. */
 int packed_channel(int vectors, int vector, int lane);
@@ -65,6 +69,8 @@ typedef struct Landing {
 /* Sums of the same channels (I32 lanes), of a vector that is packed with others or not, towards
  * codes at the output's scale, which they are after store_group. */
 void requantise_sums(Vector *v, bool packed, Reg *sums, int count, Reg multiplier);
+/* Sums of 64 bits, of even and odd channels. */
+Reg requantise_wide(Vector *v, Reg even, Reg odd, Reg multiplier);
 /* Adds, packs, clamps and stores the group's vectors. */
 void store_group(Vector *v, const Group *group, Reg *sums, const Landing *place);
 /* Codes as unsigned ones, a signed byte as code + 128. */

@@ -33,6 +33,8 @@ typedef struct Conv {
     int weight_size; /* bytes */
     int shared;      /* weights that share a byte: 1, 2 or 4, of as many steps */
     int64_t vector_bytes; /* of weights, for one dot product */
+    bool wide;            /* sums of 64 bits, of parts that are summed in 32 */
+    int part;             /* steps of a part */
     int64_t ahead;        /* bytes from weights in use to those that are fetched; 0: none */
     int out_size, in2_size;
     Reg weights, constants; /* of the group at work */
@@ -65,7 +67,8 @@ static int block_vectors(const Conv *c, int all) {
 /* Pixels of few channels that one store can take: of four vectors together. */
 static int pixels_joined(const Conv *c, const Block *block) {
     const Vector *v = c->v;
-    bool whole = block->count == v->out.c && block->count == block->vectors * v->lanes;
+    bool whole =
+        !c->wide && block->count == v->out.c && block->count == block->vectors * v->lanes;
     int pixels = c->out_size == 1 && whole && block->vectors != 3 ? 4 / block->vectors : 1;
     return v->out.w % pixels == 0 || v->out.w >= 4 * pixels ? pixels : 1;
 }
@@ -74,7 +77,7 @@ static int pixels_joined(const Conv *c, const Block *block) {
 static Tile tile_of(const Conv *c, const Block *block, int height, int width) {
     Tile tile = {block->vectors, height, width, 1, pixels_joined(c, block)};
     int sums = block->vectors * height * width;
-    while (tile.chains < 4 && tile.chains < c->steps && tile.chains * sums < BUSY &&
+    while (!c->wide && tile.chains < 4 && tile.chains < c->steps && tile.chains * sums < BUSY &&
            (tile.chains + 1) * sums <= MAX_SUMS)
         tile.chains++;
     if (c->shared > 1 && tile.chains == 3) /* divides what steps come in */
@@ -85,6 +88,8 @@ static Tile tile_of(const Conv *c, const Block *block, int height, int width) {
 static Tile tile_for(const Conv *c, const Block *block) {
     const Vector *v = c->v;
     int room = (v->isa->registers - block->vectors - 1) / block->vectors;
+    if (c->wide) /* three registers for each */
+        room = (int)max_i64(1, room / 3);
     int least = (int)min_i64(room, (BUSY + block->vectors - 1) / block->vectors);
     int height = 1, width = tile_length(v->out.w, pixels_joined(c, block), least, room);
     if (width == v->out.w)
@@ -98,6 +103,8 @@ static int steps_at_once(const Conv *c, const Tile *tile) {
     int dots = pixels_of(tile) * tile->vectors;
     int unit = (int)max_i64(tile->chains, c->shared); /* one divides the other, or is 1 */
     int most = (int)max_i64(LOOP_DOTS / dots, unit);
+    if (c->wide)
+        return (int)min_i64(c->steps, min_i64(most, c->part));
     if (c->steps <= most || c->steps <= 2)
         return c->steps;
     for (int at_once = most; at_once >= 2 && at_once > most / 2; at_once--)
@@ -124,7 +131,7 @@ static int blocks_of(const Conv *c, Block block[2], int *full) {
 }
 
 static int64_t block_constant_bytes(const Conv *c, int vectors) {
-    return (int64_t)8 * vectors * c->v->lanes;
+    return (int64_t)(c->wide ? 12 : 8) * vectors * c->v->lanes;
 }
 
 /* Element `at` of a vector of weights for a step of a row of taps; 0 where there is none. */
@@ -158,6 +165,15 @@ static int64_t pack_block(const Conv *c, const Block *block, int first, int64_t 
     return n;
 }
 
+/* A bias of 64 bits as two words, even channels of all vectors first. */
+static void pack_wide_bias(const Conv *c, const Block *block, int at, int64_t bias,
+                           int64_t *out) {
+    int words = block->vectors * c->v->lanes;
+    int64_t *to = out + (at % 2 ? words : 0) + (at & ~1);
+    to[0] = (int32_t)bias;
+    to[1] = bias >> 32;
+}
+
 /* Biases, then multipliers, lane by lane. */
 static void pack_channels(const Conv *c, const Block *block, int first, int64_t *out) {
     const Vector *v = c->v;
@@ -165,8 +181,13 @@ static void pack_channels(const Conv *c, const Block *block, int first, int64_t 
         int channel = lane_channel(v, block->vectors, at / v->lanes, at % v->lanes);
         if (channel >= block->count)
             continue;
-        out[at] = folded_bias(v, first + channel);
-        out[block->vectors * v->lanes + at] = v->step->from->multiplier[first + channel];
+        int words = block->vectors * v->lanes;
+        int64_t bias = folded_bias(v, first + channel);
+        if (c->wide)
+            pack_wide_bias(c, block, at, bias, out);
+        else
+            out[at] = bias;
+        out[(c->wide ? 2 : 1) * words + at] = v->step->from->multiplier[first + channel];
     }
 }
 
@@ -264,6 +285,18 @@ static void add_steps(const Conv *c, const Tile *tile, int steps, Reg in, Reg we
     }
 }
 
+/* Moves parts of sums, of 32 bits, into sums of 64: of even channels, then of odd ones. */
+static void flush_parts(const Conv *c, const Tile *tile, const Reg *sums) {
+    Vector *v = c->v;
+    int count = pixels_of(tile) * tile->vectors;
+    for (int i = 0; i < count && c->wide; i++) {
+        const Reg *wide = sums + MAX_SUMS + 2 * i;
+        op2_to(v->r, wide[0], INSN_ADD, I64, wide[0], even_lanes(v, sums[i]));
+        op2_to(v->r, wide[1], INSN_ADD, I64, wide[1], odd_lanes(v, sums[i]));
+        op_copy_to(v->r, sums[i], op_constant(v->r, I32, v->bits, 0));
+    }
+}
+
 /* A run of taps; advances `weights`. */
 static void add_run(const Conv *c, const Tile *tile, Reg from, Reg weights, const Reg *sums) {
     Routine *r = c->v->r;
@@ -278,11 +311,16 @@ static void add_run(const Conv *c, const Tile *tile, Reg from, Reg weights, cons
     op_advance(r, weights, NO_REG, 0, at_once * bytes);
     if (goes_on)
         op_advance(r, in, NO_REG, 0, (int64_t)4 * at_once);
+    if (passes > 1 && c->steps > c->part)
+        flush_parts(c, tile, sums);
     if (passes > 1)
         op_end(r);
+    else if (c->steps > c->part)
+        flush_parts(c, tile, sums);
     add_steps(c, tile, rest, in, weights, sums);
     if (rest)
         op_advance(r, weights, NO_REG, 0, rest * bytes);
+    flush_parts(c, tile, sums);
 }
 
 static void add_window(const Conv *c, const Tile *tile, const Spot *spot, const Reg *sums) {
@@ -318,11 +356,23 @@ static void begin_sums(const Conv *c, const Tile *tile, const Spot *spot, Reg *s
     int pixels = pixels_of(tile), n = 0;
     for (int chain = 0; chain < tile->chains; chain++)
         for (int i = 0; i < tile->vectors; i++) {
-            Reg first = chain || c->shared > 1 ? op_constant(v->r, I32, v->bits, 0)
-                                               : load_bias(c, spot, i);
+            Reg first = chain || c->shared > 1 || c->wide ? op_constant(v->r, I32, v->bits, 0)
+                                                          : load_bias(c, spot, i);
             for (int p = 0; p < pixels; p++)
                 sums[n++] = copied(v, first);
         }
+}
+
+/* Sums of 64 bits lie behind the others. */
+static void begin_wide(const Conv *c, const Tile *tile, const Spot *spot, Reg *sums) {
+    Vector *v = c->v;
+    int pixels = pixels_of(tile);
+    for (int i = 0; i < tile->vectors * 2 && c->wide; i++) {
+        int64_t at = (int64_t)4 * v->lanes * (i % 2 * tile->vectors + i / 2);
+        Reg bias = op_load(v->r, I32, v->bits, I32, spot->constants, at, v->lanes);
+        for (int p = 0; p < pixels; p++)
+            sums[MAX_SUMS + 2 * (i / 2 * pixels + p) + i % 2] = copied(v, bias);
+    }
 }
 
 static void end_sums(const Conv *c, const Tile *tile, const Spot *spot, Reg *sums) {
@@ -374,10 +424,15 @@ static void store_tile(const Conv *c, const Tile *tile, int channels, const Spot
     int groups = vector_groups(v, tile->vectors, channels, group);
     for (int i = 0, g = 0; i < tile->vectors; i++) {
         g += i >= group[g].first + group[g].vectors;
+        int before = (c->wide ? 2 : 1) * tile->vectors; /* vectors of biases */
         Reg multiplier = op_load(v->r, I32, v->bits, I32, spot->constants,
-                                 (int64_t)4 * (tile->vectors + i) * v->lanes, v->lanes);
+                                 (int64_t)4 * (before + i) * v->lanes, v->lanes);
         bool packed = tile->joined > 1 || group[g].vectors > 1;
-        requantise_sums(v, packed, sums + i * pixels, pixels, multiplier);
+        if (!c->wide)
+            requantise_sums(v, packed, sums + i * pixels, pixels, multiplier);
+        for (int at = i * pixels; at < (i + 1) * pixels && c->wide; at++)
+            sums[at] = requantise_wide(v, sums[MAX_SUMS + 2 * at], sums[MAX_SUMS + 2 * at + 1],
+                                       multiplier);
     }
     if (tile->joined > 1) {
         store_joined(c, tile, spot, sums);
@@ -398,8 +453,9 @@ static void store_tile(const Conv *c, const Tile *tile, int channels, const Spot
 }
 
 static void conv_tile(const Conv *c, const Tile *tile, int channels, const Spot *spot) {
-    Reg sums[MAX_SUMS];
+    Reg sums[3 * MAX_SUMS];
     begin_sums(c, tile, spot, sums);
+    begin_wide(c, tile, spot, sums);
     add_window(c, tile, spot, sums);
     end_sums(c, tile, spot, sums);
     store_tile(c, tile, channels, spot, sums);
@@ -541,7 +597,11 @@ static Conv conv_of(Vector *v) {
     c.group_out = v->out.c / c.groups;
     c.runs = c.groups > 1 ? step->kernel_w : 1;
     c.run = c.groups > 1 ? c.group_in : step->kernel_w * v->in.c;
-    c.shared = weights_shared(&c);
+    c.wide = sums_are_wide(v);
+    int64_t largest = step->kernel.in == FORMAT_I16 ? 32768 : 255;
+    largest *= (int64_t)v->taps * format_weight_limit(step->kernel.weights);
+    c.part = (int)(INT32_MAX / largest);
+    c.shared = c.wide ? 1 : weights_shared(&c);
     int unit = v->taps * c.shared;
     c.steps = (c.run + unit - 1) / unit * c.shared;
     c.weight_size = step->kernel.weights == FORMAT_I16 ? 2 : 1;

@@ -94,7 +94,12 @@ int64_t folded_bias(const Vector *v, int channel) {
     int64_t sum = 0;
     for (int k = 0; k < layer->row; k++)
         sum += weight[k];
-    return (int32_t)(layer->bias[channel] - (v->step->in_zero + v->moved) * sum);
+    int64_t bias = layer->bias[channel] - (v->step->in_zero + v->moved) * sum;
+    return sums_are_wide(v) ? bias : (int32_t)bias; /* sums wrap */
+}
+
+bool sums_are_wide(const Vector *v) {
+    return v->step->kernel.accumulator_bits == 64;
 }
 
 /* ---- the order of channels --------------------------------------------------------------- */
@@ -128,12 +133,11 @@ int vector_groups(const Vector *v, int vectors, int count, Group group[4]) {
 
 /* ---- sums to codes ----------------------------------------------------------------------- */
 
-/* Lanes of 64 bits: those of even number, and those of odd. */
-static Reg even_lanes(Vector *v, Reg a) {
+Reg even_lanes(Vector *v, Reg a) {
     return op1(v->r, INSN_SHR, I64, op1(v->r, INSN_SHL, I64, a, 32), 32);
 }
 
-static Reg odd_lanes(Vector *v, Reg a) {
+Reg odd_lanes(Vector *v, Reg a) {
     return op1(v->r, INSN_SHR, I64, a, 32);
 }
 
@@ -153,9 +157,13 @@ static Reg requantised_wide(Vector *v, Reg sum, Reg multiplier) {
 /* Where the shift is below 33, products are summed in 64 bits; clamped to 16 bits, which no later
  * clamp is beyond. */
 static Reg requantised_low(Vector *v, Reg sum, Reg multiplier) {
+    return requantise_wide(v, even_lanes(v, sum), odd_lanes(v, sum), multiplier);
+}
+
+Reg requantise_wide(Vector *v, Reg even, Reg odd, Reg multiplier) {
     Routine *r = v->r;
-    Reg even = requantised_wide(v, even_lanes(v, sum), even_lanes(v, multiplier));
-    Reg odd = requantised_wide(v, odd_lanes(v, sum), odd_lanes(v, multiplier));
+    even = requantised_wide(v, even, even_lanes(v, multiplier));
+    odd = requantised_wide(v, odd, odd_lanes(v, multiplier));
     even = op2(r, INSN_AND, I64, even, op_constant(r, I64, v->bits, 0xffffffff));
     return op2(r, INSN_XOR, I64, even, op1(r, INSN_SHL, I64, odd, 32));
 }
@@ -165,7 +173,7 @@ static Reg requantised_low(Vector *v, Reg sum, Reg multiplier) {
  * 2^15 >> 7 = 256, and is clamped either way. */
 static bool rounds_halves(const Vector *v) {
     int shift = v->step->shift - 32;
-    return shift >= 1 && shift <= 7 && !stores_halves(v);
+    return shift >= 1 && shift <= 7 && !stores_halves(v) && !sums_are_wide(v);
 }
 
 void requantise_sums(Vector *v, bool packed, Reg *sums, int count, Reg multiplier) {
