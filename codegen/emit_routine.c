@@ -48,7 +48,7 @@ static int bits_of(const Emit *e, Reg reg) {
     return e->r->regs.at[reg].bits;
 }
 
-/* ---- what nobody reads --------------------------------------------------------------------------- */
+/* ---- what nobody reads ------------------------------------------------------------------ */
 
 static int loop_of_end(const Emit *e, int end) {
     int depth = 0;
@@ -105,7 +105,7 @@ static void find_unread(Emit *e, int first, int end, bool *live) {
     }
 }
 
-/* ---- blocks and variables ------------------------------------------------------------------- */
+/* ---- blocks and variables --------------------------------------------------------------- */
 
 static void find_blocks(Emit *e) {
     int block = 0;
@@ -230,7 +230,7 @@ static void declare_late(const Emit *e, int block) {
     }
 }
 
-/* ---- two instructions as one ------------------------------------------------------------------ */
+/* ---- two instructions as one ------------------------------------------------------------ */
 
 static bool writes(const Insn *insn, Reg reg) {
     return reg != NO_REG && insn->dst == reg;
@@ -282,7 +282,7 @@ static void find_fusions(Emit *e) {
     }
 }
 
-/* ---- operands --------------------------------------------------------------------------------- */
+/* ---- operands --------------------------------------------------------------------------- */
 
 /* Lane 0 of a scalar register, `bits` wide, as a value of that kind. */
 static Str operand(const Emit *e, Reg reg, int bits, CKind kind) {
@@ -329,7 +329,7 @@ static Str address(const Emit *e, const Insn *insn) {
     return text_str(&text);
 }
 
-/* ---- results ---------------------------------------------------------------------------------- */
+/* ---- results ---------------------------------------------------------------------------- */
 
 /* "const uint32_t v12 = " or "v12 = ". */
 static void begin_assignment(const Emit *e, int index) {
@@ -368,7 +368,7 @@ static void assign(const Emit *e, int index, CKind kind, Str value, bool exact) 
         say(e, "(%s)(%.*s);\n", c_type(bits, wanted), STR_ARG(value));
 }
 
-/* ---- leaves ------------------------------------------------------------------------------------ */
+/* ---- leaves ----------------------------------------------------------------------------- */
 
 static Leaf leaf_of(const Emit *e, const Insn *insn) {
     Leaf leaf = {.insn = *insn};
@@ -434,7 +434,7 @@ static void print_leaf_call(const Emit *e, int index, const Leaf *leaf) {
         say(e, "%.*s;\n", STR_ARG(call));
 }
 
-/* ---- instructions that C has ----------------------------------------------------------------- */
+/* ---- instructions that C has ------------------------------------------------------------ */
 
 static bool is_arm_leaf(const Emit *e, const Insn *insn) {
     return isa_is_arm(e->leaves->isa) &&
@@ -540,7 +540,7 @@ static void print_lanewise(const Emit *e, int index) {
     assign(e, index, result, value, bits >= 32 && insn->kind != INSN_MULHI);
 }
 
-/* ---- statements --------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------- */
 
 static void print_loop(Emit *e, int index) {
     const Insn *insn = &e->r->insns.at[index];
@@ -626,7 +626,7 @@ static void print_insn(Emit *e, int index) {
     }
 }
 
-/* ---- functions ---------------------------------------------------------------------------------- */
+/* ---- functions -------------------------------------------------------------------------- */
 
 static const char *const argument_names[ARG_COUNT] = {
     "in", "in2", "out", "weights", "constants", "scratch", "params"};

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- texts with a prefix ------------------------------------------------------------------- */
+/* ---- texts with a prefix ---------------------------------------------------------------- */
 
 static void add_expanded(Text *text, Str prefix, Str from) {
     for (int i = 0; i < from.length; i++) {
@@ -35,7 +35,7 @@ void leaf_say(Text *text, Str prefix, const char *format, ...) {
     arena_free(scratch);
 }
 
-/* ---- C's types and numbers ------------------------------------------------------------------ */
+/* ---- C's types and numbers -------------------------------------------------------------- */
 
 const char *c_type(int bits, CKind kind) {
     static const char *const names[4][3] = {{"uint8_t", "int8_t", NULL},
@@ -87,7 +87,7 @@ Str real_literal(Arena *arena, int bits, double value) {
                       bits == 32 ? (double)(float)value : value);
 }
 
-/* ---- lanes ----------------------------------------------------------------------------------- */
+/* ---- lanes ------------------------------------------------------------------------------ */
 
 CKind lane_operands(const Insn *insn) {
     if (c_kind(insn->type) == C_REAL)
@@ -236,7 +236,7 @@ void element_store(Text *text, Type type, int align, Str address, Str value) {
                  c_type(bits, C_UNSIGNED), STR_ARG(value));
 }
 
-/* ---- names ----------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------ */
 
 static int lanes_of(const Leaf *leaf) {
     return leaf->bits / type_bits(leaf->insn.type);
@@ -314,7 +314,7 @@ bool isa_is_arm(const Isa *isa) {
     return !strncmp(isa->name, "armv7e-m", 8);
 }
 
-/* ---- bodies, lane by lane ---------------------------------------------------------------------- */
+/* ---- bodies, lane by lane --------------------------------------------------------------- */
 
 /* The function being printed. */
 typedef struct Body {
@@ -648,7 +648,7 @@ static void print_generic(const Body *body) {
     }
 }
 
-/* ---- functions ------------------------------------------------------------------------------- */
+/* ---- functions -------------------------------------------------------------------------- */
 
 static void print_parameters(const Body *body) {
     const Insn *insn = &body->leaf->insn;
@@ -705,7 +705,7 @@ static void print_leaf(Leaves *leaves, Text *text, const Leaf *leaf, bool fast) 
     say(&body, "}\n");
 }
 
-/* ---- what leaves stand on ------------------------------------------------------------------- */
+/* ---- what leaves stand on --------------------------------------------------------------- */
 
 /* A helper is printed where its name is mentioned. '@' prefix, '$' in capitals. */
 typedef struct Helper {
@@ -880,7 +880,7 @@ static void print_helpers(Leaves *leaves, Text *text, Text *mentions) {
             add_expanded(text, leaves->prefix, str_of(helpers[h].text));
 }
 
-/* ---- files ----------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------ */
 
 static const char preamble[] =
     "#if defined(__GNUC__)\n"

@@ -27,7 +27,7 @@ typedef struct Leaves {
     Map *known; /* their names */
 } Leaves;
 
-/* ---- leaves.c ------------------------------------------------------------------------------ */
+/* ---- leaves.c --------------------------------------------------------------------------- */
 
 void leaf_say(Text *text, Str prefix, const char *format, ...) PRINTF(3, 4);
 /* "@_add_i32x16" */
@@ -55,7 +55,7 @@ void element_store(Text *text, Type type, int align, Str address, Str value);
 Str integer_literal(Arena *arena, int bits, CKind kind, int64_t value);
 Str real_literal(Arena *arena, int bits, double value);
 
-/* ---- leaves_x86.c, leaves_arm.c: expressions of intrinsics ------------------------------------- */
+/* ---- leaves_x86.c, leaves_arm.c: expressions of intrinsics ------------------------------ */
 
 /* What the leaf returns (or does, where it stores), of a, b, c, p, x, n; false: there is no such
  * intrinsic. Leaves that it stands on are added. */

@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* ---- the table ------------------------------------------------------------------------------ */
+/* ---- the table -------------------------------------------------------------------------- */
 
 enum { V256 = 256, V512 = 512 };
 enum { ANY = -1, VARIABLE = -2 };
@@ -99,7 +99,7 @@ static bool leaf_table(Leaves *leaves, const Leaf *leaf, Text *out) {
     return false;
 }
 
-/* ---- parts of values ------------------------------------------------------------------------ */
+/* ---- parts of values -------------------------------------------------------------------- */
 
 static bool has_512(const Leaves *leaves) {
     return leaves->isa->vector_bits == 512;
@@ -118,7 +118,7 @@ static Str low_part(Arena *arena, const char *value, int from, int bits) {
         value);
 }
 
-/* ---- from memory ----------------------------------------------------------------------------- */
+/* ---- from memory ------------------------------------------------------------------------ */
 
 /* Lanes that are there, as a mask's literal. */
 static Str mask_literal(Arena *arena, int count, int lanes) {
@@ -226,7 +226,7 @@ static bool leaf_load(Leaves *leaves, Arena *arena, const Leaf *leaf, Text *out)
     return widen(arena, leaf, x, out);
 }
 
-/* ---- to memory -------------------------------------------------------------------------------- */
+/* ---- to memory -------------------------------------------------------------------------- */
 
 static bool store_same(const Leaves *leaves, Arena *arena, const Leaf *leaf, Text *out) {
     const Insn *insn = &leaf->insn;
@@ -286,7 +286,7 @@ static bool leaf_store(const Leaves *leaves, Arena *arena, const Leaf *leaf, Tex
     return true;
 }
 
-/* ---- between registers ------------------------------------------------------------------------ */
+/* ---- between registers ------------------------------------------------------------------ */
 
 /* A vector's low bits as a scalar. */
 static bool to_scalar(const Leaf *leaf, Str x, Text *out) {

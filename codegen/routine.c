@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* ---- facts --------------------------------------------------------------------------------- */
+/* ---- facts ------------------------------------------------------------------------------ */
 
 const InsnFacts insn_facts[INSN_COUNT] = {
 #define INSN(NAME, spelling, dst, a, b, c, flags)                                              \
@@ -43,7 +43,7 @@ bool type_is_signed(Type type) {
     return type != U8 && type != U16 && type != U32;
 }
 
-/* ---- writing ------------------------------------------------------------------------------- */
+/* ---- writing ---------------------------------------------------------------------------- */
 
 Routine routine_new(Arena *arena, Str name) {
     Routine routine = {.arena = arena, .name = name};
@@ -263,7 +263,7 @@ void op_copy_to(Routine *r, Reg dst, Reg a) {
     op_any(r, insn);
 }
 
-/* ---- printing ------------------------------------------------------------------------------ */
+/* ---- printing --------------------------------------------------------------------------- */
 
 static void print_reg(Text *text, Reg reg) {
     if (reg == NO_REG)
@@ -382,7 +382,7 @@ Key routine_key(const Routine *routine) {
     return key;
 }
 
-/* ---- checking ------------------------------------------------------------------------------ */
+/* ---- checking --------------------------------------------------------------------------- */
 
 enum { MAX_LOOPS = 32 };
 

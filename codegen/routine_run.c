@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- registers ------------------------------------------------------------------------------- */
+/* ---- registers -------------------------------------------------------------------------- */
 
 enum { VALUE_BYTES = 64, MAX_LANES = VALUE_BYTES };
 
@@ -64,7 +64,7 @@ struct Cell {
     int other;        /* a loop's end, an end's loop */
 };
 
-/* ---- lanes to and from one wide type ------------------------------------------------------- */
+/* ---- lanes to and from one wide type ---------------------------------------------------- */
 
 #define SAME(x) (x)
 #define MOVES(field, T, array, from_lane, to_lane)                                             \
@@ -139,7 +139,7 @@ static bool convert(Machine *machine, Wide *wide, Type from, Type to, int count)
     return true;
 }
 
-/* ---- memory -------------------------------------------------------------------------------- */
+/* ---- memory ----------------------------------------------------------------------------- */
 
 static int64_t displacement(const Machine *machine, const Cell *op) {
     int64_t index = op->b == NO_REG ? 0 : LANE(&machine->value[op->b], i32, 0);
@@ -248,7 +248,7 @@ static const Cell *run_prefetch(Machine *machine, const Cell *op) {
     return op + 1;
 }
 
-/* ---- control and moves --------------------------------------------------------------------- */
+/* ---- control and moves ------------------------------------------------------------------ */
 
 static const Cell *run_loop(Machine *machine, const Cell *op) {
     int32_t passes =
@@ -327,7 +327,7 @@ static const Cell *run_half(Machine *machine, const Cell *op) {
     return op + 1;
 }
 
-/* ---- across lanes, in blocks of 128 bits --------------------------------------------------- */
+/* ---- across lanes, in blocks of 128 bits ------------------------------------------------ */
 
 static const Cell *run_interleave(Machine *machine, const Cell *op) {
     const Moves *move = &moves[op->insn->type];
@@ -422,7 +422,7 @@ static const Cell *run_dot2(Machine *machine, const Cell *op) {
 DOT4(run_dot4_u8, u8)
 DOT4(run_dot4_i8, i8)
 
-/* ---- lane by lane -------------------------------------------------------------------------- */
+/* ---- lane by lane ----------------------------------------------------------------------- */
 
 /* x, y: the lanes of a and b. */
 #define LANEWISE(NAME, field, T, result)                                                       \
@@ -506,7 +506,7 @@ SHIFT(shr, i64, int64_t, x >> s)
 ROOT(f32, sqrtf)
 ROOT(f64, sqrt)
 
-/* ---- decoding ------------------------------------------------------------------------------ */
+/* ---- decoding --------------------------------------------------------------------------- */
 
 #define ROW_UNSIGNED(NAME)                                                                     \
     [I8] = run_##NAME##_u8, [U8] = run_##NAME##_u8, [I16] = run_##NAME##_u16,                  \

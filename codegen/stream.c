@@ -147,7 +147,7 @@ int stream_steps(Arena *arena, const Step *steps, int count, int first, int last
     return s.out.count;
 }
 
-/* ---- parts that may run at once ------------------------------------------------------------- */
+/* ---- parts that may run at once --------------------------------------------------------- */
 
 enum { LEAST_WORK = 100000 };
 

@@ -31,7 +31,7 @@ static void run_well(Bench *bench) {
         fail_msg("%.*s", STR_ARG(bench->why));
 }
 
-/* ---- text ---------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------- */
 
 /* Sums params[0] rows of four bytes. */
 static void write_sum(Routine *r) {
@@ -92,7 +92,7 @@ static void test_parse(void **state) {
     arena_free(bench.arena);
 }
 
-/* ---- what is refused ------------------------------------------------------------------------ */
+/* ---- what is refused -------------------------------------------------------------------- */
 
 /* The first line of text is what is said of the rest; "" where it is sound. */
 static const char *const checked[][2] = {
@@ -144,7 +144,7 @@ static void test_check(void **state) {
     }
 }
 
-/* ---- what is computed ----------------------------------------------------------------------- */
+/* ---- what is computed ------------------------------------------------------------------- */
 
 static void test_loops(void **state) {
     (void)state;
