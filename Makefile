@@ -95,8 +95,9 @@ $(BUILD)/bench/%: bench/%.c $(ARCHIVE)
 	$(call say,CC   $<)$(PROGRAM) $(BENCH_LIBS) $(LIBS)
 
 # Benches of whole networks share what makes them; the archive again, for what that needs of it.
-$(BUILD)/bench/peers/% $(BUILD)/bench/bits/% $(BUILD)/bench/m4/%: BENCH_LIBS = $(OBJ)/bench/networks.o $(ARCHIVE) -ldl
-$(BUILD)/bench/peers/nasc_time $(BUILD)/bench/bits/bits $(BUILD)/bench/m4/m4: $(OBJ)/bench/networks.o
+WITH_NETWORKS = peers/nasc_time bits/bits m4/m4
+$(WITH_NETWORKS:%=$(BUILD)/bench/%): BENCH_LIBS = $(OBJ)/bench/networks.o $(ARCHIVE) -ldl
+$(WITH_NETWORKS:%=$(BUILD)/bench/%): $(OBJ)/bench/networks.o
 
 -include $(OBJECTS:.o=.d) $(OBJ)/nasc/main.d $(TESTS:=.d) $(DIFF).d
 -include $(SHARED_SOURCES:%.c=$(OBJ)/%.d)
