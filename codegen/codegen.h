@@ -121,9 +121,12 @@ typedef struct Step {
     int part, parts;       /* of steps in a row that may run at once; parts 0: alone */
     int scratch;           /* buffer, or -1 */
     int64_t scratch_bytes; /* from the function that prints the kernel's loops */
-    Shape in_shape, out_shape;
+    Shape in_shape, in2_shape, out_shape; /* in2: of the layer's own second operand */
+    Format in_format;                     /* of the first operand as the model has it */
     int kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w; /* pad: before the first */
     int groups;
+    int operand, first; /* concat: which operand it takes, and where its channels begin */
+    bool clamps;        /* clamps are fused into it */
     int32_t in_zero, in_zero2, out_zero, low, high, shift; /* low, high: after fused clamps */
     AddTail add;                                           /* where kernel.adds */
     int registers;     /* that a tile may fill, as tuned; 0: as many as there are */
@@ -195,6 +198,7 @@ bool program_build(Arena *arena, const Model *model, const Target *target, Progr
 void program_print(const Program *program, Text *text); /* --emit=plan */
 /* Plan overlaps, orders, sizes; NULL where it is sound. */
 const char *program_check(const Program *program);
+Shape step_second(const Step *step); /* the shape of its second operand */
 /* A step's identity for cost tables: kernel and all arguments that its time depends on. */
 Str step_key(Arena *arena, const Step *step);
 /* What a step computes and on which shapes, whatever its code. */
@@ -324,8 +328,8 @@ typedef struct EmitOptions {
     const uint8_t *vector_in;  /* (vectors, input bytes) */
     const uint8_t *vector_out; /* (vectors, output bytes) */
     Str facts;                 /* JSON members that the report adds (metrics); may be "" */
-    bool intrinsics_only;      /* no plain C beside them: an #error where a compiler lacks them */
-    bool parallel;             /* PREFIX_run_parallel too, which is given threads */
+    bool intrinsics_only; /* no plain C beside them: an #error where a compiler lacks them */
+    bool parallel;        /* PREFIX_run_parallel too, which is given threads */
 } EmitOptions;
 
 typedef struct EmitFile {

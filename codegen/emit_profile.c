@@ -14,8 +14,7 @@ static int64_t operand_bytes(const Step *step, int k) {
         return rounded_up(tensor_bytes(step->out_shape, step->kernel.out));
     if (k >= step->inputs)
         return 0;
-    Shape second = step->kernel.adds ? step->out_shape : step->in_shape;
-    return rounded_up(k ? tensor_bytes(second, step->kernel.in2)
+    return rounded_up(k ? tensor_bytes(step_second(step), step->kernel.in2)
                         : tensor_bytes(step->in_shape, step->kernel.in));
 }
 

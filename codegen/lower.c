@@ -3,6 +3,7 @@
  * without weights gives the sizes and the plan of the full one.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/routine.h"
+#include "net/layers.h"
 
 #include <string.h>
 
@@ -61,11 +62,6 @@ static bool layer_fits(Lowering *low, const Layer *layer) {
 static bool layer_computable(Lowering *low, const Layer *layer) {
     Format out = layer->out.format;
     const Target *target = low->target;
-    if (layer->kind > OP_BATCH_NORM) {
-        *low->why = str_format(low->arena, "there is no kernel of `%s` yet",
-                               operator_facts[layer->kind].name);
-        return false;
-    }
     if (!is_storable(out) ||
         (target && out != FORMAT_U8 && !(target->activation_formats & 1u << out)))
         return refuse(low, "activations", out);
@@ -154,20 +150,27 @@ static void lower_sums(const Layer *layer, const Tensor *in, Step *step) {
         kernel->accumulator_bits = sum_bits(layer, in);
     if (kernel->kind == OP_AVERAGE_POOL)
         kernel->accumulator_bits = mean_bits(layer, (int64_t)step->kernel_h * step->kernel_w);
-    if (layer->kind == OP_ADD && (kernel->in == FORMAT_I16 || kernel->in2 == FORMAT_I16))
+    if ((layer->kind == OP_ADD || layer->kind == OP_MATMUL) &&
+        (kernel->in == FORMAT_I16 || kernel->in2 == FORMAT_I16))
         kernel->accumulator_bits = 64;
 }
 
 /* ---- formats and scales ----------------------------------------------------------------- */
 
-/* Without constants a shift like those of most layers. */
+/* A shift like those of most layers, for one without constants. */
+static int usual_shift(const Layer *layer) {
+    bool sums = layer->kind == OP_ADD || layer->kind == OP_CONCAT;
+    return sums ? 21 : operator_is_curve(layer->kind) ? KNOT_BITS : 40;
+}
+
 static void lower_scales(const Lowering *low, const Fused *fused, Step *step) {
     const Layer *layer = step->from;
-    bool known = layer->multiplier != NULL;
+    bool known = layer->multiplier || layer->table;
     step->out_zero = layer->out.zero;
     step->low = fused->low;
     step->high = fused->high;
-    step->shift = known ? layer->shift : layer->kind == OP_ADD ? 21 : 40;
+    step->clamps = fused->tail != fused->layer;
+    step->shift = known ? layer->shift : usual_shift(layer);
     if (fused->add < 0)
         return;
     const Layer *add = &low->model->layers[fused->add];
@@ -369,6 +372,8 @@ static Step step_begin(const Lowering *low, const Fused *fused) {
                   .inputs = layer->inputs + (fused->add >= 0),
                   .reads = {layer->input[0], second},
                   .in_shape = in->shape,
+                  .in2_shape = in2->shape,
+                  .in_format = in->format,
                   .out_shape = layer->out.shape,
                   .kernel_h = 1,
                   .kernel_w = 1,
@@ -381,14 +386,42 @@ static Step step_begin(const Lowering *low, const Fused *fused) {
                   .span = layer->span};
 }
 
+/* The step that moves one operand of a concat to its channels of the result. */
+static void lower_operand(const Lowering *low, int operand, Step *step) {
+    const Layer *layer = step->from;
+    const Tensor *in = &low->model->layers[layer->input[operand]].out;
+    step->operand = operand;
+    step->first = layer_link(low->model, layer, operand).out;
+    step->inputs = 1;
+    step->reads[0] = step->reads[1] = layer->input[operand];
+    step->in_shape = in->shape;
+    step->in_format = step->kernel.in = step->kernel.in2 = in->format;
+    step->in_zero = step->in_zero2 = in->zero;
+}
+
 /* Everything about a step but its code and its buffers. */
-static Step step_of(const Lowering *low, const Fused *fused) {
+static Step step_of(const Lowering *low, const Fused *fused, int operand) {
     Step step = step_begin(low, fused);
+    if (step.kernel.kind == OP_CONCAT)
+        lower_operand(low, operand, &step);
     lower_scales(low, fused, &step);
     lower_geometry(step.from, &step);
     lower_sums(step.from, &low->model->layers[step.reads[0]].out, &step);
     lower_storage(low, &step);
     return step;
+}
+
+/* One for each fused layer, but for each operand of a concat. */
+static Step *steps_of(const Lowering *low, const Fused *fused, int *count) {
+    VEC(Step) steps = {0};
+    for (int i = 0; i < *count; i++) {
+        const Layer *layer = &low->model->layers[fused[i].layer];
+        int operands = layer->kind == OP_CONCAT ? layer->inputs : 1;
+        for (int k = 0; k < operands; k++)
+            vec_push(low->arena, &steps, step_of(low, &fused[i], k));
+    }
+    *count = steps.count;
+    return steps.at;
 }
 
 /* Steps of equal code share a function. */
@@ -586,9 +619,7 @@ static bool order_program(Lowering *low, Step *steps, int count) {
 
 static bool build_steps(Lowering *low, const Fused *fused, int count) {
     const BuildOptions *options = low->options;
-    Step *steps = arena_array(low->arena, Step, count);
-    for (int i = 0; i < count; i++)
-        steps[i] = step_of(low, &fused[i]);
+    Step *steps = steps_of(low, fused, &count);
     if (!program_of(low, steps, count) || !order_program(low, steps, count))
         return false;
     if (options->threads > 1) {

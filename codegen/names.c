@@ -26,7 +26,7 @@ Str kernel_print(Arena *arena, Kernel kernel) {
     if (operator_facts[kernel.kind].weights == WEIGHTED)
         text_add(&text, " %s", format_name(kernel.weights));
     text_add(&text, " %s", format_name(kernel.in));
-    if (kernel.kind == OP_ADD || kernel.adds)
+    if (operator_facts[kernel.kind].inputs == 2 || kernel.adds)
         text_add(&text, " %s", format_name(kernel.in2));
     text_add(&text, " %s%s%s", format_name(kernel.out), kernel.adds ? " add" : "",
              kernel.accumulator_bits == 64 ? " 64" : "");

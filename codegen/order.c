@@ -327,6 +327,8 @@ int order_buffers(Arena *arena, const OrderItem *items, const int *sequence, int
 
 /* The steps of a program as items; false where some are parts of layers. */
 static bool program_items(const Program *program, int *step_of, OrderItem *items) {
+    for (int i = 0; i < program->model->count; i++)
+        step_of[i] = -1;
     for (int i = 0; i < program->count; i++) {
         const Step *step = &program->steps[i];
         items[i] = (OrderItem){.inputs = step->inputs};
@@ -339,6 +341,10 @@ static bool program_items(const Program *program, int *step_of, OrderItem *items
             items[i].scratch_bytes = program->buffers[step->scratch].bytes;
         for (int k = 0; k < step->inputs; k++)
             items[i].input[k] = step->reads[k] ? step_of[step->reads[k]] : -1;
+        if (step_of[step->layer] >= 0) { /* adds to what the step before it began */
+            items[i].input[items[i].inputs] = step_of[step->layer];
+            items[i].overwrites |= 1u << items[i].inputs++;
+        }
         step_of[step->layer] = i;
     }
     return true;

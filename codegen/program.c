@@ -18,6 +18,13 @@ int64_t tensor_bytes(Shape shape, Format format) {
     return shape_pixels(shape) * format_row_bytes(format, shape_channels(shape));
 }
 
+Shape step_second(const Step *step) {
+    if (step->kernel.adds)
+        return step->out_shape;
+    bool own = step->kernel.kind == OP_MUL || step->kernel.kind == OP_MATMUL;
+    return own ? step->in2_shape : step->in_shape;
+}
+
 /* ---- printing ---------------------------------------------------------------------------- */
 
 static void print_place(Text *text, const Program *program, int buffer, const char *caller) {
@@ -134,7 +141,7 @@ static bool buffer_alive(const Program *program, int buffer, int step, int64_t b
 static const char *step_fault(const Program *program, int index) {
     const Step *step = &program->steps[index];
     Format in[2] = {step->kernel.in, step->kernel.in2};
-    Shape shape[2] = {step->in_shape, step->kernel.adds ? step->out_shape : step->in_shape};
+    Shape shape[2] = {step->in_shape, step_second(step)};
     for (int k = 0; k < step->inputs; k++)
         if (!buffer_alive(program, step->input[k], index,
                           step->in_offset[k] + tensor_bytes(shape[k], in[k])))

@@ -55,12 +55,11 @@ static Region constants_of(const Run *run, Type type, const int64_t *values, int
 static bool run_step(const Run *run, const Step *step, Str *why) {
     const Lowered *code = step->lowered;
     Region region[ARG_COUNT] = {0};
-    Shape second = step->kernel.adds ? step->out_shape : step->in_shape;
     region[ARG_IN] = place(run, step->input[0], step->in_offset[0],
                            tensor_bytes(step->in_shape, step->kernel.in), run->input);
     if (step->inputs > 1)
         region[ARG_IN2] = place(run, step->input[1], step->in_offset[1],
-                                tensor_bytes(second, step->kernel.in2), run->input);
+                                tensor_bytes(step_second(step), step->kernel.in2), run->input);
     region[ARG_OUT] = place(run, step->output, step->out_offset,
                             tensor_bytes(step->out_shape, step->kernel.out), run->output);
     region[ARG_WEIGHTS] =

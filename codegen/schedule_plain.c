@@ -1,139 +1,7 @@
 /* The plain scheduler: any operator in any formats, one element at a time, in the order of
  * doc/numerics.md. What nobody has written a faster schedule for runs through here.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
-#include "codegen/routine.h"
-
-/* A routine being written. Numbers of the shape are constants of the code, or parameters where
- * several steps share the code. */
-typedef struct Plain {
-    Routine *r;
-    const Step *step;
-    bool shared;
-    Type sum; /* I32 or I64 */
-    VEC(int32_t) params;
-} Plain;
-
-/* ---- numbers -------------------------------------------------------------------------------- */
-
-/* What training decides is told to the code, so that networks of one shape share theirs. */
-static Reg told(Plain *p, int64_t value) {
-    vec_push(p->r->arena, &p->params, (int32_t)value);
-    return op_param(p->r, p->params.count - 1);
-}
-
-static Reg number(Plain *p, int64_t value) {
-    return p->shared ? told(p, value) : op_constant(p->r, I32, 32, value);
-}
-
-static Reg fixed(Plain *p, int64_t value) {
-    return op_constant(p->r, I32, 32, value);
-}
-
-static Reg add(Plain *p, Reg a, Reg b) {
-    return op2(p->r, INSN_ADD, I32, a, b);
-}
-
-static Reg mul(Plain *p, Reg a, Reg b) {
-    return op2(p->r, INSN_MUL, I32, a, b);
-}
-
-static Reg wide(Plain *p, Reg a) {
-    return op_convert(p->r, I64, I32, 64, a);
-}
-
-/* ---- elements -------------------------------------------------------------------------------- */
-
-static Type type_of(Format format) {
-    return format == FORMAT_U8 ? U8 : format == FORMAT_I16 ? I16 : I8;
-}
-
-static int element_bytes(Format format) {
-    return format == FORMAT_I16 ? 2 : 1;
-}
-
-/* Where a tensor's pixels lie: a row of channels, packed to bytes where it is of 4 bits. */
-typedef struct Pixels {
-    Reg base;
-    Format format;
-    Reg pixel_bytes;
-} Pixels;
-
-static Pixels pixels_of(Plain *p, int argument, Format format, int channels) {
-    return (Pixels){argument, format, number(p, format_row_bytes(format, channels))};
-}
-
-static Reg pixel_at(Plain *p, const Pixels *tensor, Reg pixel) {
-    return op_address(p->r, tensor->base, mul(p, pixel, tensor->pixel_bytes), 1, 0);
-}
-
-/* 4 (c & 1): where the code of channel c begins in its byte. */
-static Reg nibble_shift(Plain *p, Reg c) {
-    return op1(p->r, INSN_SHL, I32, op2(p->r, INSN_AND, I32, c, fixed(p, 1)), 2);
-}
-
-static Reg shifted(Plain *p, InsnKind kind, Type type, Reg a, Reg by) {
-    Reg dst = routine_value(p->r, type_bits(type));
-    op_any(p->r, (Insn){.kind = kind, .type = type, .dst = dst, .a = a, .b = by, .c = NO_REG});
-    return dst;
-}
-
-static Reg load_code(Plain *p, Format format, Reg pixel, Reg c) {
-    Routine *r = p->r;
-    if (format != FORMAT_I4)
-        return op_load_at(r, I32, 32, type_of(format), pixel, c, element_bytes(format), 0, 1);
-    Reg byte = op_load_at(r, I32, 32, U8, pixel, op1(r, INSN_SHR, I32, c, 1), 1, 0, 1);
-    Reg high = op2(r, INSN_SUB, I32, fixed(p, 28), nibble_shift(p, c));
-    return op1(r, INSN_SHR, I32, shifted(p, INSN_SHL, I32, byte, high), 28);
-}
-
-/* The other half of a packed byte is kept: it may still be an operand. */
-static void store_code(Plain *p, Format format, Reg pixel, Reg c, Reg code) {
-    Routine *r = p->r;
-    if (format != FORMAT_I4) {
-        op_store_at(r, I32, code, type_of(format), pixel, c, element_bytes(format), 0, 1);
-        return;
-    }
-    Reg at = op1(r, INSN_SHR, I32, c, 1), shift = nibble_shift(p, c);
-    Reg old = op_load_at(r, I32, 32, U8, pixel, at, 1, 0, 1);
-    Reg other = op2(r, INSN_AND, I32, old, shifted(p, INSN_SHR, I32, fixed(p, 0xf0), shift));
-    Reg mine = op2(r, INSN_AND, I32, code, fixed(p, 15));
-    op_store_at(r, I32, add(p, other, shifted(p, INSN_SHL, I32, mine, shift)), U8, pixel, at, 1,
-                0, 1);
-}
-
-/* ---- results --------------------------------------------------------------------------------- */
-
-/* What a sum becomes: clamp(zero + ((sum m + round) >> shift), low, high), in 64 bits. */
-typedef struct Scale {
-    Reg zero, low, high, shift, round;
-} Scale;
-
-static Scale scale_of(Plain *p, int32_t zero, int32_t low, int32_t high, int shift) {
-    Scale scale = {.zero = wide(p, told(p, zero)),
-                   .low = wide(p, told(p, low)),
-                   .high = wide(p, told(p, high)),
-                   .shift = told(p, shift)};
-    Reg one = op_constant(p->r, I64, 64, 1);
-    Reg before = add(p, scale.shift, fixed(p, -1));
-    scale.round = shifted(p, INSN_SHL, I64, one, before);
-    return scale;
-}
-
-/* `product` is of 64 bits. */
-static Reg scaled(Plain *p, const Scale *scale, Reg product) {
-    Routine *r = p->r;
-    Reg rounded = op2(r, INSN_ADD, I64, product, scale->round);
-    Reg code =
-        op2(r, INSN_ADD, I64, shifted(p, INSN_SHR, I64, rounded, scale->shift), scale->zero);
-    code = op2(r, INSN_MIN, I64, op2(r, INSN_MAX, I64, code, scale->low), scale->high);
-    return op_convert(r, I32, I64, 32, code);
-}
-
-/* (code - zero) m, of 64 bits. */
-static Reg rescaled(Plain *p, Reg code, Reg zero, Reg multiplier) {
-    Reg centred = wide(p, op2(p->r, INSN_SUB, I32, code, zero));
-    return op2(p->r, INSN_MUL, I64, centred, multiplier);
-}
+#include "codegen/schedule_plain.h"
 
 /* The sum with a second operand: of an add, and of a convolution that adds. */
 typedef struct Sum {
@@ -145,19 +13,19 @@ typedef struct Sum {
 static Sum sum_of(Plain *p, int32_t zero, const int32_t *multiplier, int shift) {
     const Step *step = p->step;
     Sum sum = {.operand =
-                   pixels_of(p, ARG_IN2, step->kernel.in2, shape_channels(step->out_shape)),
-               .zero = {told(p, zero), told(p, step->in_zero2)}};
+                   plain_pixels(p, ARG_IN2, step->kernel.in2, shape_channels(step->out_shape)),
+               .zero = {plain_told(p, zero), plain_told(p, step->in_zero2)}};
     for (int k = 0; k < 2; k++)
-        sum.multiplier[k] = wide(p, told(p, multiplier ? multiplier[k] : 1 << 20));
-    sum.scale = scale_of(p, step->out_zero, step->low, step->high, shift);
+        sum.multiplier[k] = plain_wide(p, plain_told(p, multiplier ? multiplier[k] : 1 << 20));
+    sum.scale = plain_scale(p, step->out_zero, step->low, step->high, shift);
     return sum;
 }
 
 static Reg summed(Plain *p, const Sum *sum, Reg code, Reg pixel, Reg c) {
-    Reg other = load_code(p, sum->operand.format, pixel_at(p, &sum->operand, pixel), c);
-    Reg a = rescaled(p, code, sum->zero[0], sum->multiplier[0]);
-    Reg b = rescaled(p, other, sum->zero[1], sum->multiplier[1]);
-    return scaled(p, &sum->scale, op2(p->r, INSN_ADD, I64, a, b));
+    Reg other = plain_load(p, sum->operand.format, plain_pixel_at(p, &sum->operand, pixel), c);
+    Reg a = plain_rescaled(p, code, sum->zero[0], sum->multiplier[0]);
+    Reg b = plain_rescaled(p, other, sum->zero[1], sum->multiplier[1]);
+    return plain_scaled(p, &sum->scale, op2(p->r, INSN_ADD, I64, a, b));
 }
 
 /* ---- windows --------------------------------------------------------------------------------- */
@@ -172,13 +40,14 @@ typedef struct Taps {
 } Taps;
 
 static Span1 span_of(Plain *p, int in, int kernel, int stride, int pad) {
-    return (Span1){number(p, in), number(p, kernel), number(p, stride), number(p, pad)};
+    return (Span1){plain_number(p, in), plain_number(p, kernel), plain_number(p, stride),
+                   plain_number(p, pad)};
 }
 
 static Taps taps_at(Plain *p, const Span1 *span, Reg out) {
     Routine *r = p->r;
-    Reg origin = op2(r, INSN_SUB, I32, mul(p, out, span->stride), span->pad);
-    Reg zero = fixed(p, 0);
+    Reg origin = op2(r, INSN_SUB, I32, plain_mul(p, out, span->stride), span->pad);
+    Reg zero = plain_fixed(p, 0);
     Reg first = op2(r, INSN_MAX, I32, zero, op2(r, INSN_SUB, I32, zero, origin));
     Reg end = op2(r, INSN_MIN, I32, span->kernel, op2(r, INSN_SUB, I32, span->in, origin));
     return (Taps){first, op2(r, INSN_SUB, I32, end, first), origin};
@@ -217,15 +86,15 @@ static Reg load_weight(Plain *p, Reg index) {
     Format format = p->step->kernel.weights;
     int bits = format_bits(format);
     if (bits >= 8)
-        return op_load_at(r, I32, 32, type_of(format), ARG_WEIGHTS, index, bits / 8, 0, 1);
-    Reg at = mul(p, index, fixed(p, bits));
+        return op_load_at(r, I32, 32, plain_type(format), ARG_WEIGHTS, index, bits / 8, 0, 1);
+    Reg at = plain_mul(p, index, plain_fixed(p, bits));
     Reg byte = op1(r, INSN_SHR, I32, at, 3);
     Reg low = op_load_at(r, I32, 32, U8, ARG_WEIGHTS, byte, 1, 0, 1);
     Reg high = op_load_at(r, I32, 32, U8, ARG_WEIGHTS, byte, 1, 1, 1);
-    Reg both = add(p, low, op1(r, INSN_SHL, I32, high, 8));
-    Reg left =
-        op2(r, INSN_SUB, I32, fixed(p, 32 - bits), op2(r, INSN_AND, I32, at, fixed(p, 7)));
-    return op1(r, INSN_SHR, I32, shifted(p, INSN_SHL, I32, both, left), 32 - bits);
+    Reg both = plain_add(p, low, op1(r, INSN_SHL, I32, high, 8));
+    Reg left = op2(r, INSN_SUB, I32, plain_fixed(p, 32 - bits),
+                   op2(r, INSN_AND, I32, at, plain_fixed(p, 7)));
+    return op1(r, INSN_SHR, I32, plain_shifted(p, INSN_SHL, I32, both, left), 32 - bits);
 }
 
 /* Biases without the input's zero point, then multipliers. */
@@ -261,11 +130,11 @@ static Reg load_sum(Plain *p, Reg index) {
 static void add_products(Plain *p, const Conv *conv, Reg acc, Reg at, Reg first, Reg weight) {
     Routine *r = p->r;
     Reg k = op_loop(r, conv->group_in);
-    Reg code = load_code(p, conv->in.format, at, add(p, first, k));
+    Reg code = plain_load(p, conv->in.format, at, plain_add(p, first, k));
     Reg x = op2(r, INSN_SUB, I32, code, conv->zero);
-    Reg w = load_weight(p, add(p, weight, k));
+    Reg w = load_weight(p, plain_add(p, weight, k));
     if (p->sum == I64)
-        x = wide(p, x), w = wide(p, w);
+        x = plain_wide(p, x), w = plain_wide(p, w);
     op2_to(r, acc, INSN_ADD, p->sum, acc, op2(r, INSN_MUL, p->sum, x, w));
     op_end(r);
 }
@@ -274,15 +143,17 @@ static Reg convolved(Plain *p, const Conv *conv, const Taps *rows, const Taps *c
                      Reg first) {
     Routine *r = p->r;
     Reg acc = load_sum(p, c);
-    Reg row_of_c = mul(p, c, conv->rows.kernel);
+    Reg row_of_c = plain_mul(p, c, conv->rows.kernel);
     Reg line = op_loop(r, rows->count);
-    Reg ky = add(p, rows->first, line);
-    Reg row = mul(p, add(p, rows->origin, ky), conv->in_w);
-    Reg tap_row = mul(p, add(p, row_of_c, ky), conv->columns.kernel);
+    Reg ky = plain_add(p, rows->first, line);
+    Reg row = plain_mul(p, plain_add(p, rows->origin, ky), conv->in_w);
+    Reg tap_row = plain_mul(p, plain_add(p, row_of_c, ky), conv->columns.kernel);
     Reg step = op_loop(r, columns->count);
-    Reg kx = add(p, columns->first, step);
-    Reg pixel = pixel_at(p, &conv->in, add(p, row, add(p, columns->origin, kx)));
-    add_products(p, conv, acc, pixel, first, mul(p, add(p, tap_row, kx), conv->group_in));
+    Reg kx = plain_add(p, columns->first, step);
+    Reg pixel =
+        plain_pixel_at(p, &conv->in, plain_add(p, row, plain_add(p, columns->origin, kx)));
+    add_products(p, conv, acc, pixel, first,
+                 plain_mul(p, plain_add(p, tap_row, kx), conv->group_in));
     op_end(r);
     op_end(r);
     return acc;
@@ -292,20 +163,20 @@ static Conv conv_of(Plain *p, int group_in) {
     const Step *s = p->step;
     Extent in = extent_of(s->in_shape);
     int out_c = s->from->out_channels;
-    Conv conv = {.in = pixels_of(p, ARG_IN, s->kernel.in, in.c),
-                 .out = pixels_of(p, ARG_OUT, s->kernel.out, out_c),
+    Conv conv = {.in = plain_pixels(p, ARG_IN, s->kernel.in, in.c),
+                 .out = plain_pixels(p, ARG_OUT, s->kernel.out, out_c),
                  .rows = span_of(p, in.h, s->kernel_h, s->stride_h, s->pad_h),
                  .columns = span_of(p, in.w, s->kernel_w, s->stride_w, s->pad_w),
-                 .group_in = number(p, group_in),
-                 .zero = told(p, s->in_zero),
-                 .out_channels = number(p, out_c)};
+                 .group_in = plain_number(p, group_in),
+                 .zero = plain_told(p, s->in_zero),
+                 .out_channels = plain_number(p, out_c)};
     conv.in_w = conv.columns.in;
     if (s->kernel.adds) {
-        conv.scale = scale_of(p, s->add.zero, s->add.low, s->add.high, s->shift);
+        conv.scale = plain_scale(p, s->add.zero, s->add.low, s->add.high, s->shift);
         conv.sum =
             sum_of(p, s->add.zero, s->from->weight ? s->add.multiplier : NULL, s->add.shift);
     } else {
-        conv.scale = scale_of(p, s->out_zero, s->low, s->high, s->shift);
+        conv.scale = plain_scale(p, s->out_zero, s->low, s->high, s->shift);
     }
     return conv;
 }
@@ -314,16 +185,16 @@ static Conv conv_of(Plain *p, int group_in) {
 static void conv_channel(Plain *p, const Conv *conv, const Taps *rows, const Taps *columns,
                          Reg c, Reg first, Reg pixel) {
     Reg acc = convolved(p, conv, rows, columns, c, first);
-    Reg m = load_sum(p, add(p, conv->out_channels, c));
+    Reg m = load_sum(p, plain_add(p, conv->out_channels, c));
     if (p->sum == I32)
-        acc = wide(p, acc), m = wide(p, m);
-    Reg code = scaled(p, &conv->scale, op2(p->r, INSN_MUL, I64, acc, m));
+        acc = plain_wide(p, acc), m = plain_wide(p, m);
+    Reg code = plain_scaled(p, &conv->scale, op2(p->r, INSN_MUL, I64, acc, m));
     if (p->step->kernel.adds)
         code = summed(p, &conv->sum, code, pixel, c);
-    store_code(p, conv->out.format, pixel_at(p, &conv->out, pixel), c, code);
+    plain_store(p, conv->out.format, plain_pixel_at(p, &conv->out, pixel), c, code);
 }
 
-static bool plain_conv(Plain *p, Lowered *lowered, Str *why) {
+static bool write_conv(Plain *p, Lowered *lowered, Str *why) {
     (void)why;
     const Step *s = p->step;
     Routine *r = p->r;
@@ -333,18 +204,18 @@ static bool plain_conv(Plain *p, Lowered *lowered, Str *why) {
     pack_weights(p, lowered);
     pack_channels(p, lowered);
     bool dense = s->kernel.kind == OP_DENSE;
-    Reg out_h = number(p, dense ? 1 : out.h), out_w = number(p, dense ? 1 : out.w);
-    Reg group_count = number(p, groups), per_group = number(p, group_out);
+    Reg out_h = plain_number(p, dense ? 1 : out.h), out_w = plain_number(p, dense ? 1 : out.w);
+    Reg group_count = plain_number(p, groups), per_group = plain_number(p, group_out);
     Conv conv = conv_of(p, group_in);
     Reg oy = op_loop(r, out_h);
     Taps rows = taps_at(p, &conv.rows, oy);
     Reg ox = op_loop(r, out_w);
     Taps columns = taps_at(p, &conv.columns, ox);
-    Reg pixel = add(p, mul(p, oy, out_w), ox);
+    Reg pixel = plain_add(p, plain_mul(p, oy, out_w), ox);
     Reg group = op_loop(r, group_count);
-    Reg first = mul(p, group, conv.group_in), first_out = mul(p, group, per_group);
+    Reg first = plain_mul(p, group, conv.group_in), first_out = plain_mul(p, group, per_group);
     Reg inner = op_loop(r, per_group);
-    conv_channel(p, &conv, &rows, &columns, add(p, first_out, inner), first, pixel);
+    conv_channel(p, &conv, &rows, &columns, plain_add(p, first_out, inner), first, pixel);
     for (int i = 0; i < 4; i++)
         op_end(r);
     return true;
@@ -352,20 +223,20 @@ static bool plain_conv(Plain *p, Lowered *lowered, Str *why) {
 
 /* ---- element by element ----------------------------------------------------------------------- */
 
-static bool plain_add(Plain *p, Lowered *lowered, Str *why) {
+static bool write_add(Plain *p, Lowered *lowered, Str *why) {
     (void)why;
     const Step *s = p->step;
     Routine *r = p->r;
     int channels = shape_channels(s->out_shape);
-    Reg pixels = number(p, shape_pixels(s->out_shape)), count = number(p, channels);
-    Pixels in = pixels_of(p, ARG_IN, s->kernel.in, channels);
-    Pixels out = pixels_of(p, ARG_OUT, s->kernel.out, channels);
+    Reg pixels = plain_number(p, shape_pixels(s->out_shape)), count = plain_number(p, channels);
+    Pixels in = plain_pixels(p, ARG_IN, s->kernel.in, channels);
+    Pixels out = plain_pixels(p, ARG_OUT, s->kernel.out, channels);
     Sum sum = sum_of(p, s->in_zero, s->from->multiplier, s->shift);
     Reg pixel = op_loop(r, pixels);
-    Reg from = pixel_at(p, &in, pixel), to = pixel_at(p, &out, pixel);
+    Reg from = plain_pixel_at(p, &in, pixel), to = plain_pixel_at(p, &out, pixel);
     Reg c = op_loop(r, count);
-    Reg code = load_code(p, in.format, from, c);
-    store_code(p, out.format, to, c, summed(p, &sum, code, pixel, c));
+    Reg code = plain_load(p, in.format, from, c);
+    plain_store(p, out.format, to, c, summed(p, &sum, code, pixel, c));
     op_end(r);
     op_end(r);
     for (int k = 0; k < 2; k++) {
@@ -376,22 +247,22 @@ static bool plain_add(Plain *p, Lowered *lowered, Str *why) {
     return true;
 }
 
-static bool plain_clamp(Plain *p, Lowered *lowered, Str *why) {
+static bool write_clamp(Plain *p, Lowered *lowered, Str *why) {
     (void)why;
     const Step *s = p->step;
     Routine *r = p->r;
     int channels = shape_channels(s->out_shape);
-    Reg pixels = number(p, shape_pixels(s->out_shape)), count = number(p, channels);
-    Reg low = told(p, s->low), high = told(p, s->high);
-    Reg moved = told(p, s->out_zero - s->in_zero); /* u8 inside, i8 outside */
-    Pixels in = pixels_of(p, ARG_IN, s->kernel.in, channels);
-    Pixels out = pixels_of(p, ARG_OUT, s->kernel.out, channels);
+    Reg pixels = plain_number(p, shape_pixels(s->out_shape)), count = plain_number(p, channels);
+    Reg low = plain_told(p, s->low), high = plain_told(p, s->high);
+    Reg moved = plain_told(p, s->out_zero - s->in_zero); /* u8 inside, i8 outside */
+    Pixels in = plain_pixels(p, ARG_IN, s->kernel.in, channels);
+    Pixels out = plain_pixels(p, ARG_OUT, s->kernel.out, channels);
     Reg pixel = op_loop(r, pixels);
-    Reg from = pixel_at(p, &in, pixel), to = pixel_at(p, &out, pixel);
+    Reg from = plain_pixel_at(p, &in, pixel), to = plain_pixel_at(p, &out, pixel);
     Reg c = op_loop(r, count);
-    Reg code = add(p, load_code(p, in.format, from, c), moved);
-    code = op2(r, INSN_MIN, I32, op2(r, INSN_MAX, I32, code, low), high);
-    store_code(p, out.format, to, c, code);
+    Reg code = plain_add(p, plain_load(p, in.format, from, c), moved);
+    code = plain_clamped(p, code, low, high);
+    plain_store(p, out.format, to, c, code);
     op_end(r);
     op_end(r);
     lowered->overwrites = format_bits(s->kernel.in) == format_bits(s->kernel.out);
@@ -399,14 +270,14 @@ static bool plain_clamp(Plain *p, Lowered *lowered, Str *why) {
 }
 
 /* Pixels of an odd number of 4-bit channels end in four bits that no kernel writes: they are 0. */
-static bool plain_tidy(Plain *p, Lowered *lowered, Str *why) {
+static bool write_tidy(Plain *p, Lowered *lowered, Str *why) {
     (void)lowered, (void)why;
     Shape shape = p->step->out_shape;
     int64_t row = format_row_bytes(p->step->kernel.out, shape_channels(shape));
     Routine *r = p->r;
-    Reg bytes = number(p, row), i = op_loop(r, number(p, shape_pixels(shape)));
-    Reg at = op_address(r, ARG_OUT, mul(p, i, bytes), 1, row - 1);
-    Reg code = op2(r, INSN_AND, I32, op_load(r, I32, 32, U8, at, 0, 1), fixed(p, 15));
+    Reg bytes = plain_number(p, row), i = op_loop(r, plain_number(p, shape_pixels(shape)));
+    Reg at = op_address(r, ARG_OUT, plain_mul(p, i, bytes), 1, row - 1);
+    Reg code = op2(r, INSN_AND, I32, op_load(r, I32, 32, U8, at, 0, 1), plain_fixed(p, 15));
     op_store(r, I32, code, U8, at, 0, 1);
     op_end(r);
     return true;
@@ -414,15 +285,15 @@ static bool plain_tidy(Plain *p, Lowered *lowered, Str *why) {
 
 /* Rows to a lower place of their buffer, from the first on: what is loaded at a time is stored
  * before what follows is loaded, so that they may overlap. */
-static bool plain_move(Plain *p, Lowered *lowered, Str *why) {
+static bool write_move(Plain *p, Lowered *lowered, Str *why) {
     const Step *s = p->step;
     if (s->inputs == 0)
-        return plain_tidy(p, lowered, why);
+        return write_tidy(p, lowered, why);
     Routine *r = p->r;
     int64_t bytes = tensor_bytes(s->in_shape, s->kernel.in);
     bool words = bytes % 4 == 0 && s->in_offset[0] % 4 == 0;
     int size = words ? 4 : 1;
-    Reg i = op_loop(r, number(p, bytes / size));
+    Reg i = op_loop(r, plain_number(p, bytes / size));
     Reg x = op_load_at(r, I32, 32, words ? I32 : U8, ARG_IN, i, size, 0, 1);
     op_store_at(r, I32, x, words ? I32 : U8, ARG_OUT, i, size, 0, 1);
     op_end(r);
@@ -472,18 +343,19 @@ static bool mean_of(Plain *p, Lowered *lowered, Mean *mean, Str *why) {
     for (int64_t i = 0; i < lowered->constants_count; i++)
         values[i] = ((int64_t)1 << shift) / (2 * (mean->always_whole ? taps : i + 1)) + 1;
     lowered->constants = values;
-    mean->shift = number(p, shift);
-    mean->offset = fixed(p, s->kernel.in == FORMAT_U8 ? 0 : -format_low(s->kernel.in));
+    mean->shift = plain_number(p, shift);
+    mean->offset = plain_fixed(p, s->kernel.in == FORMAT_U8 ? 0 : -format_low(s->kernel.in));
     return true;
 }
 
 static Reg mean_of_sum(Plain *p, const Mean *mean, Reg sum, Reg taps) {
     Routine *r = p->r;
-    Reg n = wide(p, taps);
+    Reg n = plain_wide(p, taps);
     Reg twice = op2(r, INSN_ADD, I64, op2(r, INSN_ADD, I64, sum, sum), n);
     Reg m = mean->always_whole ? op_load(r, I64, 64, I64, ARG_CONSTANTS, 0, 1)
                                : op_load_at(r, I64, 64, I64, ARG_CONSTANTS, taps, 8, -8, 1);
-    Reg quotient = shifted(p, INSN_SHR, I64, op2(r, INSN_MUL, I64, twice, m), mean->shift);
+    Reg quotient =
+        plain_shifted(p, INSN_SHR, I64, op2(r, INSN_MUL, I64, twice, m), mean->shift);
     return op2(r, INSN_SUB, I32, op_convert(r, I32, I64, 32, quotient), mean->offset);
 }
 
@@ -492,20 +364,20 @@ static void pool_window(Plain *p, const Pixels *in, Reg in_w, const Taps *rows,
                         const Taps *columns, Reg c, const Mean *mean, Reg acc) {
     Routine *r = p->r;
     Reg line = op_loop(r, rows->count);
-    Reg row = mul(p, add(p, rows->origin, add(p, rows->first, line)), in_w);
-    Reg start = add(p, columns->origin, columns->first);
+    Reg row = plain_mul(p, plain_add(p, rows->origin, plain_add(p, rows->first, line)), in_w);
+    Reg start = plain_add(p, columns->origin, columns->first);
     Reg step = op_loop(r, columns->count);
-    Reg pixel = pixel_at(p, in, add(p, row, add(p, start, step)));
-    Reg code = load_code(p, in->format, pixel, c);
+    Reg pixel = plain_pixel_at(p, in, plain_add(p, row, plain_add(p, start, step)));
+    Reg code = plain_load(p, in->format, pixel, c);
     if (mean)
-        op2_to(r, acc, INSN_ADD, I64, acc, wide(p, add(p, code, mean->offset)));
+        op2_to(r, acc, INSN_ADD, I64, acc, plain_wide(p, plain_add(p, code, mean->offset)));
     else
         op2_to(r, acc, INSN_MAX, I32, acc, code);
     op_end(r);
     op_end(r);
 }
 
-static bool plain_pool(Plain *p, Lowered *lowered, Str *why) {
+static bool write_pool(Plain *p, Lowered *lowered, Str *why) {
     const Step *s = p->step;
     Routine *r = p->r;
     Extent in = extent_of(s->in_shape), out = extent_of(s->out_shape);
@@ -513,25 +385,26 @@ static bool plain_pool(Plain *p, Lowered *lowered, Str *why) {
     Mean mean;
     if (averages && !mean_of(p, lowered, &mean, why))
         return false;
-    Reg out_h = number(p, out.h), out_w = number(p, out.w);
-    Reg channels = number(p, in.c), low = told(p, s->low), high = told(p, s->high);
-    Reg moved = told(p, s->out_zero - s->in_zero);
+    Reg out_h = plain_number(p, out.h), out_w = plain_number(p, out.w);
+    Reg channels = plain_number(p, in.c), low = plain_told(p, s->low),
+        high = plain_told(p, s->high);
+    Reg moved = plain_told(p, s->out_zero - s->in_zero);
     Span1 row_span = span_of(p, in.h, s->kernel_h, s->stride_h, s->pad_h);
     Span1 column_span = span_of(p, in.w, s->kernel_w, s->stride_w, s->pad_w);
-    Pixels from = pixels_of(p, ARG_IN, s->kernel.in, in.c);
-    Pixels to = pixels_of(p, ARG_OUT, s->kernel.out, in.c);
+    Pixels from = plain_pixels(p, ARG_IN, s->kernel.in, in.c);
+    Pixels to = plain_pixels(p, ARG_OUT, s->kernel.out, in.c);
     Reg oy = op_loop(r, out_h);
     Taps rows = taps_at(p, &row_span, oy);
     Reg ox = op_loop(r, out_w);
     Taps columns = taps_at(p, &column_span, ox);
-    Reg pixel = pixel_at(p, &to, add(p, mul(p, oy, out_w), ox));
+    Reg pixel = plain_pixel_at(p, &to, plain_add(p, plain_mul(p, oy, out_w), ox));
     Reg c = op_loop(r, channels);
     Reg acc = averages ? op_constant(r, I64, 64, 0) : op_constant(r, I32, 32, INT32_MIN);
     pool_window(p, &from, column_span.in, &rows, &columns, c, averages ? &mean : NULL, acc);
     if (averages)
-        acc = mean_of_sum(p, &mean, acc, mul(p, rows.count, columns.count));
-    Reg code = op2(r, INSN_MAX, I32, add(p, acc, moved), low);
-    store_code(p, to.format, pixel, c, op2(r, INSN_MIN, I32, code, high));
+        acc = mean_of_sum(p, &mean, acc, plain_mul(p, rows.count, columns.count));
+    Reg code = op2(r, INSN_MAX, I32, plain_add(p, acc, moved), low);
+    plain_store(p, to.format, pixel, c, op2(r, INSN_MIN, I32, code, high));
     for (int i = 0; i < 3; i++)
         op_end(r);
     return true;
@@ -539,18 +412,37 @@ static bool plain_pool(Plain *p, Lowered *lowered, Str *why) {
 
 /* ---- the table ---------------------------------------------------------------------------------- */
 
-typedef bool Write(Plain *, Lowered *, Str *);
-
-static Write *const writers[OP_COUNT] = {
-    [OP_INPUT] = plain_move, /* of rows already computed */
-    [OP_CONV] = plain_conv,         [OP_DEPTHWISE] = plain_conv, [OP_DENSE] = plain_conv,
-    [OP_ADD] = plain_add,           [OP_RELU] = plain_clamp,     [OP_MAX_POOL] = plain_pool,
-    [OP_AVERAGE_POOL] = plain_pool,
+static PlainWrite *const writers[OP_COUNT] = {
+    [OP_INPUT] = write_move, /* of rows already computed */
+    [OP_CONV] = write_conv,
+    [OP_DEPTHWISE] = write_conv,
+    [OP_DENSE] = write_conv,
+    [OP_ADD] = write_add,
+    [OP_RELU] = write_clamp,
+    [OP_MAX_POOL] = write_pool,
+    [OP_AVERAGE_POOL] = write_pool,
+    [OP_MUL] = write_mul,
+    [OP_CONCAT] = write_concat,
+    [OP_SLICE] = write_slice,
+    [OP_PAD] = write_pad,
+    [OP_UPSAMPLE] = write_upsample,
+    [OP_CHANNEL_SHUFFLE] = write_shuffle,
+    [OP_FLATTEN] = write_reshape,
+    [OP_RESHAPE] = write_reshape,
+    [OP_HARD_SIGMOID] = write_curve,
+    [OP_HARD_SWISH] = write_curve,
+    [OP_SIGMOID] = write_curve,
+    [OP_TANH] = write_curve,
+    [OP_SILU] = write_curve,
+    [OP_GELU] = write_curve,
+    [OP_SOFTMAX] = write_softmax,
+    [OP_LAYER_NORM] = write_layer_norm,
+    [OP_MATMUL] = write_matmul,
 };
 
 bool schedule_plain(Arena *arena, const Isa *isa, const Step *step, Lowered *lowered,
                     Str *why) {
-    Write *write = writers[step->kernel.kind];
+    PlainWrite *write = writers[step->kernel.kind];
     if (!write) {
         *why = str_format(arena, "no kernel computes %s yet",
                           operator_facts[step->kernel.kind].name);
