@@ -54,7 +54,8 @@ Tile tile_direct(Pair *p, int pairs) {
     int inputs = p->step->from->row, per_word = words_per_word(p->step->kernel.weights);
     int taps = inputs / 4 * 2 + inputs % 4;
     taps = (taps + per_word - 1) / per_word * per_word;
-    Tile tile = tile_new(p, 1, pairs, taps, BODY, inputs / 4 * 2 / BODY);
+    int whole = inputs / 4 * 2, body = whole % (2 * BODY) == 0 ? 2 * BODY : BODY;
+    Tile tile = tile_new(p, 1, pairs, taps, body, whole / body);
     tile.direct = true;
     tile.format = p->step->kernel.in;
     tile.inputs = inputs;

@@ -201,7 +201,7 @@ static void check_one(uint64_t seed) {
         const Routine *routine = &program.steps[i].lowered->routine;
         if (routine_check(routine))
             fail_msg("%llu: %s", (unsigned long long)seed, routine_check(routine));
-        if (str_ends(routine->name, STR("plain")))
+        if (i == 0 && str_ends(routine->name, STR("plain"))) /* others clear what pads codes */
             fail_msg("%llu: %.*s", (unsigned long long)seed, STR_ARG(routine->name));
     }
     run_both(arena, &model, &program, seed);
