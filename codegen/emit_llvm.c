@@ -392,10 +392,10 @@ static void write_address(const Writer *w, const Insn *insn) {
     write_whole(w, insn->dst, address(w, insn->a, insn->b, insn->scale, insn->imm));
 }
 
-/* For reading, once it is in the second cache: a block is read by several tiles. */
+/* For reading, into the nearest cache. */
 static void write_prefetch(const Writer *w, const Insn *insn) {
     Value at = address(w, insn->a, insn->b, insn->scale, insn->imm);
-    Value arguments[] = {at, i32_constant(w, 0), i32_constant(w, 2), i32_constant(w, 1)};
+    Value arguments[] = {at, i32_constant(w, 0), i32_constant(w, 3), i32_constant(w, 1)};
     call_intrinsic(w, "llvm.prefetch", LLVMTypeOf(at), arguments, 4);
 }
 

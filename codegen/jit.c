@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 /* CODE_VERSION is raised whenever emit_llvm.c or the passes give other code for a routine. */
-enum { CODE_VERSION = 5, CACHE_SCHEMA = 1 };
+enum { CODE_VERSION = 6, CACHE_SCHEMA = 1 };
 /* Past these a search goes on without compiling more, and the file begins anew. */
 enum { MOST_KERNELS = 16384, MOST_ROWS = 32768 };
 static const char ROWS[] = "kernel";
