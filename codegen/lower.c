@@ -428,10 +428,8 @@ static Step *steps_of(const Lowering *low, const Fused *fused, int *count) {
 static void share_routine(Program *program, Step *step, Map *known) {
     Arena *arena = step->lowered->routine.arena;
     step->code = routine_key(&step->lowered->routine);
-    step->name = step->lowered->routine.name;
-    if (!program->isa->shared_kernels)
-        step->name =
-            str_format(arena, "%.*s %.16s", STR_ARG(step->name), key_hex(arena, step->code).at);
+    step->name = str_format(arena, "%.*s %.8s", STR_ARG(step->lowered->routine.name),
+                            key_hex(arena, step->code).at);
     Str bytes = {(const char *)&step->code, sizeof step->code};
     int at;
     if (!map_get(known, bytes, &at)) {
