@@ -18,6 +18,7 @@ typedef struct Lowering {
     int *buffer_of; /* layer -> buffer that holds its result; -1: the caller's */
     int *last_step; /* layer -> the last step that reads it; -1: none */
     int *capacity;  /* layer -> rows that its buffer holds; 0: all */
+    int *same_as;   /* layer -> the layer whose codes it has, in the same order; or itself */
     Span *span;
     Str *why;
 } Lowering;
@@ -404,6 +405,8 @@ static Step step_of(const Lowering *low, const Fused *fused, int operand) {
     Step step = step_begin(low, fused);
     if (step.kernel.kind == OP_CONCAT)
         lower_operand(low, operand, &step);
+    for (int k = 0; k < 2; k++)
+        step.reads[k] = low->same_as[step.reads[k]];
     lower_scales(low, fused, &step);
     lower_geometry(step.from, &step);
     lower_sums(step.from, &low->model->layers[step.reads[0]].out, &step);
@@ -411,11 +414,27 @@ static Step step_of(const Lowering *low, const Fused *fused, int operand) {
     return step;
 }
 
+static bool is_dense(const Tensor *tensor) {
+    return shape_channels(tensor->shape) * format_bits(tensor->format) % 8 == 0;
+}
+
+/* Another shape of the same bytes needs no step. */
+static bool is_renamed(const Lowering *low, const Fused *fused) {
+    const Layer *layer = &low->model->layers[fused->layer];
+    return (layer->kind == OP_FLATTEN || layer->kind == OP_RESHAPE) &&
+           fused->tail == fused->layer && fused->layer != low->model->output &&
+           is_dense(&layer->out) && is_dense(&low->model->layers[layer->input[0]].out);
+}
+
 /* One for each fused layer, but for each operand of a concat. */
 static Step *steps_of(const Lowering *low, const Fused *fused, int *count) {
     VEC(Step) steps = {0};
     for (int i = 0; i < *count; i++) {
         const Layer *layer = &low->model->layers[fused[i].layer];
+        if (is_renamed(low, &fused[i])) {
+            low->same_as[fused[i].layer] = low->same_as[layer->input[0]];
+            continue;
+        }
         int operands = layer->kind == OP_CONCAT ? layer->inputs : 1;
         for (int k = 0; k < operands; k++)
             vec_push(low->arena, &steps, step_of(low, &fused[i], k));
@@ -488,6 +507,7 @@ enum { LONGEST_STREAM = 8, MOST_ROWS = 16, MOST_STREAMS = 3 };
 static bool continues(const Lowering *low, const Step *steps, int at) {
     const Step *before = &steps[at - 1], *step = &steps[at];
     return step_has_rows(step) && step->reads[0] == before->layer &&
+           shape_equal(step->in_shape, before->out_shape) &&
            low->last_step[before->layer] == at &&
            (step->inputs < 2 || step->reads[1] != before->layer);
 }
@@ -664,6 +684,9 @@ bool program_build_with(Arena *arena, const Model *model, const Target *target,
                         const BuildOptions *options, Program *program, Span *span, Str *why) {
     Fused *fused;
     int count = fuse_layers(arena, model, true, &fused);
+    int *same_as = arena_array(arena, int, model->count);
+    for (int i = 0; i < model->count; i++)
+        same_as[i] = i;
     Lowering low = {.arena = arena,
                     .model = model,
                     .target = target,
@@ -673,6 +696,7 @@ bool program_build_with(Arena *arena, const Model *model, const Target *target,
                     .buffer_of = arena_array(arena, int, model->count),
                     .last_step = arena_array(arena, int, model->count),
                     .capacity = arena_array(arena, int, model->count),
+                    .same_as = same_as,
                     .span = span,
                     .why = why};
     return model_computable(&low, fused, count) && build_steps(&low, fused, count) &&

@@ -28,7 +28,7 @@ static Reg summed(Plain *p, const Sum *sum, Reg code, Reg pixel, Reg c) {
     return plain_scaled(p, &sum->scale, op2(p->r, INSN_ADD, I64, a, b));
 }
 
-/* ---- windows --------------------------------------------------------------------------------- */
+/* ---- windows ---------------------------------------------------------------------------- */
 
 /* One dimension of a window: its taps inside the input, for an output's place. */
 typedef struct Span1 {
@@ -53,7 +53,7 @@ static Taps taps_at(Plain *p, const Span1 *span, Reg out) {
     return (Taps){first, op2(r, INSN_SUB, I32, end, first), origin};
 }
 
-/* ---- convolution, depthwise, dense ------------------------------------------------------------ */
+/* ---- convolution, depthwise, dense ------------------------------------------------------ */
 
 /* Weights below 8 bits lie in one stream of bits, low bits first, all rows one after another; a
  * byte more at the end lets two be read for each. */
@@ -221,7 +221,7 @@ static bool write_conv(Plain *p, Lowered *lowered, Str *why) {
     return true;
 }
 
-/* ---- element by element ----------------------------------------------------------------------- */
+/* ---- element by element ----------------------------------------------------------------- */
 
 static bool write_add(Plain *p, Lowered *lowered, Str *why) {
     (void)why;
@@ -300,7 +300,7 @@ static bool write_move(Plain *p, Lowered *lowered, Str *why) {
     return true;
 }
 
-/* ---- pools ------------------------------------------------------------------------------------- */
+/* ---- pools ------------------------------------------------------------------------------ */
 
 static int bits_of(int64_t x) {
     int bits = 0;
@@ -410,7 +410,7 @@ static bool write_pool(Plain *p, Lowered *lowered, Str *why) {
     return true;
 }
 
-/* ---- the table ---------------------------------------------------------------------------------- */
+/* ---- the table -------------------------------------------------------------------------- */
 
 static PlainWrite *const writers[OP_COUNT] = {
     [OP_INPUT] = write_move, /* of rows already computed */

@@ -16,7 +16,7 @@ typedef struct Plain {
 } Plain;
 typedef bool PlainWrite(Plain *p, Lowered *lowered, Str *why);
 
-/* ---- schedule_plain_parts.c --------------------------------------------------------------- */
+/* ---- schedule_plain_parts.c ------------------------------------------------------------- */
 
 /* What training decides is told to the code by parameters, so that networks of one shape share
  * theirs. Numbers of the shape are constants of the code, or parameters where steps of several
@@ -60,7 +60,7 @@ Reg plain_rescaled(Plain *p, Reg code, Reg zero, Reg multiplier); /* (code - zer
 Scale plain_scale_narrow(Plain *p, int32_t zero, int32_t low, int32_t high, int shift);
 Reg plain_scaled_narrow(Plain *p, const Scale *scale, Reg product);
 
-/* ---- one file each ------------------------------------------------------------------------ */
+/* ---- one file each ---------------------------------------------------------------------- */
 
 /* schedule_plain_moves.c */
 PlainWrite write_concat, write_slice, write_pad, write_upsample, write_shuffle, write_reshape;

@@ -3,7 +3,7 @@
 #include "codegen/schedule_plain.h"
 #include "net/layers.h"
 
-/* ---- element by element --------------------------------------------------------------------- */
+/* ---- element by element ----------------------------------------------------------------- */
 
 /* Loops over a result of the shape of the first operand: pixels and channels, or one long pixel
  * where nothing lies between the rows of either. */
@@ -44,7 +44,7 @@ static unsigned overwritable(const Step *s) {
     return format_bits(s->kernel.in) == format_bits(s->kernel.out);
 }
 
-/* ---- curves of at most 8 bits: a table ------------------------------------------------------ */
+/* ---- curves of at most 8 bits: a table -------------------------------------------------- */
 
 /* Codes as stored less the model's. */
 static int stored_above(Format stored, Format format) {
@@ -74,18 +74,48 @@ static void pack_table(Plain *p, Lowered *lowered) {
     lowered->weights = out;
 }
 
-static void curve_narrow(Plain *p, Lowered *lowered) {
+static Reg table_at(Plain *p, Reg code) {
     const Step *s = p->step;
     int bytes = plain_element_bytes(s->kernel.out);
-    pack_table(p, lowered);
-    Elements e = elements_of(p, true);
-    Reg code = elements_open(p, &e);
-    Reg y = op_load_at(p->r, I32, 32, plain_type(s->kernel.out), ARG_WEIGHTS, code, bytes,
-                       (int64_t)-format_low(s->kernel.in) * bytes, 1);
-    elements_close(p, &e, y);
+    return op_load_at(p->r, I32, 32, plain_type(s->kernel.out), ARG_WEIGHTS, code, bytes,
+                      (int64_t)-format_low(s->kernel.in) * bytes, 1);
 }
 
-/* ---- curves of 16 bits ---------------------------------------------------------------------- */
+enum { AT_ONCE = 4 };
+
+/* Several codes a pass, where they are whole bytes and come in such numbers. */
+static void curve_unrolled(Plain *p) {
+    const Step *s = p->step;
+    Routine *r = p->r;
+    Type in = plain_type(s->kernel.in), out = plain_type(s->kernel.out);
+    int bytes = plain_element_bytes(s->kernel.out);
+    Reg passes = plain_number(p, shape_elements(s->out_shape) / AT_ONCE);
+    Reg from = op_address(r, ARG_IN, NO_REG, 0, 0), to = op_address(r, ARG_OUT, NO_REG, 0, 0);
+    op_loop(r, passes);
+    Reg code[AT_ONCE];
+    for (int i = 0; i < AT_ONCE; i++)
+        code[i] = op_load(r, I32, 32, in, from, i, 1);
+    for (int i = 0; i < AT_ONCE; i++)
+        op_store(r, I32, table_at(p, code[i]), out, to, (int64_t)i * bytes, 1);
+    op_advance(r, from, NO_REG, 0, AT_ONCE);
+    op_advance(r, to, NO_REG, 0, (int64_t)AT_ONCE * bytes);
+    op_end(r);
+}
+
+static void curve_narrow(Plain *p, Lowered *lowered) {
+    const Step *s = p->step;
+    pack_table(p, lowered);
+    if (s->kernel.in != FORMAT_I4 && s->kernel.out != FORMAT_I4 &&
+        shape_elements(s->out_shape) % AT_ONCE == 0) {
+        curve_unrolled(p);
+        return;
+    }
+    Elements e = elements_of(p, true);
+    Reg code = elements_open(p, &e);
+    elements_close(p, &e, table_at(p, code));
+}
+
+/* ---- curves of 16 bits ------------------------------------------------------------------ */
 
 /* min(max(x + three, 0), six), times x for hard swish. */
 static void curve_hard(Plain *p) {
@@ -152,7 +182,7 @@ bool write_curve(Plain *p, Lowered *lowered, Str *why) {
     return true;
 }
 
-/* ---- products ------------------------------------------------------------------------------- */
+/* ---- products --------------------------------------------------------------------------- */
 
 /* Of two tensors of one shape, or of one with a factor for each channel. */
 bool write_mul(Plain *p, Lowered *lowered, Str *why) {

@@ -2,7 +2,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/schedule_plain.h"
 
-/* ---- runs of codes -------------------------------------------------------------------------- */
+/* ---- runs of codes ---------------------------------------------------------------------- */
 
 /* Channels that are moved from a pixel to a pixel: `count` of them, from channel first_in on, to
  * channel first_out on. */
@@ -107,7 +107,7 @@ static void next_pixel(Plain *p, Reg pointer, const Pixels *pixels) {
     op_advance(p->r, pointer, pixels->pixel_bytes, 1, 0);
 }
 
-/* ---- channels ------------------------------------------------------------------------------- */
+/* ---- channels --------------------------------------------------------------------------- */
 
 bool write_slice(Plain *p, Lowered *lowered, Str *why) {
     (void)lowered, (void)why;
@@ -176,7 +176,7 @@ bool write_concat(Plain *p, Lowered *lowered, Str *why) {
     return true;
 }
 
-/* ---- images --------------------------------------------------------------------------------- */
+/* ---- images ----------------------------------------------------------------------------- */
 
 /* The codes of one pixel after another, so many of them; `to` then follows them. */
 static void fill_pixels(Plain *p, const Pixels *out, Reg to, Reg pixels, Reg channels,
@@ -245,7 +245,7 @@ bool write_upsample(Plain *p, Lowered *lowered, Str *why) {
     return true;
 }
 
-/* ---- other shapes --------------------------------------------------------------------------- */
+/* ---- other shapes ----------------------------------------------------------------------- */
 
 /* 4-bit pixels of odd numbers of channels: where the next code goes is counted. */
 static void reshape_packed(Plain *p, int in_channels, int out_channels) {

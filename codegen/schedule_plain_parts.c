@@ -2,7 +2,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "codegen/schedule_plain.h"
 
-/* ---- numbers -------------------------------------------------------------------------------- */
+/* ---- numbers ---------------------------------------------------------------------------- */
 
 Reg plain_told(Plain *p, int64_t value) {
     vec_push(p->r->arena, &p->params, (int32_t)value);
@@ -43,7 +43,7 @@ Reg plain_clamped(Plain *p, Reg code, Reg low, Reg high) {
     return op2(p->r, INSN_MIN, I32, op2(p->r, INSN_MAX, I32, code, low), high);
 }
 
-/* ---- elements -------------------------------------------------------------------------------- */
+/* ---- elements --------------------------------------------------------------------------- */
 
 Type plain_type(Format format) {
     return format == FORMAT_U8 ? U8 : format == FORMAT_I16 ? I16 : I8;
@@ -99,7 +99,7 @@ void plain_store(Plain *p, Format format, Reg pixel, Reg c, Reg code) {
                 pixel, at, 1, 0, 1);
 }
 
-/* ---- results --------------------------------------------------------------------------------- */
+/* ---- results ---------------------------------------------------------------------------- */
 
 Scale plain_scale(Plain *p, int32_t zero, int32_t low, int32_t high, int shift) {
     Scale scale = {.zero = plain_wide(p, plain_told(p, zero)),

@@ -4,7 +4,7 @@
 #include "codegen/schedule_plain.h"
 #include "net/layers.h"
 
-/* ---- 64-bit arithmetic ---------------------------------------------------------------------- */
+/* ---- 64-bit arithmetic ------------------------------------------------------------------ */
 
 static Reg fixed64(Plain *p, int64_t value) {
     return op_constant(p->r, I64, 64, value);
@@ -53,7 +53,7 @@ static Reg scaled_up(Plain *p, Reg x, int log, Reg least) {
     return times;
 }
 
-/* ---- rows ----------------------------------------------------------------------------------- */
+/* ---- rows ------------------------------------------------------------------------------- */
 
 typedef struct Rows {
     Pixels in, out;
@@ -72,7 +72,7 @@ static Rows rows_open(Plain *p) {
     return rows;
 }
 
-/* ---- softmax -------------------------------------------------------------------------------- */
+/* ---- softmax ---------------------------------------------------------------------------- */
 
 /* As many as there can be differences of what is stored. */
 static void pack_exponentials(Plain *p, Lowered *lowered) {
@@ -139,7 +139,7 @@ bool write_softmax(Plain *p, Lowered *lowered, Str *why) {
     return true;
 }
 
-/* ---- layer norm ----------------------------------------------------------------------------- */
+/* ---- layer norm ------------------------------------------------------------------------- */
 
 enum { NORM_HEAD = 1 }; /* epsilon; then a multiplier and a bias for each channel */
 
@@ -217,7 +217,7 @@ bool write_layer_norm(Plain *p, Lowered *lowered, Str *why) {
     return true;
 }
 
-/* ---- the matrix product --------------------------------------------------------------------- */
+/* ---- the matrix product ----------------------------------------------------------------- */
 
 typedef struct Matrices {
     Pixels a, b;

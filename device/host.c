@@ -46,8 +46,8 @@ static bool step_ready(Jit *jit, Arena *arena, const Step *step, Timed *timed, S
     *timed = (Timed){
         .code = jit_kernel(jit, isa_of_target(NULL), &code->routine, arena, why),
         .in = bytes_filled(arena, tensor_bytes(step->in_shape, step->kernel.in)),
-        .in2 =
-            bytes_filled(arena, step->inputs > 1 ? tensor_bytes(step_second(step), step->kernel.in2) : 0),
+        .in2 = bytes_filled(
+            arena, step->inputs > 1 ? tensor_bytes(step_second(step), step->kernel.in2) : 0),
         .out = bytes_filled(arena, tensor_bytes(step->out_shape, step->kernel.out)),
         .scratch = bytes_filled(arena, code->scratch_bytes),
         .weights =

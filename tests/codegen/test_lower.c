@@ -37,6 +37,7 @@ static Model bare(Arena *arena, const Model *model) {
         layer->weight = NULL;
         layer->bias = NULL;
         layer->multiplier = NULL;
+        layer->table = NULL;
         layer->accumulator_bits = 32;
         layer->low = format_low(layer->out.format);
         layer->high = format_high(layer->out.format);

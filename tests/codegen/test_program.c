@@ -91,6 +91,7 @@ static void without_constants(Arena *arena, const Model *model, const Program *f
         bare.layers[i].weight = NULL;
         bare.layers[i].bias = NULL;
         bare.layers[i].multiplier = NULL;
+        bare.layers[i].table = NULL;
     }
     Program program;
     Span span;
