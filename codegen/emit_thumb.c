@@ -188,6 +188,8 @@ static void print_head(Text *text, Str prefix, Str name) {
         "const void *in",       "const void *in2",       "void *out",
         "const void *weights",  "const void *constants", "void *scratch",
         "const int32_t *params"};
+    text_add(text, "#pragma GCC diagnostic push\n"
+                   "#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n");
     text_add(text, "__attribute__((naked)) %.*s_KERNEL %.*s(\n",
              STR_ARG(capitals(text->arena, prefix)), STR_ARG(name));
     for (int i = 0; i < ARG_COUNT; i++)
@@ -207,7 +209,7 @@ static void print_function(Text *text, Str prefix, Str name, const ThumbCode *co
         print_thumb(&print, &code->code.at[i]);
     line(&print, "add sp, sp, #%d", print.frame);
     line(&print, "pop {r4-r11, pc}");
-    text_add(text, "    );\n}\n");
+    text_add(text, "    );\n}\n#pragma GCC diagnostic pop\n");
 }
 
 bool routine_print_thumb(Text *text, Str prefix, Str name, const Routine *routine) {
