@@ -7,7 +7,7 @@
 
 #include "codegen/routine.h"
 
-/* ---- emit_llvm.c, emit_object.c: code through LLVM's C interface --------------------------------- */
+/* ---- emit_llvm.c, emit_object.c: code through LLVM's C interface ------------------------- */
 
 /* Without LLVM (see configure) each of these says so: false and *why. */
 bool llvm_available(void);
@@ -25,7 +25,7 @@ bool emit_llvm(Arena *arena, const Program *program, Str prefix, const LlvmTarge
 bool emit_llvm_routine(Arena *arena, const Isa *isa, const Routine *routine, const char *name,
                        const LlvmTarget *target, LlvmForm form, Str *bytes, Str *why);
 
-/* ---- jit.c: machine code in this process ---------------------------------------------------------- */
+/* ---- jit.c: machine code in this process ------------------------------------------------- */
 
 typedef void KernelCode(const void *in, const void *in2, void *out, const void *weights,
                         const void *constants, void *scratch, const int32_t *params);

@@ -1,5 +1,5 @@
-/* llvm.h: what the three files that talk to LLVM share: emit_llvm.c, emit_object.c, jit.c. Only they
- * include it, and only where configure found LLVM.
+/* llvm.h: what the three files that talk to LLVM share: emit_llvm.c, emit_object.c, jit.c. Only
+ * they include it, and only where configure found LLVM.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #ifndef CODEGEN_LLVM_H

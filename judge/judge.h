@@ -10,7 +10,7 @@
 #include "search/search.h"
 #include "train/train.h"
 
-/* ---- compiled.c: integer execution by the JIT --------------------------------------------- */
+/* ---- compiled.c: integer execution by the JIT -------------------------------------------- */
 
 /* A model as machine code of this processor. NULL where there is no JIT, where it cannot run
  * the model, or where compiling it does not pay for about `images` images (0: is not done): then
@@ -25,7 +25,7 @@ typedef struct CompiledRun {
 CompiledRun compiled_begin(const Compiled *compiled, Arena *scratch);
 void compiled_infer(const CompiledRun *run, const uint8_t *image, int32_t *codes);
 
-/* ---- fast.c: integer execution of many images --------------------------------------------- */
+/* ---- fast.c: integer execution of many images -------------------------------------------- */
 
 /* A model prepared for integer execution of about `images` images: by the JIT where there is
  * one (NULL: none) and it pays, else by matrix products in binary32 on integer-valued floats where that is
