@@ -32,9 +32,10 @@ enum {
     HEAD_HIGH = HEAD_LOW + 3,
     HEAD_ADD_LOW = HEAD_HIGH + 3, /* halves: the clamp before a fused add */
     HEAD_ADD_HIGH,
-    HEAD_ADD_MULTIPLIER, /* pairs of halves: high parts, then low parts */
-    HEAD_ADD_ROUND = HEAD_ADD_MULTIPLIER + 2,
-    HEAD_ADD_ZERO,
+    HEAD_ADD_MULTIPLIER,                   /* pairs of halves: high parts, then low parts */
+    HEAD_ADD_IN = HEAD_ADD_MULTIPLIER + 2, /* halves: the second operand's zero point */
+    HEAD_ADD_ZERO,                         /* of the result: words, halves */
+    HEAD_ADD_ZERO_HALVES,
     HEAD_COUNT = 16
 };
 
@@ -75,8 +76,11 @@ Reg requantise_wide(Vector *v, Reg even, Reg odd, Reg multiplier);
 void store_group(Vector *v, const Group *group, Reg *sums, const Landing *place);
 /* Codes as unsigned ones, a signed byte as code + 128. */
 Reg load_unsigned(Vector *v, Type lane, Format format, Reg from, int64_t offset, int count);
-/* Pairs of such codes of two operands, the second in the upper half, to what an add makes. */
+/* Pairs of two operands' codes less their zero points, the second in the upper half, to sums at the
+ * result's scale, less its zero point if the shift is large enough that packed_sums adds it. */
 Reg add_pairs(Vector *v, Reg pairs, int shift);
+/* Two vectors of such sums, packed to halves. */
+Reg packed_sums(Vector *v, Reg a, Reg b, int shift);
 Reg clamp_codes(Vector *v, Type lane, Reg codes);
 
 /* ---- schedule_vector_window.c ------------------------------------------------------------ */

@@ -39,6 +39,8 @@ static void add_elements(Vector *v, const Landing *at, Reg in, int64_t offset, i
     for (int i = 0; i < 4; i++) {
         Reg halves = op_interleave(r, U8, a, none, i / 2);
         Reg others = op_interleave(r, U8, b, none, i / 2);
+        halves = op2(r, INSN_SUB, I16, halves, vector_head(v, I16, v->bits, HEAD_ZERO));
+        others = op2(r, INSN_SUB, I16, others, vector_head(v, I16, v->bits, HEAD_ADD_IN));
         sums[i] = add_pairs(v, op_interleave(r, I16, halves, others, i % 2), v->step->shift);
     }
     Group group = {0, 4, 1, count};

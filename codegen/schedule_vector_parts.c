@@ -28,28 +28,33 @@ static void head_widths(int64_t *head, int64_t value) {
     head[2] = value;
 }
 
+/* Codes of a signed byte are kept as code + 128 while they are added. */
+static int64_t unsigned_zero(int32_t zero, Format format) {
+    return zero + (is_i8(format) ? 128 : 0);
+}
+
 /* Two operands of an add, as pairs of halves: multiplied by the high parts of their multipliers,
- * shifted by 11, and by the low ones. Both are kept non-negative: `zero` is theirs. */
-static void head_add(int64_t *head, const int32_t *multiplier, int shift, const int64_t zero[2],
+ * shifted by 11, and by the low ones. */
+static void head_add(int64_t *head, const int32_t *multiplier, int64_t in_zero2,
                      int64_t out_zero) {
     int64_t m0 = multiplier ? multiplier[0] : 0, m1 = multiplier ? multiplier[1] : 0;
     head[HEAD_ADD_MULTIPLIER] = (m0 >> 11) + (m1 >> 11) * 65536;
     head[HEAD_ADD_MULTIPLIER + 1] = (m0 & 2047) + (m1 & 2047) * 65536;
-    head[HEAD_ADD_ROUND] = (int32_t)(((int64_t)1 << (shift - 1)) - zero[0] * m0 - zero[1] * m1);
+    head[HEAD_ADD_IN] = in_halves(in_zero2);
     head[HEAD_ADD_ZERO] = out_zero;
+    head[HEAD_ADD_ZERO_HALVES] = in_halves(out_zero);
 }
 
 static void head_fused_add(int64_t *head, const Step *step) {
-    int64_t zero[2] = {step->add.zero + 128,
-                       step->in_zero2 + (is_i8(step->kernel.in2) ? 128 : 0)};
-    head[HEAD_ADD_LOW] = in_halves(step->add.low + 128);
-    head[HEAD_ADD_HIGH] = in_halves(step->add.high + 128);
-    head_add(head, step->add.multiplier, step->add.shift, zero, step->out_zero);
+    head[HEAD_ADD_LOW] = in_halves(step->add.low - step->add.zero);
+    head[HEAD_ADD_HIGH] = in_halves(step->add.high - step->add.zero);
+    head_add(head, step->add.multiplier, unsigned_zero(step->in_zero2, step->kernel.in2),
+             step->out_zero);
 }
 
-/* The zero point of requantised codes; those that an add follows are kept non-negative. */
+/* The zero point of requantised codes; those that an add follows have none. */
 static int64_t sum_zero(const Step *step) {
-    return step->kernel.adds ? step->add.zero + 128 : step->out_zero;
+    return step->kernel.adds ? 0 : step->out_zero;
 }
 
 static void head_fill(const Vector *v, int64_t *head) {
@@ -69,9 +74,9 @@ static void head_fill(const Vector *v, int64_t *head) {
     if (step->kernel.adds)
         head_fused_add(head, step);
     if (step->kernel.kind == OP_ADD) {
-        int64_t in_zero[2] = {step->in_zero + (is_i8(step->kernel.in) ? 128 : 0),
-                              step->in_zero2 + (is_i8(step->kernel.in2) ? 128 : 0)};
-        head_add(head, step->from->multiplier, step->shift, in_zero, step->out_zero);
+        head[HEAD_ZERO] = in_halves(unsigned_zero(step->in_zero, step->kernel.in));
+        head_add(head, step->from->multiplier, unsigned_zero(step->in_zero2, step->kernel.in2),
+                 step->out_zero);
     }
 }
 
@@ -195,6 +200,8 @@ void requantise_sums(Vector *v, bool packed, Reg *sums, int count, Reg multiplie
 /* Two vectors of a group to one of halves: codes, not yet clamped. */
 static Reg packed_halves(Vector *v, Reg a, Reg b) {
     Routine *r = v->r;
+    if (v->step->kernel.kind == OP_ADD)
+        return packed_sums(v, a, b, v->step->shift);
     Reg halves = op2(r, INSN_PACK, I16, a, b);
     if (!rounds_halves(v))
         return halves;
@@ -207,17 +214,32 @@ static Reg packed_halves(Vector *v, Reg a, Reg b) {
 
 /* ---- the add that may follow ------------------------------------------------------------- */
 
+enum { HALVES_SHIFT = 17 }; /* sums below 2^31 are then below 2^14 */
+
+static Reg add_zero(Vector *v, Type lane, Reg sum, int head) {
+    if (v->step->out_zero == 0)
+        return sum;
+    return op2(v->r, INSN_ADD, lane, sum, vector_head(v, lane, v->bits, head));
+}
+
 /* Pairs of halves, the second operand in the upper ones, to sums at the result's scale. */
 Reg add_pairs(Vector *v, Reg pairs, int shift) {
     Routine *r = v->r;
     Reg high = vector_head(v, I32, v->bits, HEAD_ADD_MULTIPLIER);
     Reg low = vector_head(v, I32, v->bits, HEAD_ADD_MULTIPLIER + 1);
-    Reg sum = op_dot(r, INSN_DOT2, I16, pairs, high, op_constant(r, I32, v->bits, 0));
+    int64_t round = (int64_t)1 << (shift - 1);
+    Reg sum = op_dot(r, INSN_DOT2, I16, pairs, high, op_constant(r, I32, v->bits, round >> 11));
     sum = op1(r, INSN_SHL, I32, sum, 11);
     op_dot_into(r, INSN_DOT2, I16, sum, pairs, low);
-    sum = op2(r, INSN_ADD, I32, sum, vector_head(v, I32, v->bits, HEAD_ADD_ROUND));
+    if (round < 1 << 11)
+        sum = op2(r, INSN_ADD, I32, sum, op_constant(r, I32, v->bits, round));
     sum = op1(r, INSN_SHR, I32, sum, shift);
-    return op2(r, INSN_ADD, I32, sum, vector_head(v, I32, v->bits, HEAD_ADD_ZERO));
+    return shift >= HALVES_SHIFT ? sum : add_zero(v, I32, sum, HEAD_ADD_ZERO);
+}
+
+Reg packed_sums(Vector *v, Reg a, Reg b, int shift) {
+    Reg halves = op2(v->r, INSN_PACK, I16, a, b);
+    return shift >= HALVES_SHIFT ? add_zero(v, I16, halves, HEAD_ADD_ZERO_HALVES) : halves;
 }
 
 Reg load_unsigned(Vector *v, Type lane, Format format, Reg from, int64_t offset, int count) {
@@ -234,14 +256,16 @@ static Reg add_lone(Vector *v, const Group *group, Reg code, const Landing *land
     Routine *r = v->r;
     Reg x = load_unsigned(v, I32, v->step->kernel.in2, landing->in2,
                           landing->offset2 + (int64_t)group->first * v->lanes, group->count);
-    code = op2(r, INSN_MAX, I32, code, op_constant(r, I32, v->bits, 0));
-    code = op2(r, INSN_MIN, I32, code, op_constant(r, I32, v->bits, 255));
+    x = op2(r, INSN_SUB, I16, x, vector_head(v, I16, v->bits, HEAD_ADD_IN));
+    code = op2(r, INSN_MAX, I32, code, op_constant(r, I32, v->bits, -256));
+    code = op2(r, INSN_MIN, I32, code, op_constant(r, I32, v->bits, 256));
     Reg low = vector_head(v, I16, v->bits, HEAD_ADD_LOW);
     Reg high = vector_head(v, I16, v->bits, HEAD_ADD_HIGH);
     code = op2(r, INSN_MIN, I16, op2(r, INSN_MAX, I16, code, low), high);
     code = op2(r, INSN_AND, I32, code, op_constant(r, I32, v->bits, 65535));
     Reg pairs = op2(r, INSN_ADD, I32, code, op1(r, INSN_SHL, I32, x, 16));
-    return add_pairs(v, pairs, v->step->add.shift);
+    Reg sum = add_pairs(v, pairs, v->step->add.shift);
+    return v->step->add.shift >= HALVES_SHIFT ? add_zero(v, I32, sum, HEAD_ADD_ZERO) : sum;
 }
 
 /* What a block of 128 bits holds of each pixel. */
@@ -263,6 +287,7 @@ static void add_operand(Vector *v, const Group *group, Reg *halves, Reg *sums,
     Reg high = vector_head(v, I16, v->bits, HEAD_ADD_HIGH);
     for (int h = 0; h < group->vectors / 2; h++) {
         Reg other = four ? op_interleave(r, U8, x, op_constant(r, I32, v->bits, 0), h) : x;
+        other = op2(r, INSN_SUB, I16, other, vector_head(v, I16, v->bits, HEAD_ADD_IN));
         Reg codes = op2(r, INSN_MAX, I16, halves[h], low);
         codes = op2(r, INSN_MIN, I16, codes, high);
         for (int i = 0; i < 2; i++)
@@ -306,7 +331,7 @@ static Reg group_codes(Vector *v, const Group *group, Reg *sums, const Landing *
     if (adds)
         add_operand(v, group, halves, sums, landing);
     for (int h = 0; adds && h < group->vectors / 2; h++)
-        halves[h] = op2(r, INSN_PACK, I16, sums[2 * h], sums[2 * h + 1]);
+        halves[h] = packed_sums(v, sums[2 * h], sums[2 * h + 1], v->step->add.shift);
     Type out = vector_type(v->step->kernel.out);
     return group->vectors == 4 ? op2(r, INSN_PACK, out, halves[0], halves[1]) : halves[0];
 }

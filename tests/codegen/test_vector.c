@@ -87,6 +87,9 @@ static bool add_add(RandomModel *r, int a, int b) {
     layer->out = random_tensor(&r->random, r->model.layers[a].out.shape, FORMAT_I8);
     finish_add(r, layer);
     layer->input[1] = b;
+    double scale[2] = {random_below(&r->random, 4000), random_below(&r->random, 4000)};
+    if (random_below(&r->random, 4) == 0) /* small shifts */
+        layer->shift = requantise_constants(scale, 2, MULTIPLIER_BITS_ADD, layer->multiplier);
     layer->low = random_below(&r->random, 2) ? layer->out.zero : -128;
     layer->high = 127;
     return true;
