@@ -29,15 +29,15 @@ bool emit_llvm_routine(Arena *arena, const Isa *isa, const Routine *routine, con
 
 typedef void KernelCode(const void *in, const void *in2, void *out, const void *weights,
                         const void *constants, void *scratch, const int32_t *params);
-/* Kernels compiled for this machine, each once: in memory, and in a file of the user's own (NULL:
- * none), so that a later run compiles nothing. Since the file holds machine code, one that others
- * could have written is not read, which *warning says (in the arena; else empty); one that is in
- * use or cannot be made is done without. NULL and *warning where there is no LLVM. Any number of threads
- * may ask for kernels. */
+/* Kernels compiled for this machine, each once: in memory, and in a file of the user's own
+ * (NULL: none), so that a later run compiles nothing. Since the file holds machine code, one that
+ * others could have written is not read, which *warning says (in the arena; else empty); one that
+ * is in use or cannot be made is done without. NULL and *warning where there is no LLVM. Any
+ * number of threads may ask for kernels. */
 typedef struct Jit Jit;
 Jit *jit_new(Arena *arena, const char *file, Str *warning);
 void jit_free(Jit *jit); /* keeps what is new; no kernel may run any more; NULL is fine */
-void jit_keep(Jit *jit); /* puts new kernels into the file; one thread */
+void jit_keep(Jit *jit); /* commits new kernels to the file; one thread */
 /* NULL and *why where this machine cannot run the instruction set, or LLVM refuses. */
 KernelCode *jit_kernel(Jit *jit, const Isa *isa, const Routine *routine, Arena *arena,
                        Str *why);

@@ -28,9 +28,9 @@ void compiled_infer(const CompiledRun *run, const uint8_t *image, int32_t *codes
 /* ---- fast.c: integer execution of many images -------------------------------------------- */
 
 /* A model prepared for integer execution of about `images` images: by the JIT where there is
- * one (NULL: none) and it pays, else by matrix products in binary32 on integer-valued floats where that is
- * proven exact, integers elsewhere (doc/numerics.md, "Exact shortcuts"). Gives the codes of
- * net/interpreter.c. */
+ * one (NULL: none) and it pays, else by matrix products in binary32 on integer-valued floats
+ * where that is proven exact, integers elsewhere (doc/numerics.md, "Exact shortcuts"). Gives the
+ * codes of net/interpreter.c. */
 typedef struct Fast Fast;
 Fast *fast_new(Arena *arena, const Model *model, Jit *jit, int images);
 /* Runs `count` inputs laid end to end; the output codes of each, laid end to end, go to
