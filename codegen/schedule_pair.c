@@ -68,23 +68,6 @@ void pair_store_word(Pair *p, Reg value, Reg pointer, int64_t offset, int align)
     set_align(p, align);
 }
 
-static void load_two(Pair *p, Reg pointer, int64_t offset, Reg *words) {
-    Reg both = op_load(p->r, I64, 64, I64, pointer, offset, 1);
-    set_align(p, 8);
-    words[0] = op_convert(p->r, I32, I32, 32, both);
-    words[1] = op_convert(p->r, I32, I32, 32, op1(p->r, INSN_SHR, I64, both, 32));
-}
-
-void pair_load_words(Pair *p, Reg pointer, int64_t offset, int count, Reg *words) {
-    for (int i = 0; i < count; i += 2) {
-        if (count % 2 == 0)
-            load_two(p, pointer, offset + 4 * i, words + i);
-        else
-            for (int j = i; j < i + 2 && j < count; j++)
-                words[j] = pair_load_word(p, pointer, offset + 4 * j, 4);
-    }
-}
-
 Type pair_type(Format format) {
     return format == FORMAT_U8 ? U8 : I8;
 }

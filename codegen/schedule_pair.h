@@ -31,8 +31,6 @@ Reg pair_copy(Pair *p, Reg a); /* a new register of the same kind */
 /* A 32-bit word; `align` as in Insn. */
 Reg pair_load_word(Pair *p, Reg pointer, int64_t offset, int align);
 void pair_store_word(Pair *p, Reg value, Reg pointer, int64_t offset, int align);
-/* `count` words from an address that is a multiple of 8 where they are two or four. */
-void pair_load_words(Pair *p, Reg pointer, int64_t offset, int count, Reg *words);
 Type pair_type(Format format); /* of an element in memory */
 
 /* ---- schedule_pair_words.c: weights ------------------------------------------------------ */
@@ -136,8 +134,8 @@ typedef struct Tile {
     Reg sum;       /* factor * sum(x), where direct */
 } Tile;
 Tile tile_of(Pair *p, int pixels, int pairs, int taps);
-int tile_body(int pixels, int taps);       /* k-pairs that one pass takes */
-int tile_taps(Pair *p, int k); /* k-pairs rounded up to whole words and bodies */
+int tile_body(int pixels, int taps); /* k-pairs that one pass takes */
+int tile_taps(Pair *p, int k);       /* k-pairs rounded up to whole words and bodies */
 /* All output channels of the pixels in `column`; weights from their start. */
 void tile_channels(Pair *p, Tile *tile, Reg column, Reg out, Reg other);
 /* The same of one pixel's inputs, which lie at `inputs` as they are. */

@@ -375,7 +375,8 @@ void tile_sums(Pair *p, Tile *tile, Reg column, Reg passes) {
     for (int i = 0; i < tile->pixels; i++)
         sum[i] = pair_fixed(p, 0);
     op_loop(p->r, passes);
-    pair_load_words(p, from, 0, tile->pixels, x);
+    for (int i = 0; i < tile->pixels; i++)
+        x[i] = pair_load_word(p, from, 4 * i, 4);
     for (int i = 0; i < tile->pixels; i++)
         op_dot_into(p->r, INSN_DOT2, I16, sum[i], x[i], ones);
     op_advance(p->r, from, NO_REG, 0, 4 * tile->pixels);
