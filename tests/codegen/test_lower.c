@@ -195,6 +195,59 @@ static void a_wider_result_is_not_in_place(void **state) {
     arena_free(arena);
 }
 
+/* ---- operators that move codes ----------------------------------------------------------- */
+
+/* Each operand of a concat is written by a step of its own into the one buffer. */
+static void concats_share_a_buffer(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    Maker maker = net_begin(arena, 8, 8, 4, FORMAT_U8);
+    int x = net_window(&maker, OP_CONV, 0, 4, 1, 1, FORMAT_I8, FORMAT_I8);
+    int y = net_window(&maker, OP_CONV, x, 8, 1, 1, FORMAT_I8, FORMAT_I8);
+    int z = net_add(
+        &maker, (Op){.kind = OP_CONCAT, .inputs = 3, .input = {x, y, x}, .output = FORMAT_I8});
+    net_window(&maker, OP_CONV, net_unary(&maker, OP_RELU, z), 4, 1, 1, FORMAT_I8, FORMAT_I8);
+    Program program = lowered(arena, model_of(arena, &maker));
+    int concats = 0, first = 0, buffer = -1;
+    for (int i = 0; i < program.count; i++) {
+        const Step *step = &program.steps[i];
+        if (step->kernel.kind != OP_CONCAT)
+            continue;
+        assert_int_equal(step->operand, concats);
+        assert_int_equal(step->first, first);
+        assert_true(buffer < 0 || buffer == step->output);
+        assert_true(buffer < 0 || step->routine == program.steps[i - 1].routine);
+        buffer = step->output;
+        first += shape_channels(step->in_shape);
+        concats++;
+    }
+    assert_int_equal(concats, 3);
+    assert_int_equal(first, 16);
+    assert_int_equal(program.count, 6);             /* the relu is the concat's clamp */
+    assert_int_equal(program.arena_bytes, 64 * 28); /* x, y and the result, then the result */
+    arena_free(arena);
+}
+
+/* The same bytes in another shape are read where they lie; the output is the caller's. */
+static void reshapes_need_no_step(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    Maker maker = net_begin(arena, 8, 8, 4, FORMAT_U8);
+    int x = net_window(&maker, OP_CONV, 0, 4, 1, 1, FORMAT_I8, FORMAT_I8);
+    x = net_unary(&maker, OP_FLATTEN, x);
+    Op dense = {.kind = OP_DENSE, .inputs = 1, .input = {x}};
+    dense.attribute[ATTRIBUTE_CHANNELS] = 6;
+    dense.weights = dense.output = FORMAT_I8;
+    x = net_add(&maker, dense);
+    net_unary(&maker, OP_FLATTEN, x);
+    Program program = lowered(arena, model_of(arena, &maker));
+    assert_int_equal(program.count, 3);
+    assert_int_equal(program.steps[1].kernel.kind, OP_DENSE);
+    assert_int_equal(program.steps[1].input[0], program.steps[0].output);
+    assert_int_equal(program.steps[2].output, -1);
+    arena_free(arena);
+}
+
 /* ---- refusals and faults ----------------------------------------------------------------- */
 
 static void assert_refused(Arena *arena, const Model *model, const Target *target,
@@ -286,6 +339,8 @@ int main(void) {
         cmocka_unit_test(adds_are_done_in_place),
         cmocka_unit_test(depthwise_is_done_in_place),
         cmocka_unit_test(a_wider_result_is_not_in_place),
+        cmocka_unit_test(concats_share_a_buffer),
+        cmocka_unit_test(reshapes_need_no_step),
         cmocka_unit_test(what_cannot_be_computed_is_refused),
         cmocka_unit_test(faulty_plans_are_found),
         cmocka_unit_test(keys_tell_steps_apart),
