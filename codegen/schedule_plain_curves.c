@@ -74,17 +74,23 @@ static void pack_table(Plain *p, Lowered *lowered) {
     lowered->weights = out;
 }
 
-static Reg table_at(Plain *p, Reg code) {
+/* Where code 0 has its entry. */
+static Reg table_of(Plain *p) {
     const Step *s = p->step;
-    int bytes = plain_element_bytes(s->kernel.out);
-    return op_load_at(p->r, I32, 32, plain_type(s->kernel.out), ARG_WEIGHTS, code, bytes,
-                      (int64_t)-format_low(s->kernel.in) * bytes, 1);
+    int64_t before = (int64_t)-format_low(s->kernel.in) * plain_element_bytes(s->kernel.out);
+    return op_address(p->r, ARG_WEIGHTS, NO_REG, 0, before);
+}
+
+static Reg table_at(Plain *p, Reg table, Reg code) {
+    Format out = p->step->kernel.out;
+    return op_load_at(p->r, I32, 32, plain_type(out), table, code, plain_element_bytes(out), 0,
+                      1);
 }
 
 enum { AT_ONCE = 4 };
 
 /* Several codes a pass, where they are whole bytes and come in such numbers. */
-static void curve_unrolled(Plain *p) {
+static void curve_unrolled(Plain *p, Reg table) {
     const Step *s = p->step;
     Routine *r = p->r;
     Type in = plain_type(s->kernel.in), out = plain_type(s->kernel.out);
@@ -96,7 +102,7 @@ static void curve_unrolled(Plain *p) {
     for (int i = 0; i < AT_ONCE; i++)
         code[i] = op_load(r, I32, 32, in, from, i, 1);
     for (int i = 0; i < AT_ONCE; i++)
-        op_store(r, I32, table_at(p, code[i]), out, to, (int64_t)i * bytes, 1);
+        op_store(r, I32, table_at(p, table, code[i]), out, to, (int64_t)i * bytes, 1);
     op_advance(r, from, NO_REG, 0, AT_ONCE);
     op_advance(r, to, NO_REG, 0, (int64_t)AT_ONCE * bytes);
     op_end(r);
@@ -105,14 +111,15 @@ static void curve_unrolled(Plain *p) {
 static void curve_narrow(Plain *p, Lowered *lowered) {
     const Step *s = p->step;
     pack_table(p, lowered);
+    Reg table = table_of(p);
     if (s->kernel.in != FORMAT_I4 && s->kernel.out != FORMAT_I4 &&
         shape_elements(s->out_shape) % AT_ONCE == 0) {
-        curve_unrolled(p);
+        curve_unrolled(p, table);
         return;
     }
     Elements e = elements_of(p, true);
     Reg code = elements_open(p, &e);
-    elements_close(p, &e, table_at(p, code));
+    elements_close(p, &e, table_at(p, table, code));
 }
 
 /* ---- curves of 16 bits ------------------------------------------------------------------ */
@@ -184,24 +191,53 @@ bool write_curve(Plain *p, Lowered *lowered, Str *why) {
 
 /* ---- products --------------------------------------------------------------------------- */
 
+/* What products of bytes become, in 32 bits: with L = LIFT, the high word of (a 2^L) m is
+ * floor(a m / 2^(32-L)), and rounding after it gives the same as before it while the rounding
+ * constant is a whole number of those units: shift >= LEAST. A smaller shift means a factor so
+ * large that any product but 0 is beyond the ends of a byte, which it also is by LEAST. */
+enum { LIFT = 14, LEAST = 33 - LIFT };
+
+static Scale lifted_scale(Plain *p, int32_t *m) {
+    const Step *s = p->step;
+    int shift = s->shift;
+    for (; shift < LEAST && *m < 1 << 30; shift++)
+        *m *= 2;
+    shift = shift < LEAST ? LEAST : shift;
+    return plain_scale_narrow(p, s->out_zero, s->low, s->high, shift + LIFT - 32);
+}
+
+static Reg lifted_product(Plain *p, const Scale *scale, Reg a, Reg b, Reg m) {
+    Reg product = op1(p->r, INSN_SHL, I32, plain_mul(p, a, b), LIFT);
+    return plain_scaled_narrow(p, scale, op2(p->r, INSN_MULHI, I32, product, m));
+}
+
+static Reg wide_product(Plain *p, const Scale *scale, Reg a, Reg b, Reg m) {
+    Reg product = op2(p->r, INSN_MUL, I64, plain_wide(p, a), plain_wide(p, b));
+    return plain_scaled(p, scale, op2(p->r, INSN_MUL, I64, product, plain_wide(p, m)));
+}
+
+static bool is_bytes(const Kernel *kernel) {
+    return format_bits(kernel->in) <= 8 && format_bits(kernel->in2) <= 8 &&
+           format_bits(kernel->out) <= 8;
+}
+
 /* Of two tensors of one shape, or of one with a factor for each channel. */
 bool write_mul(Plain *p, Lowered *lowered, Str *why) {
     (void)why;
     const Step *s = p->step;
-    Routine *r = p->r;
     bool factors = shape_elements(s->in2_shape) != shape_elements(s->out_shape);
+    bool narrow = is_bytes(&s->kernel);
     Elements e = elements_of(p, false);
     Pixels second = plain_pixels(p, ARG_IN2, s->kernel.in2, shape_channels(s->in2_shape));
     Reg zero = plain_told(p, s->in_zero), zero2 = plain_told(p, s->in_zero2);
-    Reg m =
-        plain_wide(p, plain_told(p, s->from->multiplier ? s->from->multiplier[0] : 1 << 30));
-    Scale scale = plain_scale(p, s->out_zero, s->low, s->high, s->shift);
-    Reg a = elements_open(p, &e);
+    int32_t multiplier = s->from->multiplier ? s->from->multiplier[0] : 1 << 30;
+    Scale scale = narrow ? lifted_scale(p, &multiplier)
+                         : plain_scale(p, s->out_zero, s->low, s->high, s->shift);
+    Reg m = plain_told(p, multiplier);
+    Reg a = plain_sub(p, elements_open(p, &e), zero);
     Reg from = factors ? ARG_IN2 : plain_pixel_at(p, &second, e.pixel);
-    Reg b = plain_load(p, second.format, from, e.c);
-    Reg product = op2(r, INSN_MUL, I64, plain_wide(p, plain_sub(p, a, zero)),
-                      plain_wide(p, plain_sub(p, b, zero2)));
-    elements_close(p, &e, plain_scaled(p, &scale, op2(r, INSN_MUL, I64, product, m)));
+    Reg b = plain_sub(p, plain_load(p, second.format, from, e.c), zero2);
+    elements_close(p, &e, (narrow ? lifted_product : wide_product)(p, &scale, a, b, m));
     lowered->overwrites = overwritable(s);
     if (!factors && format_bits(s->kernel.in2) == format_bits(s->kernel.out))
         lowered->overwrites |= 2;
