@@ -39,7 +39,7 @@ static void batch_compare(Arena *arena, const Path *path, void *made, uint64_t f
     report->at = (int64_t)first;
     watch(path);
     for (int i = 0; i < count; i++) {
-        recipe_draw(&recipes[i], first + (uint64_t)i, TRIAL_LAYERS, path->all);
+        recipe_draw(&recipes[i], first + (uint64_t)i, TRIAL_LAYERS);
         if (!trial_begin(arena, &recipes[i], &trials[i], &why))
             die(EXIT_ENVIRONMENT, "a network is drawn that does not build: %.*s", STR_ARG(why));
     }

@@ -192,7 +192,7 @@ static void failure_show(Arena *arena, Str folder, const Path *path, const Recip
 static void failures_show(Campaign *c) {
     for (int i = 0; i < c->failed.count && i < MOST_SHRUNK && !interrupted(); i++) {
         Recipe recipe;
-        recipe_draw(&recipe, c->failed.at[i], TRIAL_LAYERS, c->path->all);
+        recipe_draw(&recipe, c->failed.at[i], TRIAL_LAYERS);
         failure_show(c->arena, c->options->folder, c->path, &recipe);
     }
     for (int i = MOST_SHRUNK; i < c->failed.count; i++)
@@ -319,7 +319,7 @@ static int show(Arena *arena, uint64_t seed) {
     Net net;
     Str why;
     Text text = text_new(arena);
-    recipe_draw(&recipe, seed, TRIAL_LAYERS, false);
+    recipe_draw(&recipe, seed, TRIAL_LAYERS);
     if (recipe_net(arena, &recipe, &net, &why))
         net_print(&net, &text);
     recipe_print(&recipe, &text);

@@ -57,7 +57,6 @@ struct Path {
     const char *compiler, *flags, *runner; /* of compiled paths */
     const char *board;                     /* bare machines: of qemu-system-arm */
     const char *isa;                       /* instruction set: isa.c */
-    bool all;                              /* takes operators that codegen does not lower */
     bool streams;                          /* some rows of layers at a time */
     const char *triple, *features;         /* of objects made by LLVM */
 };

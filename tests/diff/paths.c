@@ -17,7 +17,7 @@
     .run = jit_run_all
 
 const Path paths[] = {
-    {"analysis", IN_PROCESS, .checked = 200, .run = analysis_run, .all = true},
+    {"analysis", IN_PROCESS, .checked = 200, .run = analysis_run},
     {"kernel-vnni", KERNELS, .isa = "x86-64-avx512vnni"},
     {"kernel-avx2", KERNELS, .isa = "x86-64-avx2"},
     {"kernel-arm", KERNELS, .isa = "armv7e-m"},

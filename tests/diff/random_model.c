@@ -11,7 +11,6 @@ typedef struct Drawing {
     Recipe *recipe;
     Net net;
     int64_t macs, elements; /* what one operator may cost */
-    bool all;               /* operators, not only those that codegen lowers */
     int wild;               /* of a hundred operators, how many have extreme constants */
 } Drawing;
 
@@ -25,38 +24,30 @@ static bool one_in(Random *random, int n) {
 /* ---- operators --------------------------------------------------------------------------- */
 
 /* How often an operator is tried; one that lacks a row is not drawn. */
-typedef struct Share {
-    int often;
-    bool lowered; /* codegen has kernels for it */
-} Share;
-static const Share shares[OP_COUNT] = {
-    [OP_CONV] = {30, true},         [OP_DEPTHWISE] = {18, true},
-    [OP_DENSE] = {5, true},         [OP_ADD] = {14, true},
-    [OP_RELU] = {3, true},          [OP_RELU6] = {3, true},
-    [OP_MAX_POOL] = {6, true},      [OP_AVERAGE_POOL] = {6, true},
-    [OP_BATCH_NORM] = {3, true},    [OP_GLOBAL_AVERAGE] = {2, true},
-    [OP_MUL] = {7, true},          [OP_CONCAT] = {5, true},
-    [OP_SLICE] = {3, true},        [OP_PAD] = {3, true},
-    [OP_UPSAMPLE] = {3, true},     [OP_CHANNEL_SHUFFLE] = {3, true},
-    [OP_FLATTEN] = {1, true},      [OP_RESHAPE] = {5, true},
-    [OP_HARD_SIGMOID] = {2, true}, [OP_HARD_SWISH] = {3, true},
-    [OP_SIGMOID] = {2, true},      [OP_TANH] = {2, true},
-    [OP_SILU] = {2, true},         [OP_GELU] = {2, true},
-    [OP_SOFTMAX] = {3, true},      [OP_LAYER_NORM] = {3, true},
-    [OP_MATMUL] = {20, true},
+static const int shares[OP_COUNT] = {
+    [OP_CONV] = 30,        [OP_DEPTHWISE] = 18,
+    [OP_DENSE] = 5,        [OP_ADD] = 14,
+    [OP_RELU] = 3,         [OP_RELU6] = 3,
+    [OP_MAX_POOL] = 6,     [OP_AVERAGE_POOL] = 6,
+    [OP_BATCH_NORM] = 3,   [OP_GLOBAL_AVERAGE] = 2,
+    [OP_MUL] = 7,          [OP_CONCAT] = 5,
+    [OP_SLICE] = 3,        [OP_PAD] = 3,
+    [OP_UPSAMPLE] = 3,     [OP_CHANNEL_SHUFFLE] = 3,
+    [OP_FLATTEN] = 1,      [OP_RESHAPE] = 5,
+    [OP_HARD_SIGMOID] = 2, [OP_HARD_SWISH] = 3,
+    [OP_SIGMOID] = 2,      [OP_TANH] = 2,
+    [OP_SILU] = 2,         [OP_GELU] = 2,
+    [OP_SOFTMAX] = 3,      [OP_LAYER_NORM] = 3,
+    [OP_MATMUL] = 20,
 };
-
-static int share_of(const Drawing *d, int kind) {
-    return d->all || shares[kind].lowered ? shares[kind].often : 0;
-}
 
 static int draw_kind(Drawing *d) {
     int sum = 0, kind = 0;
     for (int k = 0; k < OP_COUNT; k++)
-        sum += share_of(d, k);
+        sum += shares[k];
     int at = random_below(&d->random, sum);
-    while (at >= share_of(d, kind))
-        at -= share_of(d, kind++);
+    while (at >= shares[kind])
+        at -= shares[kind++];
     return kind;
 }
 
@@ -286,7 +277,7 @@ static Shape draw_shape(Drawing *d, bool large) {
     Random *r = &d->random;
     if (one_in(r, 16))
         return (Shape){1, {random_between(r, 1, large ? 300 : 70)}};
-    if (one_in(r, d->all ? 12 : 40))
+    if (one_in(r, 12))
         return (Shape){2, {random_between(r, 1, 12), random_between(r, 1, 24)}};
     int most = large ? 40 : one_in(r, 8) ? 24 : 11;
     int channels = one_in(r, 3) ? draw_channels(d) : random_between(r, 1, 5);
@@ -332,15 +323,12 @@ static bool is_moved(Arena *arena, const Model *model, uint64_t seed) {
     return memcmp(first[model->output], other[model->output], bytes) != 0;
 }
 
-void recipe_draw(Recipe *recipe, uint64_t seed, int layers, bool all) {
+void recipe_draw(Recipe *recipe, uint64_t seed, int layers) {
     enum { MOST_ATTEMPTS = 1000 };
     layers = (int)min_i64(layers, RECIPE_OPS - 1);
     for (int attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
         Arena *arena = arena_new();
-        Drawing d = {.random = {seed, (uint64_t)attempt, 0},
-                     .arena = arena,
-                     .recipe = recipe,
-                     .all = all};
+        Drawing d = {.random = {seed, (uint64_t)attempt, 0}, .arena = arena, .recipe = recipe};
         Net net;
         Model model;
         Str why;
@@ -360,7 +348,7 @@ Model random_model(Arena *arena, uint64_t seed, int layers) {
     Net *net = arena_new_of(arena, Net);
     Model model;
     Str why;
-    recipe_draw(&recipe, seed, layers, false);
+    recipe_draw(&recipe, seed, layers);
     if (!recipe_build(arena, &recipe, net, &model, &why))
         die(EXIT_ENVIRONMENT, "a model builds once and not again: %.*s", STR_ARG(why));
     return model;

@@ -47,10 +47,9 @@ typedef struct Recipe {
 
 /* ---- random_model.c: drawing ------------------------------------------------------------- */
 
-/* A recipe of up to `layers` operators that builds; the same for the same seed. Of all
- * operators, or of those that codegen lowers. */
-void recipe_draw(Recipe *recipe, uint64_t seed, int layers, bool all);
-/* The model of recipe_draw, of what codegen lowers. */
+/* A recipe of up to `layers` operators that builds; the same for the same seed. */
+void recipe_draw(Recipe *recipe, uint64_t seed, int layers);
+/* The model of recipe_draw. */
 Model random_model(Arena *arena, uint64_t seed, int layers);
 /* Codes of a tensor by `which`: all lowest (0), all highest (1), both in turn (2), or random
  * (from 3 on). */

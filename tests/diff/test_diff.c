@@ -16,7 +16,7 @@ static void networks_are_of_all_kinds(void **state) {
         Net net;
         Model model;
         Str why;
-        recipe_draw(&recipe, seed, TRIAL_LAYERS, true);
+        recipe_draw(&recipe, seed, TRIAL_LAYERS);
         assert_true(recipe_build(arena, &recipe, &net, &model, &why));
         for (int i = 0; i < model.count; i++) {
             const Layer *layer = &model.layers[i];
@@ -57,7 +57,7 @@ static void most_outputs_depend_on_the_input(void **state) {
         Recipe recipe;
         Trial trial;
         Str why;
-        recipe_draw(&recipe, seed, TRIAL_LAYERS, seed % 2);
+        recipe_draw(&recipe, seed, TRIAL_LAYERS);
         assert_true(trial_begin(arena, &recipe, &trial, &why));
         const uint8_t *random = trial.expected + 3 * trial.out_bytes;
         moved += memcmp(random, random + trial.out_bytes, (size_t)trial.out_bytes) != 0;
@@ -83,7 +83,7 @@ static void recipes_read_back(void **state) {
         Arena *arena = arena_new();
         Recipe recipe, again;
         Text text = text_new(arena);
-        recipe_draw(&recipe, seed, TRIAL_LAYERS, true);
+        recipe_draw(&recipe, seed, TRIAL_LAYERS);
         text_add(&text, "network that(stands: [before]) {}\n");
         recipe_print(&recipe, &text);
         text_add(&text, "and after\n");
@@ -120,7 +120,7 @@ static void shrinking_leaves_the_cause(void **state) {
     for (uint64_t seed = 1; seed <= 400 && found < 20; seed++) {
         Recipe recipe, smallest;
         int asked = 0;
-        recipe_draw(&recipe, seed, TRIAL_LAYERS, false);
+        recipe_draw(&recipe, seed, TRIAL_LAYERS);
         if (!has_fault(&asked, &recipe))
             continue;
         found++;
@@ -145,7 +145,7 @@ static void a_wrong_byte_is_found(void **state) {
         Trial trial;
         Difference difference;
         Str why;
-        recipe_draw(&recipe, seed, TRIAL_LAYERS, true);
+        recipe_draw(&recipe, seed, TRIAL_LAYERS);
         assert_true(trial_begin(arena, &recipe, &trial, &why));
         int all = TRIAL_VECTORS * trial.out_bytes, at = (int)(seed * 7919 % (uint64_t)all);
         memcpy(trial.got, trial.expected, (size_t)all);
@@ -192,7 +192,7 @@ static void what_fails_is_told_apart(void **state) {
     const Path right = {.name = "right", .batch = 1, .run = run_right};
     Recipe recipe;
     Difference difference;
-    recipe_draw(&recipe, 1, TRIAL_LAYERS, true);
+    recipe_draw(&recipe, 1, TRIAL_LAYERS);
     assert_false(recipe_fails(&right, &recipe, &difference));
     assert_true(recipe_fails(&wrong, &recipe, &difference));
     assert_int_equal(difference.vector, 0);
