@@ -13,7 +13,7 @@ bool pair_add_step(Pair *p) {
     Routine *r = p->r;
     int64_t count = shape_elements(s->out_shape);
     int unit = count % 8 == 0 ? 8 : count % 4 == 0 ? 4 : 1;
-    Tail tail = tail_of(p, true);
+    Tail tail = tail_of(p, false);
     Reg passes = pair_param(p, count / unit);
     Reg a = pair_copy(p, ARG_IN), b = pair_copy(p, ARG_IN2), out = pair_copy(p, ARG_OUT);
     op_loop(r, passes);
