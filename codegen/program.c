@@ -214,6 +214,7 @@ static void conv_features(const Step *step, double *feature) {
     int64_t pixels = (int64_t)out.h * out.w;
     feature[PRODUCTS] = (double)step->macs;
     feature[TILES] = (double)((pixels + 2) / 3) * ((out.c + 1) / 2);
+    feature[OUTPUTS] = 0; /* six for each tile */
     feature[MOVED] = (double)pixels * step->from->row * step->groups;
     feature[LINES] = (double)(pixels + 2) / 3;
 }

@@ -49,8 +49,8 @@ enum {
  *           and after END dst counts as never written.
  * END       ends the innermost loop.
  * ADDRESS   pointer dst = pointer a + b * scale + imm bytes (b: value of 32 bits, or NO_REG)
- * PREFETCH  a hint that bytes at pointer a + b * scale + imm will be read: they may be brought into a
- *           cache. Not an access: the address may lie anywhere
+ * PREFETCH  a hint that bytes at pointer a + b * scale + imm will be read: they may be brought
+ *           into a cache. Not an access: the address may lie anywhere
  * CONSTANT  all lanes = imm (floats: `real`)
  * COPY      dst = a, both pointers or both values of equal bits
  * SPLAT     all lanes = lane 0 of a (a has at least one lane of T)

@@ -36,8 +36,9 @@ static Tile tile_new(Pair *p, int pixels, int pairs, int taps, int body, int loo
                  .top = NO_REG,
                  .down = {NO_REG, NO_REG},
                  .sum = NO_REG};
-    /* Training decides the shift, so it is not part of the code: else layers of one kind would need
-     * functions of their own, of which a search that costs designs before training knows nothing. */
+    /* Training decides the shift, so it is not part of the code: else layers of one kind would
+     * need functions of their own, which a search that costs designs before training cannot
+     * know of. */
     tile.scale = scale_of(p, tile.words.late ? 0 : tile.words.high_shift, false);
     tile.tail = tail_of(p, false);
     tile.groups = pair_count(p, p->step->from->out_channels / 2 / pairs);

@@ -57,8 +57,8 @@ static void sizes_need_no_constants(void **state) {
         assert_int_equal(full.constant_bytes, plan.constant_bytes);
         assert_int_equal(full.count, plan.count);
         for (int i = 0; i < full.count; i++)
-            assert_string_equal(step_key(arena, &full.steps[i]).at,
-                                step_key(arena, &plan.steps[i]).at);
+            assert_string_equal(step_shapes(arena, &full.steps[i]).at,
+                                step_shapes(arena, &plan.steps[i]).at);
         for (int b = 0; b < full.buffer_count; b++)
             assert_int_equal(full.buffers[b].offset, plan.buffers[b].offset);
         arena_free(arena);

@@ -164,12 +164,19 @@ static void check_flash(Arena *arena, const Device *device, const Built *built) 
     assert_true(fabs((double)cost.flash_bytes / (double)bytes - 1) < 0.02);
 }
 
+static Built *pointwise(Arena *arena, int side, int out) {
+    Maker maker = net_begin(arena, side, side, 20, FORMAT_I8);
+    net_window(&maker, OP_CONV, 0, out, 1, 1, FORMAT_I8, FORMAT_I8);
+    return built_of(arena, &cortex, net_end(&maker));
+}
+
 /* A step without a row takes its cost from the others of its kernel: a pointwise convolution of
  * another size, within the tenth that a model of a handful of rows can be trusted for. */
 static void check_fitted(Arena *arena, Device *device) {
-    Maker maker = net_begin(arena, 9, 9, 20, FORMAT_I8);
-    net_window(&maker, OP_CONV, 0, 28, 1, 1, FORMAT_I8, FORMAT_I8);
-    Built *built = built_of(arena, &cortex, net_end(&maker));
+    static const int sizes[][2] = {{5, 24}, {7, 40}, {8, 32}, {12, 36}, {14, 22}, {10, 44}};
+    for (int i = 0; i < COUNT(sizes); i++)
+        profiled(device, arena, &pointwise(arena, sizes[i][0], sizes[i][1])->program);
+    Built *built = pointwise(arena, 11, 28);
     const Step *step = &built->program.steps[0];
     StepCost fitted, counted;
     assert_true(device_step(device, step, &fitted) && !fitted.measured);
@@ -225,8 +232,8 @@ static void test_unknown(void **state) {
     Cost cost;
     Str why = {0};
     assert_false(device_cost(device, arena, &built->program, &cost, &why));
-    assert_non_null(strstr(why.at, "nothing is known of what kernel \"conv i8 u8 i8\" costs on "
-                                   "device cortex_m4, which layer conv[1] needs"));
+    assert_non_null(strstr(why.at, "nothing is known of what kernel \"conv i8 u8 i8 "));
+    assert_non_null(strstr(why.at, "costs on device cortex_m4, which layer conv[1] needs"));
     arena_free(arena);
 }
 
