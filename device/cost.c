@@ -8,20 +8,28 @@ enum { FEWEST_ROWS = 4 }; /* that a fitted model is worth something from */
 static bool step_cost(const KernelRow *kernel, Arena *arena, const Step *step, StepCost *cost) {
     const StepRow *row = kernel_step(kernel, step_key(arena, step));
     if (row) {
-        *cost = (StepCost){row->value, true, row->call_bytes};
+        *cost = (StepCost){row->value, true, false, row->call_bytes};
         return true;
     }
     if (kernel->steps.count < FEWEST_ROWS)
         return false;
     double feature[STEP_FEATURES];
     step_features(step, feature);
-    *cost = (StepCost){fit_value(&kernel->fit, feature), false, kernel->steps.at[0].call_bytes};
+    *cost = (StepCost){fit_value(&kernel->fit, feature), false, false,
+                       kernel->steps.at[0].call_bytes};
     return true;
 }
 
 static bool step_known(const Device *device, Arena *arena, const Step *step, StepCost *cost) {
     const KernelRow *kernel = table_kernel(&device->table, step->name);
-    return kernel && step_cost(kernel, arena, step, cost);
+    if (kernel && step_cost(kernel, arena, step, cost))
+        return true;
+    const KernelRow *family = table_kernel(&device->families, kernel_kind(step->name));
+    if (!family || !step_cost(family, arena, step, cost))
+        return false;
+    cost->measured = false;
+    cost->alike = true;
+    return true;
 }
 
 bool device_step(const Device *device, const Step *step, StepCost *cost) {
@@ -32,12 +40,11 @@ bool device_step(const Device *device, const Step *step, StepCost *cost) {
 }
 
 static bool unknown(const Device *device, Arena *arena, const Step *step, Str *why) {
-    *why =
-        str_format(arena,
-                   "nothing is known of what kernel \"%.*s\" costs on device %.*s, which layer "
-                   "%.*s needs; a device without a `table` is measured during the build",
-                   STR_ARG(step->name), STR_ARG(device->target.name),
-                   STR_ARG(step->from->path));
+    *why = str_format(
+        arena,
+        "nothing is known of what kernel \"%.*s\" costs on device %.*s, which layer "
+        "%.*s needs; a device without a `table` is measured during the build",
+        STR_ARG(step->name), STR_ARG(device->target.name), STR_ARG(step->from->path));
     return false;
 }
 
@@ -50,8 +57,12 @@ static double latency_of(const Target *target, double value) {
 /* The function that calls the steps, and each kernel once, however many steps share it. */
 static int64_t code_bytes(const Device *device, const Program *program) {
     int64_t bytes = 0;
-    for (int i = 0; i < program->routine_count; i++)
-        bytes += table_kernel(&device->table, program->routines[i]->name)->code_bytes;
+    for (int i = 0; i < program->routine_count; i++) {
+        Str name = program->routines[i]->name;
+        const KernelRow *row = table_kernel(&device->table, name);
+        bytes += row ? row->code_bytes
+                     : table_kernel(&device->families, kernel_kind(name))->code_bytes;
+    }
     return bytes;
 }
 

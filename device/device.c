@@ -129,11 +129,35 @@ static bool measured_read(Device *device, Str *why) {
     return device->store == NULL || store_rows_read(device, why);
 }
 
-void device_fit(Device *device) {
-    for (int i = 0; i < device->table.kernels.count; i++) {
-        KernelRow *kernel = &device->table.kernels.at[i];
+/* "conv i8 i8 i8" of "conv i8 i8 i8 3fa9c2d1". */
+Str kernel_kind(Str name) {
+    while (name.length > 0 && name.at[name.length - 1] != ' ')
+        name.length--;
+    return (Str){name.at, name.length > 0 ? name.length - 1 : 0};
+}
+
+/* What is known of a kind: all its kernels' rows, and the largest code. */
+static void family_add(Device *device, const KernelRow *kernel) {
+    KernelRow *family = table_put_kernel(device->arena, &device->families,
+                                         kernel_kind(kernel->name), kernel->code_bytes);
+    family->code_bytes = max_i64(family->code_bytes, kernel->code_bytes);
+    for (int i = 0; i < kernel->steps.count; i++)
+        kernel_put_step(device->arena, family, kernel->steps.at[i]);
+}
+
+static void kernels_fit(Table *table) {
+    for (int i = 0; i < table->kernels.count; i++) {
+        KernelRow *kernel = &table->kernels.at[i];
         kernel->fit = fit_steps(kernel->steps.at, kernel->steps.count);
     }
+}
+
+void device_fit(Device *device) {
+    device->families = table_new(device->arena);
+    for (int i = 0; i < device->table.kernels.count; i++)
+        family_add(device, &device->table.kernels.at[i]);
+    kernels_fit(&device->table);
+    kernels_fit(&device->families);
 }
 
 Device *device_open(Arena *arena, const Target *target, Store *store, const char *std_path,

@@ -114,6 +114,7 @@ typedef struct Device {
     Toolchain toolchain;
     const char *kind; /* of its rows in the store; NULL where its compiler is missing */
     Table table;
+    Table families; /* by kind of kernel, whatever its code: all rows of the kind together */
 } Device;
 
 /* Opens a device for a target: loads its shipped table (from the standard library) and the rows
@@ -127,17 +128,19 @@ Str device_table_csv(const Device *device, Arena *arena);
 /* Adds a row to the table and to the store, where it waits for a commit. */
 void device_keep_kernel(Device *device, Str name, int64_t code_bytes);
 void device_keep_step(Device *device, Str kernel, StepRow row);
-/* Fits every kernel to the rows that it now has. */
+/* Fits every kernel, and every kind of kernel, to the rows that it now has. */
 void device_fit(Device *device);
+Str kernel_kind(Str name); /* a kernel's name without its code */
 
 /* ---- cost.c: what steps and programs cost ------------------------------------------------ */
 
 typedef struct StepCost {
     double value;   /* instructions, or nanoseconds */
-    bool measured;  /* false: from the fitted model of its kernel */
+    bool measured;  /* false: from the fitted model of its kernel, */
+    bool alike;     /* or of other kernels of its kind: nothing is known of its own */
     int call_bytes; /* its share of the run function */
 } StepCost;
-/* False where nothing is known of the step's kernel. */
+/* False where nothing is known of the step's kernel, nor of others of its kind. */
 bool device_step(const Device *device, const Step *step, StepCost *cost);
 
 /* What a program costs. */

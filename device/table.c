@@ -231,9 +231,12 @@ static const struct {
     const char *name;
     bool (*read)(Reader *reader, Str value);
 } head_facts[7] = {
-    {"nasc cost table", head_version}, {"device", head_device},
-    {"compiler", head_compiler},       {"version", head_compiler_version},
-    {"arithmetic", head_arithmetic},   {"code", head_code},
+    {"nasc cost table", head_version},
+    {"device", head_device},
+    {"compiler", head_compiler},
+    {"version", head_compiler_version},
+    {"arithmetic", head_arithmetic},
+    {"code", head_code},
     {"unit", head_unit},
 };
 

@@ -105,9 +105,18 @@ static int keep_unknown(const Device *device, Step *steps, int count) {
     int unknown = 0;
     StepCost cost;
     for (int i = 0; i < count; i++)
-        if (!device_step(device, &steps[i], &cost))
+        if (!device_step(device, &steps[i], &cost) || cost.alike)
             steps[unknown++] = steps[i];
     return unknown;
+}
+
+/* Is each costed, if only like others of its kind? */
+static bool all_alike(const Device *device, const Step *steps, int count) {
+    StepCost cost;
+    for (int i = 0; i < count; i++)
+        if (!device_step(device, &steps[i], &cost))
+            return false;
+    return true;
 }
 
 static int open_device(Run *run) {
@@ -126,6 +135,12 @@ static int open_device(Run *run) {
         return EXIT_DONE;
     if (interrupted())
         return EXIT_INTERRUPTED;
+    if (all_alike(run->device, steps, count)) {
+        SAY("nasc: %d steps are costed like others of their kind, for %.*s cannot be "
+            "measured here: %.*s\n",
+            count, STR_ARG(run->plan.target.name), STR_ARG(why));
+        return EXIT_DONE;
+    }
     SAY("nasc: profiling %.*s: %.*s\n", STR_ARG(run->plan.target.name), STR_ARG(why));
     return EXIT_ENVIRONMENT;
 }
@@ -211,7 +226,7 @@ int run_survey(Run *run) {
         return EXIT_ENVIRONMENT;
     }
     Step *steps = distinct_steps(run, &count);
-    if (!keep_unknown(run->device, steps, count))
+    if (all_alike(run->device, steps, count))
         return run_bounds(run);
     SAY("%.*s: costs on its device are measured when a build runs\n", STR_ARG(run->plan.name));
     return EXIT_DONE;
