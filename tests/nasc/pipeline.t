@@ -27,8 +27,8 @@ verdict $? "one thread and two give the same files"
 
 # proves NAME IMAGES COMPILER [RUNNER]
 proves() {
-    ends 0 "$NASC" verify "${frozen:-$one/firmware/tiny.nas}" -o "$own/v" --cc "$3" ${4:+--runner "$4"} \
-        --images "$2" -q && says "equals the interpreter's"
+    ends 0 "$NASC" verify "${frozen:-$one/firmware/tiny.nas}" -o "$own/v" --cc "$3" \
+        ${4:+--runner "$4"} --images "$2" -q && says "equals the interpreter's"
     verdict $? "$1: every byte of $2 images"
 }
 proves "the C compiler, -O0" 1000 "$CC -O0"
@@ -44,7 +44,8 @@ fi
 if [ -n "$BIG_CC" ]; then
     # Cortex-M's kernels are for its own byte order; the same network in portable C is for any.
     frozen=$own/again/firmware/big.nas
-    sed -e 's/^emit firmware/device big : cortex_m4 {\n    isa:   "portable"\n    table: ""\n}\n\n&/' \
+    big='device big : cortex_m4 {\n    isa: "portable"\n    table: ""\n}'
+    sed -e "s/^emit firmware/$big\n\n&/" \
         -e 's/device:  cortex_m4/device:  big/' "$own/again/firmware/tiny.nas" >"$frozen"
     proves "a big-endian machine" 200 "$BIG_CC -O2" "$BIG_RUN"
     frozen=
