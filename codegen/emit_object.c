@@ -199,19 +199,6 @@ bool llvm_module_write(const LlvmCompiler *compiler, LlvmModule *module, LlvmFor
     return module_compile(compiler, module, form, arena, bytes, why);
 }
 
-bool emit_llvm_routine(Arena *arena, const Isa *isa, const Routine *routine, const char *name,
-                       const LlvmTarget *target, LlvmForm form, Str *bytes, Str *why) {
-    LlvmCompiler *compiler = llvm_compiler_new(arena, isa, target, why);
-    if (!compiler)
-        return false;
-    LlvmModule module = llvm_module_new(compiler, name);
-    llvm_add_routine(&module, routine, name, true);
-    bool done = llvm_module_write(compiler, &module, form, arena, bytes, why);
-    llvm_module_free(&module);
-    llvm_compiler_free(compiler);
-    return done;
-}
-
 /* ---- programs ---------------------------------------------------------------------------- */
 
 /* A program's module being written. */
@@ -369,12 +356,6 @@ static bool refuse(Str *why) {
 bool emit_llvm(Arena *arena, const Program *program, Str prefix, const LlvmTarget *target,
                LlvmForm form, Str *bytes, Str *why) {
     (void)arena, (void)program, (void)prefix, (void)target, (void)form, (void)bytes;
-    return refuse(why);
-}
-
-bool emit_llvm_routine(Arena *arena, const Isa *isa, const Routine *routine, const char *name,
-                       const LlvmTarget *target, LlvmForm form, Str *bytes, Str *why) {
-    (void)arena, (void)isa, (void)routine, (void)name, (void)target, (void)form, (void)bytes;
     return refuse(why);
 }
 #endif

@@ -21,9 +21,6 @@ typedef enum { LLVM_TEXT, LLVM_BITCODE, LLVM_ASSEMBLY, LLVM_OBJECT } LlvmForm;
  * constants and kernels are private. The same bytes for the same program, target and LLVM. */
 bool emit_llvm(Arena *arena, const Program *program, Str prefix, const LlvmTarget *target,
                LlvmForm form, Str *bytes, Str *why);
-/* One routine as a function of the C form above, called `name`. */
-bool emit_llvm_routine(Arena *arena, const Isa *isa, const Routine *routine, const char *name,
-                       const LlvmTarget *target, LlvmForm form, Str *bytes, Str *why);
 
 /* ---- jit.c: machine code in this process ------------------------------------------------- */
 

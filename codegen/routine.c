@@ -100,13 +100,6 @@ Reg op_real(Routine *r, Type type, int bits, double real) {
     return op_any(r, insn)->dst;
 }
 
-Reg op_splat(Routine *r, Type type, int bits, Reg a) {
-    Insn insn = blank(INSN_SPLAT, type, type);
-    insn.dst = routine_value(r, bits);
-    insn.a = a;
-    return op_any(r, insn)->dst;
-}
-
 Reg op_load_at(Routine *r, Type type, int bits, Type memory, Reg pointer, Reg index, int scale,
                int64_t offset, int count) {
     Insn insn = blank(INSN_LOAD, type, memory);

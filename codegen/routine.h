@@ -126,7 +126,6 @@ Reg routine_pointer(Routine *r);
  * operands do not say; each returns dst. The _to forms write a given register. */
 Reg op_constant(Routine *r, Type type, int bits, int64_t imm);
 Reg op_real(Routine *r, Type type, int bits, double real);
-Reg op_splat(Routine *r, Type type, int bits, Reg a);
 Reg op_load(Routine *r, Type type, int bits, Type memory, Reg pointer, int64_t offset,
             int count);
 Reg op_load_repeat(Routine *r, Type type, int bits, Type memory, Reg pointer, int64_t offset,

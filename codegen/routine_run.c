@@ -2,7 +2,7 @@
  * the definitions in routine.h alone, to be what emitted code is compared with. Instructions are
  * decoded once into functions for their type, since a network takes millions of them.
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
-#include "codegen/half.h"
+#include "base/half.h"
 #include "codegen/routine.h"
 
 #include <assert.h>

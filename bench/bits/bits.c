@@ -89,7 +89,7 @@ static double jit_time(Arena *arena, const JitProgram *code, const Program *prog
     return sample[SAMPLES / 2];
 }
 
-static double host_time(Arena *arena, const Bench *bench, const Model *model, Str *why) {
+static double model_time(Arena *arena, const Bench *bench, const Model *model, Str *why) {
     Program program;
     Span span;
     if (!bench->jit) {
@@ -151,7 +151,7 @@ static Row measure(Bench *bench, Arena *arena, const Subject *subject, const cha
     Model model = bench_model_from(arena, source, activations, SEED, IMAGES);
     Row row = {.weight_bytes = -1, .constant_bytes = -1, .flash_bytes = -1};
     Str why = STR("");
-    row.host_ns = host_time(arena, bench, &model, &why);
+    row.host_ns = model_time(arena, bench, &model, &why);
     if (row.host_ns < 0)
         note(bench, subject->kind, weights, why);
     row.instructions = m4_instructions(arena, bench, &model, &row, &why);
