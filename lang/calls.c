@@ -80,14 +80,17 @@ static bool match_block(Elab *elab, const Node *call, const Item *block,
     int count = (int)min_i64(block->parameters.count, MAX_PARAMETERS);
     for (int i = 0; i < count; i++)
         names[i] = block->parameters.at[i].name;
-    if (!arguments_match(elab, call, block->name, names, count, count, slots))
+    if (!arguments_match(elab, call, block->name, names, count, count, slots)) {
+        note_hidden(elab->diagnostics, elab->frame->source, block);
         return false;
+    }
     for (int i = 0; i < count; i++)
         if (!slots[i] && !block->parameters.at[i].initial) {
             elab_error(elab, call->a->span, "`%.*s` needs an argument for `%.*s`",
                        STR_ARG(block->name), STR_ARG(names[i]));
             note_at(elab->diagnostics, block->parameters.at[i].span,
                     "the parameter stands here");
+            note_hidden(elab->diagnostics, elab->frame->source, block);
             return false;
         }
     return true;
@@ -183,7 +186,7 @@ static Value callee_value(Elab *elab, const Node *name) {
         return binding->value;
     value.block = item_find(elab->frame->source, ITEM_BLOCK, (Str){0}, name->text);
     if (value.block) {
-        value.kind = A_BLOCK;
+        value.kind = name_clash(elab, name->span, value.block) ? A_MISTAKE : A_BLOCK;
     } else if (operator_of(name->text, &kind)) {
         value.kind = A_OPERATOR;
         value.op = (int)kind;

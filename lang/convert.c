@@ -108,8 +108,9 @@ static bool convert_name(Converter *c, const Node *node, ItemKind kind, const ch
     out->text = node->text;
     if (node->kind != NODE_NAME)
         return mistake(c, node->span, "here stands the name of a %s", word);
-    if (item_find(c->source, kind, of, node->text))
-        return true;
+    const Item *item = item_find(c->source, kind, of, node->text);
+    if (item)
+        return !item_clash(c->spec->diagnostics, node->span, c->source, item);
     const Str *names;
     int count;
     item_names(c->spec->arena, c->source, kind, of, &names, &count);

@@ -189,6 +189,8 @@ static bool check_base(Spec *spec, const Item *item) {
                  STR_ARG(suggestion(spec->arena, item->base, names, count)));
         return false;
     }
+    if (item_clash(spec->diagnostics, item->base_span, item->source, base))
+        return false;
     for (int i = 0; base && i < 64; i++, base = base_of(base))
         if (base == item) {
             error_at(spec->diagnostics, item->base_span, "`%.*s` inherits from itself",

@@ -175,6 +175,8 @@ ExprId truth_of(Elab *elab, Value value, const char *what);
 Value value_merge(Elab *elab, ExprId condition, Value yes, Value no, Span span);
 Value folded(Elab *elab, ExprKind kind, ExprId a, ExprId b, Dimension dimension, Span span);
 Value global_value(Elab *elab, const Item *item);
+/* Reports, as a mistake of the network, that the item's name may mean another one too. */
+bool name_clash(Elab *elab, Span span, const Item *item);
 /* A name in an expression that means nothing; suggests. */
 void report_unknown_name(Elab *elab, const Node *name, bool called);
 
@@ -276,6 +278,10 @@ void sources_link(Spec *spec); /* sets what each source sees */
 /* The declaration that a name means in a source: its own, else of what it uses.
  * word: of ITEM_DECL, the kind of declaration. */
 const Item *item_find(const Source *source, ItemKind kind, Str word, Str name);
+/* Reports where the item's name may as well mean another file's declaration. */
+bool item_clash(Diagnostics *diagnostics, Span span, const Source *source, const Item *item);
+/* After an error: that the item hides one that the source uses, where it does. */
+void note_hidden(Diagnostics *diagnostics, const Source *source, const Item *item);
 /* All names of a kind that a source sees. */
 void item_names(Arena *arena, const Source *source, ItemKind kind, Str word, const Str **names,
                 int *count);
@@ -289,9 +295,22 @@ const Item *precision_find(const Source *source, Str network, Str name);
 
 /* "; did you mean `x`?", or "; there are `a`, `b` and `c`", or "". */
 Str suggestion(Arena *arena, Str name, const Str *known, int count);
-/* The library's module that declares the name: word is "block", "task", ...; empty: none
- * does. */
+/* ---- comments.c: the comments before declarations ---------------------------------------- */
+
+/* The comment right before a declaration, or at the top of a file, as text; empty: none. */
+Str item_comment(Arena *arena, const Item *item);
+Str source_comment(Arena *arena, const Source *source);
+
+/* ---- library.c: the modules of the standard library -------------------------------------- */
+
+bool library_text(Str name, Str *text); /* of "std/mobile"; false: no module is called so */
+const Str *library_names(Arena *arena, int *count); /* of its modules */
+/* The module that declares the name: word is "block", "task", ...; empty: none does. */
 Str library_module(Arena *arena, const char *word, Str name);
+/* Help on `std`, a module, or what a module declares. */
+bool library_help(Str topic, Text *text);
+/* Names of modules and of what they declare, for suggestions. */
+const Str *library_topics(Arena *arena, int *count);
 
 /* ---- tables.c: keys.def, calls.def, net/metrics.def -------------------------------------- */
 

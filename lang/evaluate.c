@@ -118,6 +118,12 @@ static bool is_word(Str name) {
     return str_equal(name, STR("same")) || str_equal(name, STR("valid"));
 }
 
+bool name_clash(Elab *elab, Span span, const Item *item) {
+    bool clash = item_clash(elab->diagnostics, span, elab->frame->source, item);
+    elab->failed |= clash;
+    return clash;
+}
+
 /* What a name means that is not bound in the body. */
 static Value declared_value(Elab *elab, const Node *node) {
     const Source *source = elab->frame->source;
@@ -126,10 +132,11 @@ static Value declared_value(Elab *elab, const Node *node) {
     Format format;
     Value value = {.span = node->span, .text = node->text};
     if ((item = item_find(source, ITEM_LET, (Str){0}, node->text))) {
-        value = global_value(elab, item);
+        value = name_clash(elab, node->span, item) ? value_mistake(node->span)
+                                                   : global_value(elab, item);
         value.span = node->span;
     } else if ((item = item_find(source, ITEM_BLOCK, (Str){0}, node->text))) {
-        value.kind = A_BLOCK;
+        value.kind = name_clash(elab, node->span, item) ? A_MISTAKE : A_BLOCK;
         value.block = item;
     } else if (format_of(node->text, &format)) {
         value.kind = A_FORMAT;

@@ -154,36 +154,42 @@ static bool word_help(Str topic, Text *text) {
 
 /* ---- topics ------------------------------------------------------------------------------ */
 
-enum { MAX_TOPICS = 256 };
+typedef VEC(Str) Topics;
 
-static int topics(Str *names) {
-    int count = 0;
+static Topics topics(Arena *arena) {
+    Topics names = {0};
     for (int i = 0; i < DECL_KINDS; i++)
-        names[count++] = str_of(decl_words[i]);
+        vec_push(arena, &names, str_of(decl_words[i]));
     for (int i = 0; i < COUNT(words); i++)
-        names[count++] = str_of(words[i].word);
+        vec_push(arena, &names, str_of(words[i].word));
     for (int k = OP_INPUT + 1; k < OP_COUNT; k++)
-        names[count++] = str_of(operator_facts[k].name);
+        vec_push(arena, &names, str_of(operator_facts[k].name));
     for (int i = 0; i < function_count; i++)
-        names[count++] = str_of(functions[i].name);
+        vec_push(arena, &names, str_of(functions[i].name));
     for (int i = 0; i < call_count; i++)
-        names[count++] = str_of(call_facts[i].name);
+        vec_push(arena, &names, str_of(call_facts[i].name));
     for (int i = 0; i < metric_count; i++)
-        names[count++] = str_of(metric_facts[i].name);
-    for (int i = 0; i < key_count && count < MAX_TOPICS; i++)
-        names[count++] = str_of(key_facts[i].key);
-    return count;
+        vec_push(arena, &names, str_of(metric_facts[i].name));
+    for (int i = 0; i < key_count; i++)
+        vec_push(arena, &names, str_of(key_facts[i].key));
+    int count;
+    const Str *library = library_topics(arena, &count);
+    for (int i = 0; i < count; i++)
+        vec_push(arena, &names, library[i]);
+    return names;
 }
 
 /* A name may mean several things; all are told. */
 bool lang_help(Str topic, Text *text, Str *nearest) {
-    static bool (*const sections[])(Str, Text *) = {
-        decl_help, word_help, operator_help, function_help, call_help, metric_help, key_topic};
+    static bool (*const sections[])(Str, Text *) = {decl_help,     word_help,   operator_help,
+                                                    function_help, call_help,   metric_help,
+                                                    key_topic,     library_help};
     bool found = false;
     for (int i = 0; i < COUNT(sections); i++)
         found |= sections[i](topic, text);
-    Str names[MAX_TOPICS];
-    if (!found)
-        *nearest = str_nearest(topic, names, topics(names));
+    if (!found) {
+        Topics names = topics(text->arena);
+        *nearest = str_nearest(topic, names.at, names.count);
+    }
     return found;
 }

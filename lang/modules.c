@@ -2,20 +2,10 @@
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
-#include "stdlib/embedded.h"
 
 enum { MAX_SOURCE_BYTES = 1 << 20, MAX_SOURCES = 200 };
 
 /* ---- reading ----------------------------------------------------------------------------- */
-
-static bool read_embedded(Str path, Source *source) {
-    for (int i = 0; i < embedded_count; i++)
-        if (str_equal(path, str_of(embedded_library[i].name))) {
-            source->text = (Str){embedded_library[i].text, embedded_library[i].length};
-            return true;
-        }
-    return false;
-}
 
 /* `use std/mobile`: from the folder that goes before the library, else from the library. */
 static bool read_library(Spec *spec, const Import *import, Source *source) {
@@ -27,23 +17,44 @@ static bool read_library(Spec *spec, const Import *import, Source *source) {
         if (file_read(spec->arena, path.at, MAX_SOURCE_BYTES, &source->text, &why))
             return true;
     }
-    return read_embedded(import->path, source);
+    return library_text(import->path, &source->text);
 }
 
 static void report_library(Spec *spec, const Import *import) {
-    VEC(Str) names = {0};
-    for (int i = 0; i < embedded_count; i++)
-        if (str_starts(str_of(embedded_library[i].name), STR("std/")))
-            vec_push(spec->arena, &names, str_of(embedded_library[i].name));
+    int count;
+    const Str *names = library_names(spec->arena, &count);
     error_at(spec->diagnostics, import->span, "the library has no `%.*s`%.*s",
              STR_ARG(import->path),
-             STR_ARG(suggestion(spec->arena, import->path, names.at, names.count)));
+             STR_ARG(suggestion(spec->arena, import->path, names, count)));
+}
+
+/* Without `.` and without `..` after a folder, so that one file has one name. */
+static Str path_plain(Arena *arena, Str path) {
+    Text out = text_new(arena);
+    for (int at = 0, end; at < path.length; at = end + 1) {
+        for (end = at; end < path.length && path.at[end] != '/';)
+            end++;
+        Str part = {path.at + at, end - at}, before = text_str(&out);
+        int folder = before.length;
+        while (folder > 0 && before.at[folder - 1] != '/')
+            folder--;
+        Str last = {before.at + folder, before.length - folder};
+        if (str_equal(part, STR(".")) || (at > 0 && !part.length))
+            continue;
+        if (str_equal(part, STR("..")) && last.length && !str_equal(last, STR(".."))) {
+            out.length = (int)max_i64(0, folder - 1);
+            out.at[out.length] = '\0';
+        } else {
+            text_add(&out, "%s%.*s", at > 0 && (out.length || path.at[0] == '/') ? "/" : "",
+                     STR_ARG(part));
+        }
+    }
+    return text_str(&out);
 }
 
 static Str import_file(Spec *spec, const Source *from, const Import *import) {
     Str directory = path_directory(from->name);
-    return str_equal(directory, STR(".")) ? import->path
-                                          : path_join(spec->arena, directory, import->path);
+    return path_plain(spec->arena, path_join(spec->arena, directory, import->path));
 }
 
 static bool read_import(Spec *spec, const Source *from, const Import *import, Source *source) {
@@ -97,22 +108,44 @@ static bool same_name(const Item *a, const Item *b) {
            (a->kind != ITEM_DECL || str_equal(a->word, b->word));
 }
 
+/* The last item of that name, or -1; `namesake` leads to those before. */
+static int item_named(const Source *source, Str name) {
+    int i;
+    return map_get(source->named, name, &i) ? i : -1;
+}
+
+static void source_index(Arena *arena, Source *source) {
+    source->named = map_new(arena);
+    source->namesake = arena_array(arena, int, source->items.count);
+    for (int i = 0; i < source->items.count; i++) {
+        source->namesake[i] = item_named(source, source->items.at[i]->name);
+        map_put(source->named, source->items.at[i]->name, i);
+    }
+}
+
+/* The first declaration of what item i declares again, or NULL. */
+static const Item *first_of(const Source *source, int i) {
+    const Item *first = NULL;
+    for (int k = source->namesake[i]; k >= 0; k = source->namesake[k])
+        if (same_name(source->items.at[i], source->items.at[k]))
+            first = source->items.at[k];
+    return first;
+}
+
 static void check_duplicates(Spec *spec, const Source *source) {
-    for (int i = 0; i < source->items.count; i++)
-        for (int k = 0; k < i; k++) {
-            const Item *later = source->items.at[i], *first = source->items.at[k];
-            if (!same_name(later, first))
-                continue;
-            if (later->kind == ITEM_PRECISION && !later->name.length)
-                error_at(spec->diagnostics, later->span,
-                         "`%.*s` has an unnamed precision already; give this one a name",
-                         STR_ARG(later->of));
-            else
-                error_at(spec->diagnostics, later->span, "`%.*s` is declared twice",
-                         STR_ARG(later->name));
-            note_at(spec->diagnostics, first->span, "the first declaration is here");
-            break;
-        }
+    for (int i = 0; i < source->items.count; i++) {
+        const Item *later = source->items.at[i], *first = first_of(source, i);
+        if (!first)
+            continue;
+        if (later->kind == ITEM_PRECISION && !later->name.length)
+            error_at(spec->diagnostics, later->span,
+                     "`%.*s` has an unnamed precision already; give this one a name",
+                     STR_ARG(later->of));
+        else
+            error_at(spec->diagnostics, later->span, "`%.*s` is declared twice",
+                     STR_ARG(later->name));
+        note_at(spec->diagnostics, first->span, "the first declaration is here");
+    }
 }
 
 /* A declaration that hides a primitive operator would change what others mean. */
@@ -129,6 +162,56 @@ static void check_reserved(Spec *spec, const Source *source) {
     }
 }
 
+/* ---- circles ----------------------------------------------------------------------------- */
+
+/* The files that are being looked through, innermost first. */
+typedef struct Trail {
+    const struct Trail *before;
+    const Source *source;
+} Trail;
+
+static void trail_print(const Trail *trail, const Source *from, Text *text) {
+    if (trail->source != from)
+        trail_print(trail->before, from, text);
+    text_add(text, "%.*s -> ", STR_ARG(trail->source->name));
+}
+
+static bool on_trail(const Trail *trail, const Source *source) {
+    while (trail && trail->source != source)
+        trail = trail->before;
+    return trail != NULL;
+}
+
+typedef VEC(const Source *) Visited;
+
+static bool was_visited(const Visited *visited, const Source *source) {
+    for (int i = 0; i < visited->count; i++)
+        if (visited->at[i] == source)
+            return true;
+    return false;
+}
+
+/* Files that use each other could not be understood one after another. */
+static void check_circles(Spec *spec, const Source *source, const Trail *before,
+                          Visited *visited) {
+    const Trail trail = {before, source};
+    vec_push(spec->arena, visited, source);
+    for (int i = 0; i < source->imports.count; i++) {
+        const Import *import = &source->imports.at[i];
+        if (import->source == source) {
+            error_at(spec->diagnostics, import->span, "a file cannot use itself");
+        } else if (on_trail(&trail, import->source)) {
+            Text chain = text_new(spec->arena);
+            trail_print(&trail, import->source, &chain);
+            error_at(spec->diagnostics, import->span,
+                     "files use each other in a circle: %s%.*s", chain.at,
+                     STR_ARG(import->source->name));
+        } else if (import->source && !was_visited(visited, import->source)) {
+            check_circles(spec, import->source, &trail, visited);
+        }
+    }
+}
+
 void modules_read(Spec *spec, Source *root) {
     vec_push(spec->arena, &spec->sources, root);
     for (int i = 0; i < spec->sources.count; i++) {
@@ -138,38 +221,40 @@ void modules_read(Spec *spec, Source *root) {
             Import *import = &source->imports.at[k];
             import->source = source_import(spec, source, import);
         }
+        source_index(spec->arena, source);
         check_duplicates(spec, source);
         check_reserved(spec, source);
     }
+    Visited visited = {0};
+    check_circles(spec, root, NULL, &visited);
 }
 
 /* ---- names ------------------------------------------------------------------------------- */
 
-typedef VEC(const Source *) Visited;
-
 /* All sources that a source sees, itself first, nearest first. */
-static void visit(Arena *arena, const Source *source, Visited *visited) {
-    vec_push(arena, visited, source);
-    for (int next = 0; next < visited->count; next++) {
-        const Source *from = visited->at[next];
+static void source_link(Arena *arena, Source *source) {
+    Visited visited = {0};
+    VEC(int) distance = {0};
+    vec_push(arena, &visited, source);
+    vec_push(arena, &distance, 0);
+    for (int next = 0; next < visited.count; next++) {
+        const Source *from = visited.at[next];
         for (int k = 0; k < from->imports.count; k++) {
             const Source *used = from->imports.at[k].source;
-            bool seen = !used;
-            for (int v = 0; v < visited->count && !seen; v++)
-                seen = visited->at[v] == used;
-            if (!seen)
-                vec_push(arena, visited, used);
+            if (!used || was_visited(&visited, used))
+                continue;
+            vec_push(arena, &visited, used);
+            vec_push(arena, &distance, distance.at[next] + 1);
         }
     }
+    source->sees = visited.at;
+    source->distance = distance.at;
+    source->seen = visited.count;
 }
 
 void sources_link(Spec *spec) {
-    for (int i = 0; i < spec->sources.count; i++) {
-        Visited visited = {0};
-        visit(spec->arena, spec->sources.at[i], &visited);
-        spec->sources.at[i]->sees = visited.at;
-        spec->sources.at[i]->seen = visited.count;
-    }
+    for (int i = 0; i < spec->sources.count; i++)
+        source_link(spec->arena, spec->sources.at[i]);
 }
 
 static bool is_named(const Item *item, ItemKind kind, Str word, Str name) {
@@ -177,12 +262,65 @@ static bool is_named(const Item *item, ItemKind kind, Str word, Str name) {
            (kind != ITEM_DECL || str_equal(item->word, word));
 }
 
+/* The first declaration of that name in one file. */
+static const Item *find_own(const Source *source, ItemKind kind, Str word, Str name) {
+    const Item *found = NULL;
+    if (source->named) {
+        for (int i = item_named(source, name); i >= 0; i = source->namesake[i])
+            if (is_named(source->items.at[i], kind, word, name))
+                found = source->items.at[i];
+        return found;
+    }
+    for (int i = 0; i < source->items.count && !found; i++)
+        if (is_named(source->items.at[i], kind, word, name))
+            found = source->items.at[i];
+    return found;
+}
+
 const Item *item_find(const Source *source, ItemKind kind, Str word, Str name) {
-    for (int v = 0; v < source->seen; v++)
-        for (int i = 0; i < source->sees[v]->items.count; i++)
-            if (is_named(source->sees[v]->items.at[i], kind, word, name))
-                return source->sees[v]->items.at[i];
+    const Item *found = NULL;
+    for (int v = 0; v < source->seen && !found; v++)
+        found = find_own(source->sees[v], kind, word, name);
+    return found;
+}
+
+/* Another declaration of the item's name: in a file as near as the item's where `equal`, else
+ * in one further away. */
+static const Item *namesake_of(const Source *source, const Item *item, bool equal) {
+    int near = -1;
+    for (int v = 0; v < source->seen; v++) {
+        if (source->sees[v] == item->source)
+            near = source->distance[v];
+        else if (near >= 0 && equal == (source->distance[v] == near)) {
+            const Item *other = find_own(source->sees[v], item->kind, item->word, item->name);
+            if (other)
+                return other;
+        }
+    }
     return NULL;
+}
+
+/* A file's own declaration goes before all; of those that it uses, neither of two equally near
+ * ones goes before the other. */
+bool item_clash(Diagnostics *diagnostics, Span span, const Source *source, const Item *item) {
+    const Item *other = source->distance ? namesake_of(source, item, true) : NULL;
+    if (!other)
+        return false;
+    error_at(diagnostics, span,
+             "`%.*s` may mean that of %.*s or that of %.*s; use one of the "
+             "two files only, or declare `%.*s` here",
+             STR_ARG(item->name), STR_ARG(item->source->name), STR_ARG(other->source->name),
+             STR_ARG(item->name));
+    note_at(diagnostics, item->span, "declared here");
+    note_at(diagnostics, other->span, "and here");
+    return true;
+}
+
+void note_hidden(Diagnostics *diagnostics, const Source *source, const Item *item) {
+    const Item *other = source->distance ? namesake_of(source, item, false) : NULL;
+    if (other)
+        note_at(diagnostics, item->span, "`%.*s` is declared here and hides that of %.*s",
+                STR_ARG(item->name), STR_ARG(other->source->name));
 }
 
 void item_names(Arena *arena, const Source *source, ItemKind kind, Str word, const Str **names,

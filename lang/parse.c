@@ -117,6 +117,7 @@ static bool run(Parse *parse) {
     uint32_t base = source_add(parse->diagnostics, source->name, source->text);
     const char *text = source->text.at;
     Lexer lexer = {parse->diagnostics, text, text, text + source->text.length, base, 0};
+    source->base = base;
     void *lemon = parserAlloc(memory_new, parse);
     layout_begin(&parse->layout, parse->arena, lexer);
     feed_all(parse, lemon);

@@ -2,9 +2,6 @@
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
-#include "stdlib/embedded.h"
-
-#include <string.h>
 
 enum { MAX_LISTED = 12 };
 
@@ -70,17 +67,4 @@ void report_unknown_name(Elab *elab, const Node *name, bool called) {
                    STR_ARG(name->text), STR_ARG(nearest));
     else
         elab_error(elab, name->span, "%s `%.*s`", what, STR_ARG(name->text));
-}
-
-/* The library's module that declares the name, where it is not used; empty: none does. */
-Str library_module(Arena *arena, const char *word, Str name) {
-    Str line = str_format(arena, "\n%s %.*s", word, STR_ARG(name));
-    for (int i = 0; i < embedded_count; i++) {
-        const char *found = strstr(embedded_library[i].text, line.at);
-        char after = found ? found[line.length] : 'x';
-        if (str_starts(str_of(embedded_library[i].name), STR("std/")) &&
-            (after == ' ' || after == '('))
-            return str_of(embedded_library[i].name);
-    }
-    return (Str){"", 0};
 }

@@ -202,8 +202,12 @@ struct Source {
     Str name, text;
     VEC(Item *) items;
     VEC(Import) imports;
+    uint32_t base;             /* offset of the text among all sources */
     bool right;                /* parsed without a mistake */
+    Map *named;                /* a name -> its last item; NULL: not indexed */
+    int *namesake;             /* (items) the item before of the same name, or -1 */
     const Source *const *sees; /* itself and all that it uses, nearest first */
+    const int *distance;       /* (seen) of uses that lead there */
     int seen;
 };
 

@@ -1,0 +1,2 @@
+use "other.nas"
+block one(x) { return x |> relu }

@@ -1,0 +1,2 @@
+use "../use_circle.nas"
+block two(x) { return x |> relu }

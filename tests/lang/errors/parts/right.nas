@@ -1,0 +1,3 @@
+let wide = 4
+block step(x) { return x |> dense(4) |> relu }
+device board { source: "nothing"; isa: "portable" }

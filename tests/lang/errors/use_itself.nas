@@ -1,0 +1,2 @@
+use "./use_itself.nas"
+network n(x: [4]) -> [4] { return x |> relu }
