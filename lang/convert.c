@@ -87,14 +87,13 @@ static bool convert_constant(Converter *c, const Node *node, FactType type, Str 
 
 static bool convert_word(Converter *c, const Node *node, const char *of, Str what,
                          SpecValue *out) {
-    enum { MAX_WORDS = 16 };
+    enum { MAX_WORDS = 24 };
     Str words[MAX_WORDS];
-    int count = words_split(of, words, MAX_WORDS);
     out->type = SPEC_NAME;
     out->text = node->text;
-    for (int i = 0; node->kind == NODE_NAME && i < count; i++)
-        if (str_equal(node->text, words[i]))
-            return true;
+    if (node->kind == NODE_NAME && word_of(of, node->text))
+        return true;
+    int count = word_names(of, words, MAX_WORDS);
     Str shown = node->kind == NODE_NAME ? node->text : (Str){"", 0};
     return mistake(c, node->span, "`%.*s` cannot be this%.*s", STR_ARG(what),
                    STR_ARG(suggestion(c->spec->arena, shown, words, count)));

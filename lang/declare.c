@@ -11,7 +11,7 @@
 static Source *defaults_source(Spec *spec) {
     Text text = text_new(spec->arena);
     for (int kind = 0; kind < DECL_KINDS; kind++) {
-        text_add(&text, "%s defaults {\n", decl_words[kind]);
+        text_add(&text, "%s defaults {\n", kind_facts[kind].word);
         for (int k = 0; k < key_count; k++) {
             const KeyFacts *facts = &key_facts[k];
             bool quoted = facts->type == TYPE_STRING;
@@ -49,10 +49,10 @@ static void report_unknown_key(Spec *spec, DeclKind kind, const Entry *entry) {
     Str nearest = str_nearest(entry->key, names, count);
     if (nearest.length)
         error_at(spec->diagnostics, entry->span, "`%s` has no key `%.*s`; did you mean `%.*s`?",
-                 decl_words[kind], STR_ARG(entry->key), STR_ARG(nearest));
+                 kind_facts[kind].word, STR_ARG(entry->key), STR_ARG(nearest));
     else
         error_at(spec->diagnostics, entry->span, "`%s` has no key `%.*s`; its keys are %.*s",
-                 decl_words[kind], STR_ARG(entry->key), STR_ARG(text_str(&list)));
+                 kind_facts[kind].word, STR_ARG(entry->key), STR_ARG(text_str(&list)));
 }
 
 static void check_keys(Spec *spec, DeclKind kind, const Item *item) {
@@ -200,15 +200,22 @@ static bool check_base(Spec *spec, const Item *item) {
     return true;
 }
 
+static void report_unknown_kind(Spec *spec, const Item *item) {
+    static const char *const others[] = {"network", "precision", "block", "use", "let"};
+    Str words[DECL_KINDS + COUNT(others)];
+    for (int i = 0; i < COUNT(others); i++)
+        words[i] = str_of(others[i]);
+    for (int k = 0; k < DECL_KINDS; k++)
+        words[COUNT(others) + k] = str_of(kind_facts[k].word);
+    error_at(spec->diagnostics, item->word_span, "no declaration begins with `%.*s`%.*s",
+             STR_ARG(item->word),
+             STR_ARG(suggestion(spec->arena, item->word, words, COUNT(words))));
+}
+
 static void declaration_check(Spec *spec, const Item *item, const Source *defaults) {
     int kind = decl_kind_of(item->word);
     if (kind < 0) {
-        static const Str words[] = {{"task", 4},  {"device", 6},  {"search", 6},
-                                    {"emit", 4},  {"network", 7}, {"precision", 9},
-                                    {"block", 5}, {"use", 3},     {"let", 3}};
-        error_at(spec->diagnostics, item->word_span, "no declaration begins with `%.*s`%.*s",
-                 STR_ARG(item->word),
-                 STR_ARG(suggestion(spec->arena, item->word, words, COUNT(words))));
+        report_unknown_kind(spec, item);
         return;
     }
     if (!check_base(spec, item))

@@ -332,20 +332,26 @@ typedef enum {
     TYPE_TASK,
     TYPE_DEVICE
 } FactType;
+typedef enum { ONE, MANY, CHOSEN } FactCount; /* values: see keys.def, calls.def */
+/* engine: what nasc lacks to do what this says; empty: nothing. */
 typedef struct KeyFacts {
     DeclKind kind;
     const char *key;
     FactType type;
-    int many;
-    const char *of, *initial, *documentation;
+    FactCount many;
+    const char *of, *initial, *engine, *documentation;
 } KeyFacts;
+typedef struct WordFacts {
+    const char *context, *word, *engine, *documentation;
+} WordFacts;
 typedef struct CallFacts {
-    const char *context, *name, *documentation;
+    const char *context, *name, *engine, *documentation;
 } CallFacts;
 typedef struct ArgumentFacts {
     const char *call, *name;
     FactType type;
-    const char *of, *initial, *documentation;
+    FactCount many;
+    const char *of, *initial, *engine, *documentation;
 } ArgumentFacts;
 typedef struct MetricFacts {
     const char *name;
@@ -354,16 +360,16 @@ typedef struct MetricFacts {
     const char *documentation;
 } MetricFacts;
 extern const KeyFacts key_facts[];
+extern const WordFacts word_facts[];
 extern const CallFacts call_facts[];
 extern const ArgumentFacts argument_facts[];
 extern const MetricFacts metric_facts[];
-extern const int key_count, call_count, argument_count, metric_count;
-extern const char *const decl_words[DECL_KINDS];
+extern const int key_count, word_count, call_count, argument_count, metric_count;
 const char *fact_type_name(FactType type);
-int decl_kind_of(Str word); /* -1: none */
 const MetricFacts *metric_of(Str name);
 const CallFacts *call_of(Str name);
-int words_split(const char *words, Str *out, int limit);
+const WordFacts *word_of(const char *context, Str word); /* NULL: none */
+int word_names(const char *context, Str *out, int limit);
 Dimension dimension_of(const char *name); /* "BYTES"; "": none */
 
 /* ---- convert.c: a node -> a SpecValue of the type that a table states -------------------- */

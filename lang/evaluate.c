@@ -279,10 +279,12 @@ static Value arithmetic(Elab *elab, const Node *node, Value a, Value b) {
         if (x != DIMENSION_NONE && y != DIMENSION_NONE)
             return report_operands(elab, node, a, b);
         return folded(elab, EXPR_MUL, a.expr, b.expr, x ? x : y, node->span);
-    default:
+    case TOKEN_SLASH:
         if (y != DIMENSION_NONE && x != y)
             return report_operands(elab, node, a, b);
         return folded(elab, EXPR_DIV, a.expr, b.expr, x == y ? DIMENSION_NONE : x, node->span);
+    default: /* `in` and `at`, which declarations read */
+        return report_operands(elab, node, a, b);
     }
 }
 

@@ -12,6 +12,13 @@ static void initial_help(Text *text, const char *initial) {
         text_add(text, "; default %s", initial);
 }
 
+static void words_help(Text *text, const char *context) {
+    Str words[24];
+    int count = word_names(context, words, COUNT(words));
+    for (int i = 0; i < count; i++)
+        text_add(text, "%s%.*s", i ? " " : ": ", STR_ARG(words[i]));
+}
+
 /* ---- declarations ------------------------------------------------------------------------ */
 
 static void key_help(Text *text, const KeyFacts *key) {
@@ -21,7 +28,7 @@ static void key_help(Text *text, const KeyFacts *key) {
     if (key->type == TYPE_NUMBER && dimension_of(key->of))
         text_add(text, " (%s)", dimension_name(dimension_of(key->of)));
     if (key->type == TYPE_WORD)
-        text_add(text, ": %s", key->of);
+        words_help(text, key->of);
     for (int i = 0; key->type == TYPE_CALL && i < call_count; i++)
         if (strcmp(call_facts[i].context, key->of) == 0)
             text_add(text, "%s%s(...)", calls++ ? " or " : "", call_facts[i].name);
@@ -34,7 +41,7 @@ static bool decl_help(Str topic, Text *text) {
     int kind = decl_kind_of(topic);
     if (kind < 0)
         return false;
-    text_add(text, "%s NAME [: BASE] { key: value, ... }\n", decl_words[kind]);
+    text_add(text, "%s NAME [: BASE] { key: value, ... }\n", kind_facts[kind].word);
     for (int i = 0; i < key_count; i++)
         if (key_facts[i].kind == (DeclKind)kind)
             key_help(text, &key_facts[i]);
@@ -46,7 +53,7 @@ static bool key_topic(Str topic, Text *text) {
     for (int i = 0; i < key_count; i++) {
         if (!str_equal(topic, str_of(key_facts[i].key)))
             continue;
-        text_add(text, "in `%s`:\n", decl_words[key_facts[i].kind]);
+        text_add(text, "in `%s`:\n", kind_facts[key_facts[i].kind].word);
         key_help(text, &key_facts[i]);
         found = true;
     }
@@ -64,7 +71,7 @@ static bool call_help(Str topic, Text *text) {
             continue;
         text_add(text, "  %s: %s", argument->name, fact_type_name(argument->type));
         if (argument->type == TYPE_WORD)
-            text_add(text, ": %s", argument->of);
+            words_help(text, argument->of);
         initial_help(text, argument->initial);
         text_add(text, "\n      %s\n", argument->documentation);
     }
@@ -159,7 +166,7 @@ typedef VEC(Str) Topics;
 static Topics topics(Arena *arena) {
     Topics names = {0};
     for (int i = 0; i < DECL_KINDS; i++)
-        vec_push(arena, &names, str_of(decl_words[i]));
+        vec_push(arena, &names, str_of(kind_facts[i].word));
     for (int i = 0; i < COUNT(words); i++)
         vec_push(arena, &names, str_of(words[i].word));
     for (int k = OP_INPUT + 1; k < OP_COUNT; k++)

@@ -50,7 +50,12 @@ struct SpecItem {
     SpecValue value;
 };
 
-typedef enum { DECL_TASK, DECL_DEVICE, DECL_SEARCH, DECL_EMIT, DECL_KINDS } DeclKind;
+typedef enum {
+#define KIND(NAME, word, of, over, engine, documentation) DECL_##NAME,
+#include "lang/kinds.def"
+#undef KIND
+    DECL_KINDS
+} DeclKind;
 
 /* An entry `key: value, value, ...` of a declaration, or the default of a key that was left
  * out. */
@@ -99,6 +104,8 @@ const SpecValue *call_argument(const SpecValue *call, const char *name, int posi
 
 /* Networks of the root file in order; an empty Str past the last. */
 Str spec_network(const Spec *spec, int index);
+/* The imported networks likewise: `network NAME = onnx("FILE")`. They have no Space yet. */
+Str spec_import(const Spec *spec, int index);
 /* The space of a network under a precision (empty name: its unnamed one, or all i8 where
  * there is none). Memoised. NULL where the network has errors. */
 const Space *spec_space(Spec *spec, Str network, Str precision);

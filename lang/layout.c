@@ -50,13 +50,17 @@ static bool followed_by(const Layout *layout, const char *sign) {
     return strncmp(at, sign, strlen(sign)) == 0;
 }
 
+static bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
 static bool followed_by_name(const Layout *layout) {
     const char *at = layout->lexer.at;
     if (*at != ' ')
         return false;
     while (*at == ' ')
         at++;
-    return (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || *at == '_';
+    return is_letter(*at);
 }
 
 /* `let`, `return`, ... and `name =` at the start of a line begin a statement whatever stands
@@ -77,7 +81,6 @@ static bool begins_statement(const Layout *layout) {
 
 /* A declaration at the very start of a line while braces are open: a `}` was forgotten. */
 static bool begins_item(const Layout *layout) {
-    static const char *const kinds[] = {"task", "device", "search", "emit"};
     const char *at = layout->ahead.text.at;
     bool first = at == layout->lexer.begin || at[-1] == '\n';
     if (!first || !followed_by_name(layout))
@@ -89,10 +92,7 @@ static bool begins_item(const Layout *layout) {
     case TOKEN_PRECISION:
         return true;
     default:
-        for (int i = 0; i < COUNT(kinds); i++)
-            if (str_equal(layout->ahead.text, str_of(kinds[i])))
-                return true;
-        return false;
+        return decl_kind_of(layout->ahead.text) >= 0;
     }
 }
 
@@ -203,6 +203,18 @@ static void take_unit(Layout *layout) {
     }
 }
 
+/* `some bits` is one word. */
+static void take_words(Layout *layout) {
+    static const Str words = {"some bits", 9};
+    if (layout->ahead.kind != TOKEN_NAME || !str_equal(layout->ahead.text, STR("some")) ||
+        strncmp(layout->ahead.text.at, words.at, (size_t)words.length) != 0 ||
+        is_letter(layout->ahead.text.at[words.length]))
+        return;
+    layout->lexer.at = layout->ahead.text.at + words.length;
+    layout->ahead.text.length = words.length;
+    layout->ahead.span.length = (uint32_t)words.length;
+}
+
 Token layout_next(Layout *layout) {
     if (ends_here(layout)) {
         Token end = made_up(layout, TOKEN_END);
@@ -217,6 +229,7 @@ Token layout_next(Layout *layout) {
     if (misses_brace(layout))
         return close_forgotten(layout);
     take_unit(layout);
+    take_words(layout);
     layout->last = layout->ahead;
     watch_brackets(layout, layout->last);
     if (layout->last.kind != TOKEN_EOF)

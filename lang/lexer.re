@@ -24,7 +24,8 @@ static const struct {
     {"of", TOKEN_OF},           {"step", TOKEN_STEP},       {"named", TOKEN_NAMED},
     {"require", TOKEN_REQUIRE}, {"forbid", TOKEN_FORBID},   {"legal", TOKEN_LEGAL},
     {"nas", TOKEN_NAS},         {"use", TOKEN_USE},         {"block", TOKEN_BLOCK},
-    {"network", TOKEN_NETWORK}, {"precision", TOKEN_PRECISION}};
+    {"network", TOKEN_NETWORK}, {"precision", TOKEN_PRECISION},
+    {"over", TOKEN_OVER},       {"at", TOKEN_AT}};
 
 enum { MAX_NAME = 64 };
 

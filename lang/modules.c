@@ -329,7 +329,8 @@ void item_names(Arena *arena, const Source *source, ItemKind kind, Str word, con
     for (int v = 0; v < source->seen; v++)
         for (int i = 0; i < source->sees[v]->items.count; i++) {
             const Item *item = source->sees[v]->items.at[i];
-            if (item->kind == kind && (kind != ITEM_DECL || str_equal(item->word, word)))
+            if (item->kind == kind && !item->derived &&
+                (kind != ITEM_DECL || str_equal(item->word, word)))
                 vec_push(arena, &found, item->name);
         }
     *names = found.at;

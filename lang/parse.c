@@ -18,10 +18,10 @@ static void list_expected(Text *text, const bool *expected) {
         items[count++] = "an expression";
     for (int t = 0; t < TOKEN_COUNT; t++) {
         TokenClass class = token_facts[t].class;
-        bool implied =
-            class == JOINS || (t == TOKEN_ASSIGN && expected[TOKEN_COLON]) ||
-            ((begins || goes_on) && class == STARTS) ||
-            ((expected[TOKEN_NAME] || t == TOKEN_NAMED || t == TOKEN_OF) && class == WORD);
+        bool implied = class == JOINS || (t == TOKEN_ASSIGN && expected[TOKEN_COLON]) ||
+                       ((begins || goes_on) && class == STARTS) ||
+                       (class == WORD && (expected[TOKEN_NAME] || expected[TOKEN_END] ||
+                                          t == TOKEN_NAMED || t == TOKEN_OF));
         if (expected[t] && !implied)
             items[count++] = token_facts[t].shown;
     }

@@ -15,13 +15,14 @@ static const Token no_token = {TOKEN_EOF, {0, 0}, {"", 0}};
 %token COMMA COLON ASSIGN ARROW PIPE DOTDOT DOT EQUAL UNEQUAL LESS LESS_EQUAL GREATER.
 %token GREATER_EQUAL PLUS MINUS STAR SLASH AND OR NOT IMPLIES IF TRUE FALSE LET RETURN REPEAT.
 %token FOR THEN ELSE IN AS OF STEP NAMED REQUIRE FORBID LEGAL NAS USE BLOCK NETWORK PRECISION.
+%token OVER AT.
 %token_prefix LEMON_
 %name parser
 %token_type {Token}
 %extra_context {Parse *parse}
 %stack_size 1000
 %fallback NAME THEN ELSE IN AS OF STEP NAMED REQUIRE FORBID LEGAL NAS USE BLOCK NETWORK.
-%fallback NAME PRECISION.
+%fallback NAME PRECISION OVER AT.
 
 %right ELSE.
 %left PIPE.
@@ -59,19 +60,28 @@ item ::= NETWORK NAME(N) LPAREN parameters(P) RPAREN ARROW expr(R) LBRACE body(B
     item_add(parse, (Item){.kind = ITEM_NETWORK, .name = N.text, .span = N.span,
                            .parameters = P, .result = R, .body = B});
 }
-item ::= PRECISION(W) OF NAME(O) LBRACE rules(R) RBRACE. {
+item ::= NETWORK NAME(N) ASSIGN expr(E). {
+    item_add(parse, (Item){.kind = ITEM_NETWORK, .name = N.text, .span = N.span, .value = E});
+}
+item ::= PRECISION(W) OF NAME(O) base(B) LBRACE rules(R) RBRACE. {
     item_add(parse, (Item){.kind = ITEM_PRECISION, .name = {"", 0}, .span = W.span,
-                           .of = O.text, .of_span = O.span, .rules = R});
+                           .of = O.text, .of_span = O.span, .base = B.text,
+                           .base_span = B.span, .rules = R});
 }
-item ::= PRECISION NAME(N) OF NAME(O) LBRACE rules(R) RBRACE. {
+item ::= PRECISION NAME(N) OF NAME(O) base(B) LBRACE rules(R) RBRACE. {
     item_add(parse, (Item){.kind = ITEM_PRECISION, .name = N.text, .span = N.span,
-                           .of = O.text, .of_span = O.span, .rules = R});
+                           .of = O.text, .of_span = O.span, .base = B.text,
+                           .base_span = B.span, .rules = R});
 }
-item ::= NAME(K) NAME(N) base(B) LBRACE entries(E) RBRACE. {
+item ::= NAME(K) NAME(N) heads(H) base(B) LBRACE entries(E) RBRACE. {
     item_add(parse, (Item){.kind = ITEM_DECL, .name = N.text, .span = N.span, .word = K.text,
                            .word_span = K.span, .base = B.text, .base_span = B.span,
-                           .entries = E});
+                           .entries = entries_joined(parse, K, H, E)});
 }
+%type heads {Entries}
+heads(A) ::= . { A = (Entries){0}; }
+heads(A) ::= heads(B) OF(W) NAME(N). { A = B; PUSH(A, entry_of_head(parse, W, N)); }
+heads(A) ::= heads(B) OVER(W) NAME(N). { A = B; PUSH(A, entry_of_head(parse, W, N)); }
 base(A) ::= . { A = no_token; }
 base(A) ::= COLON NAME(N). { A = N; }
 
@@ -183,8 +193,13 @@ entry(A) ::= NAME(N) ASSIGN(S) values(V). {
     parse->failed = true;
 }
 %type values {Arguments}
-values(A) ::= expr(E). { A = (Arguments){0}; PUSH(A, argument_of(no_token, E)); }
-values(A) ::= values(B) COMMA expr(E). { A = B; PUSH(A, argument_of(no_token, E)); }
+values(A) ::= value(E). { A = (Arguments){0}; PUSH(A, argument_of(no_token, E)); }
+values(A) ::= values(B) COMMA value(E). { A = B; PUSH(A, argument_of(no_token, E)); }
+%type value {Node *}
+value(A) ::= expr(E). { A = E; }
+value(A) ::= expr(X) IN(O) expr(Y). { A = node_binary(parse, X, O, Y); }
+value(A) ::= expr(X) AT(O) expr(Y). { A = node_binary(parse, X, O, Y); }
+value(A) ::= expr(X) LBRACE entries(E) RBRACE(C). { A = node_derived(parse, X, E, C); }
 
 %type expr {Node *}
 %type primary {Node *}

@@ -62,7 +62,7 @@ static void value_print(Text *text, const SpecValue *value) {
 }
 
 void decl_print(const Decl *decl, Text *text) {
-    text_add(text, "%s %.*s {\n", decl_words[decl->kind], STR_ARG(decl->name));
+    text_add(text, "%s %.*s {\n", kind_facts[decl->kind].word, STR_ARG(decl->name));
     for (int i = 0; i < decl->count; i++) {
         const SpecEntry *entry = &decl->entries[i];
         if (!entry->count)

@@ -132,7 +132,8 @@ static void check_classes(Spec *spec, const Space *space, const Decl *search,
 static const Decl *named_decl(const Spec *spec, const Item *item, DeclKind kind,
                               const SpecValue *name) {
     const Item *found =
-        name ? item_find(item->source, ITEM_DECL, str_of(decl_words[kind]), name->text) : NULL;
+        name ? item_find(item->source, ITEM_DECL, str_of(kind_facts[kind].word), name->text)
+             : NULL;
     return found ? decl_of_item(spec, found) : NULL;
 }
 

@@ -18,7 +18,10 @@ const Item *precision_find(const Source *source, Str network, Str name) {
     return NULL;
 }
 
+/* NULL for an imported network, which is known only when its file is read. */
 static const Space *space_of(Spec *spec, const Item *network, const Item *precision) {
+    if (network->value)
+        return NULL;
     for (int i = 0; i < spec->spaces.count; i++)
         if (spec->spaces.at[i].network == network && spec->spaces.at[i].precision == precision)
             return spec->spaces.at[i].space;
@@ -26,6 +29,44 @@ static const Space *space_of(Spec *spec, const Item *network, const Item *precis
         network_elaborate(spec->arena, spec->diagnostics, spec, network, precision);
     vec_push(spec->arena, &spec->spaces, ((Elaborated){network, precision, space}));
     return space;
+}
+
+/* A precision has the rules of its base, before its own: the last that matches counts. */
+static void precision_inherit(Spec *spec, Item *item, int depth) {
+    enum { MAX_BASES = 32 };
+    const Str *names;
+    int count = 0;
+    Rules rules = {0};
+    if (!item->base.length)
+        return;
+    const Item *base = precision_find(item->source, item->of, item->base);
+    if (base && (base == item || depth == MAX_BASES)) {
+        error_at(spec->diagnostics, item->base_span, "`%.*s` inherits from itself",
+                 STR_ARG(item->name));
+        item->base.length = 0;
+        return;
+    }
+    if (!base) {
+        item_names(spec->arena, item->source, ITEM_PRECISION, (Str){0}, &names, &count);
+        error_at(spec->diagnostics, item->base_span, "`%.*s` has no precision `%.*s`%.*s",
+                 STR_ARG(item->of), STR_ARG(item->base),
+                 STR_ARG(suggestion(spec->arena, item->base, names, count)));
+        return;
+    }
+    precision_inherit(spec, (Item *)base, depth + 1);
+    for (int i = 0; i < base->rules.count; i++)
+        vec_push(spec->arena, &rules, base->rules.at[i]);
+    for (int i = 0; i < item->rules.count; i++)
+        vec_push(spec->arena, &rules, item->rules.at[i]);
+    item->rules = rules;
+    item->base.length = 0;
+}
+
+static void precisions_inherit(Spec *spec) {
+    for (int s = 0; s < spec->sources.count; s++)
+        for (int i = 0; i < spec->sources.at[s]->items.count; i++)
+            if (spec->sources.at[s]->items.at[i]->kind == ITEM_PRECISION)
+                precision_inherit(spec, spec->sources.at[s]->items.at[i], 0);
 }
 
 /* Every network of the root under each of its precisions, and those that its searches name. */
@@ -79,6 +120,7 @@ static void spec_check(Spec *spec, Source *root) {
     sources_link(spec);
     if (error_count(spec->diagnostics))
         return;
+    precisions_inherit(spec);
     check_lets(spec);
     networks_check(spec);
     declarations_check(spec);
@@ -115,7 +157,7 @@ Spec *spec_read_text(Arena *arena, Diagnostics *diagnostics, Str name, Str text,
 
 const Decl *spec_decl(const Spec *spec, DeclKind kind, Str name) {
     const Item *item =
-        item_find(spec->sources.at[0], ITEM_DECL, str_of(decl_words[kind]), name);
+        item_find(spec->sources.at[0], ITEM_DECL, str_of(kind_facts[kind].word), name);
     return item ? decl_of_item(spec, item) : NULL;
 }
 
@@ -148,17 +190,22 @@ const SpecValue *call_argument(const SpecValue *call, const char *name, int posi
     return NULL;
 }
 
-static const Item *network_at(const Spec *spec, int index) {
+static Str network_at(const Spec *spec, bool imported, int index) {
     const Source *root = spec->sources.at[0];
-    for (int i = 0; i < root->items.count; i++)
-        if (root->items.at[i]->kind == ITEM_NETWORK && index-- == 0)
-            return root->items.at[i];
-    return NULL;
+    for (int i = 0; i < root->items.count; i++) {
+        const Item *item = root->items.at[i];
+        if (item->kind == ITEM_NETWORK && (item->value != NULL) == imported && index-- == 0)
+            return item->name;
+    }
+    return (Str){"", 0};
 }
 
 Str spec_network(const Spec *spec, int index) {
-    const Item *item = network_at(spec, index);
-    return item ? item->name : (Str){"", 0};
+    return network_at(spec, false, index);
+}
+
+Str spec_import(const Spec *spec, int index) {
+    return network_at(spec, true, index);
 }
 
 const Space *spec_space(Spec *spec, Str network, Str precision) {
@@ -177,8 +224,8 @@ Span spec_network_span(const Spec *spec, Str network) {
 
 const Str *spec_names(const Spec *spec, DeclKind kind, int *count) {
     const Str *names;
-    item_names(spec->arena, spec->sources.at[0], ITEM_DECL, str_of(decl_words[kind]), &names,
-               count);
+    item_names(spec->arena, spec->sources.at[0], ITEM_DECL, str_of(kind_facts[kind].word),
+               &names, count);
     return names;
 }
 

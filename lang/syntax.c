@@ -179,6 +179,77 @@ Node *node_share(Parse *parse, Node *a, Node *b) {
         parse, (Node){.kind = NODE_SHARE, .span = span_join(a->span, b->span), .a = a, .b = b});
 }
 
+/* Where a span stands, as `12:5`: what tells apart declarations that have no name. */
+static Str place_print(Parse *parse, Span span) {
+    const char *begin = parse->layout.lexer.begin;
+    int line = 1, column = 1;
+    for (uint32_t at = parse->layout.lexer.base; at < span.start; at++, column++)
+        if (*begin++ == '\n') {
+            line++;
+            column = 0;
+        }
+    return str_format(parse->arena, "%d:%d", line, column);
+}
+
+static Node *derived_name(Parse *parse, Node *base, Entries entries) {
+    static const Str device = {"device", 6};
+    Str place = place_print(parse, base->span);
+    Str name = str_format(parse->arena, "%.*s at %.*s", STR_ARG(base->text), STR_ARG(place));
+    item_add(parse, (Item){.kind = ITEM_DECL,
+                           .name = name,
+                           .span = base->span,
+                           .word = device,
+                           .word_span = base->span,
+                           .base = base->text,
+                           .base_span = base->span,
+                           .derived = true,
+                           .entries = entries});
+    return node_make(parse, (Node){.kind = NODE_NAME, .span = base->span, .text = name});
+}
+
+Node *node_derived(Parse *parse, Node *a, Entries entries, Token close) {
+    Span span = span_join(a->span, close.span);
+    if (a->kind == NODE_NAME)
+        return derived_name(parse, a, entries);
+    if (a->kind == NODE_SHARE && a->b->kind == NODE_NAME)
+        return node_make(parse, (Node){.kind = NODE_SHARE,
+                                       .span = span,
+                                       .a = a->a,
+                                       .b = derived_name(parse, a->b, entries)});
+    if (a->kind == NODE_ERROR)
+        return a;
+    error_at(parse->diagnostics, a->span,
+             "keys in braces change a device: `cortex_m4 { ram: 16 KiB }`");
+    parse->failed = true;
+    return node_error(parse, span);
+}
+
+Entry entry_of_head(Parse *parse, Token word, Token name) {
+    Entry entry = {.key = word.text, .span = word.span};
+    vec_push(parse->arena, &entry.values, argument_of((Token){0}, node_name(parse, name)));
+    return entry;
+}
+
+Entries entries_joined(Parse *parse, Token word, Entries heads, Entries entries) {
+    int kind = decl_kind_of(word.text);
+    for (int i = 0; i < heads.count && kind >= 0; i++) {
+        Entry entry = heads.at[i];
+        bool of = str_equal(entry.key, STR("of"));
+        const char *key = of ? kind_facts[kind].of : kind_facts[kind].over;
+        if (!*key) {
+            error_at(parse->diagnostics, entry.span,
+                     "a `%.*s` has no `%.*s`; what it inherits from stands after a colon: "
+                     "`%.*s NAME : BASE`",
+                     STR_ARG(word.text), STR_ARG(entry.key), STR_ARG(word.text));
+            parse->failed = true;
+            continue;
+        }
+        entry.key = str_of(key);
+        vec_push(parse->arena, &entries, entry);
+    }
+    return entries;
+}
+
 Argument argument_of(Token name, Node *value) {
     Span span = name.kind == TOKEN_EOF ? value->span : name.span;
     return (Argument){name.text, span, value};

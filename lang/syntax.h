@@ -65,6 +65,14 @@ const char *dimension_name(Dimension dimension); /* "a size in bytes" */
 bool unit_apply(Diagnostics *diagnostics, Token unit, Rational *number, Dimension *dimension);
 Str quantity_print(Arena *arena, Rational number, Dimension dimension); /* "16 KiB" */
 
+/* ---- tables.c: kinds.def ----------------------------------------------------------------- */
+
+typedef struct KindFacts {
+    const char *word, *of, *over, *engine, *documentation;
+} KindFacts;
+extern const KindFacts kind_facts[DECL_KINDS];
+int decl_kind_of(Str word); /* -1: none */
+
 /* ---- syntax.c: the tree ------------------------------------------------------------------ */
 
 typedef enum {
@@ -177,7 +185,7 @@ typedef struct Item {
     Str name;  /* empty: an unnamed precision */
     Span span; /* of the name */
     const Source *source;
-    Node *value;           /* let */
+    Node *value;           /* let; network: what it is imported from, or NULL */
     Parameters parameters; /* block; a network's input with its type as `initial` */
     Node *result;          /* network: the type after -> */
     Body body;             /* block, network */
@@ -186,8 +194,9 @@ typedef struct Item {
     Rules rules; /* precision */
     Str word;    /* decl: "search" */
     Span word_span;
-    Str base; /* decl: what it inherits from, or empty */
+    Str base; /* decl, precision: what it inherits from, or empty */
     Span base_span;
+    bool derived;    /* decl: made where it is used, `cortex_m4 { ram: 16 KiB }` */
     Entries entries; /* decl */
 } Item;
 
@@ -240,10 +249,15 @@ Node *node_index(Parse *parse, Node *a, Node *b, Token close);
 Node *node_field(Parse *parse, Node *a, Token name);
 Node *node_label(Parse *parse, Node *a, Token name);
 Node *node_share(Parse *parse, Node *a, Node *b);
+/* a { key: value }: a name for the device that this declares, in its place. */
+Node *node_derived(Parse *parse, Node *a, Entries entries, Token close);
 Argument argument_of(Token name, Node *value); /* name.kind 0: positional */
 Statement statement_of(StatementKind kind, Token word, Token name, Node *a, Node *b);
 Statement statement_with(Statement statement, Body body);
 Selector selector_with(Parse *parse, Selector selector, Token name, Token index);
+/* `of NAME` and `over NAME` before the braces are keys too: which ones, the kind says. */
+Entry entry_of_head(Parse *parse, Token word, Token name);
+Entries entries_joined(Parse *parse, Token kind, Entries heads, Entries entries);
 void item_add(Parse *parse, Item item);
 void import_add(Parse *parse, Token word, Token last, bool quoted);
 void edition_check(Parse *parse, Token word, Token number);

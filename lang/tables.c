@@ -5,28 +5,33 @@
 
 #include <string.h>
 
-enum { ONE, MANY };
 enum { MINIMISE, MAXIMISE };
 /* A share is a plain number, written as a percentage. */
 #define DIMENSION_SHARE DIMENSION_NONE
 
 const KeyFacts key_facts[] = {
-#define KEY(KIND, key, type, many, of, initial, documentation)                                 \
-    {DECL_##KIND, key, TYPE_##type, many, of, initial, documentation},
+#define KEY(KIND, key, type, many, of, initial, engine, documentation)                         \
+    {DECL_##KIND, key, TYPE_##type, many, of, initial, engine, documentation},
 #include "lang/keys.def"
 #undef KEY
 };
 const int key_count = COUNT(key_facts);
 
+const WordFacts word_facts[] = {
+#define WORD(context, word, engine, documentation) {context, word, engine, documentation},
+#include "lang/calls.def"
+};
+const int word_count = COUNT(word_facts);
+
 const CallFacts call_facts[] = {
-#define CALL(context, name, documentation) {context, name, documentation},
+#define CALL(context, name, engine, documentation) {context, name, engine, documentation},
 #include "lang/calls.def"
 };
 const int call_count = COUNT(call_facts);
 
 const ArgumentFacts argument_facts[] = {
-#define ARGUMENT(call, name, type, of, initial, documentation)                                 \
-    {call, name, TYPE_##type, of, initial, documentation},
+#define ARGUMENT(call, name, type, many, of, initial, engine, documentation)                   \
+    {call, name, TYPE_##type, many, of, initial, engine, documentation},
 #include "lang/calls.def"
 };
 const int argument_count = COUNT(argument_facts);
@@ -39,7 +44,12 @@ const MetricFacts metric_facts[] = {
 };
 const int metric_count = COUNT(metric_facts);
 
-const char *const decl_words[DECL_KINDS] = {"task", "device", "search", "emit"};
+const KindFacts kind_facts[DECL_KINDS] = {
+#define KIND(NAME, word, of, over, engine, documentation)                                      \
+    {word, of, over, engine, documentation},
+#include "lang/kinds.def"
+#undef KIND
+};
 
 const char *fact_type_name(FactType type) {
     static const char *const names[] = {[TYPE_STRING] = "a string",
@@ -63,7 +73,7 @@ const char *fact_type_name(FactType type) {
 
 int decl_kind_of(Str word) {
     for (int k = 0; k < DECL_KINDS; k++)
-        if (str_equal(word, str_of(decl_words[k])))
+        if (str_equal(word, str_of(kind_facts[k].word)))
             return k;
     return -1;
 }
@@ -93,14 +103,18 @@ Dimension dimension_of(const char *name) {
     return DIMENSION_NONE;
 }
 
-/* The words of a space-separated list. */
-int words_split(const char *words, Str *out, int limit) {
+const WordFacts *word_of(const char *context, Str word) {
+    for (int i = 0; i < word_count; i++)
+        if (strcmp(word_facts[i].context, context) == 0 &&
+            str_equal(word, str_of(word_facts[i].word)))
+            return &word_facts[i];
+    return NULL;
+}
+
+int word_names(const char *context, Str *out, int limit) {
     int count = 0;
-    while (*words && count < limit) {
-        const char *end = strchr(words, ' ');
-        int length = end ? (int)(end - words) : (int)strlen(words);
-        out[count++] = (Str){words, length};
-        words += length + (end != NULL);
-    }
+    for (int i = 0; i < word_count && count < limit; i++)
+        if (strcmp(word_facts[i].context, context) == 0)
+            out[count++] = str_of(word_facts[i].word);
     return count;
 }

@@ -1,0 +1,6 @@
+network n(image: [28, 28, 1]) -> [10] {
+    return image |> conv(choice(8, 16), kernel: 3) |> global_average |> dense(10)
+}
+
+precision small of n { *: weights = i8 }
+precision low of n : smal { first: weights = i4 }
