@@ -91,7 +91,7 @@ static bool convert_word(Converter *c, const Node *node, const char *of, Str wha
     Str words[MAX_WORDS];
     out->type = SPEC_NAME;
     out->text = node->text;
-    if (node->kind == NODE_NAME && word_of(of, node->text))
+    if (node->kind == NODE_NAME && word_facts_of(of, node->text))
         return true;
     int count = word_names(of, words, MAX_WORDS);
     Str shown = node->kind == NODE_NAME ? node->text : (Str){"", 0};

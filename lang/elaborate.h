@@ -368,7 +368,7 @@ extern const int key_count, word_count, call_count, argument_count, metric_count
 const char *fact_type_name(FactType type);
 const MetricFacts *metric_of(Str name);
 const CallFacts *call_of(Str name);
-const WordFacts *word_of(const char *context, Str word); /* NULL: none */
+const WordFacts *word_facts_of(const char *context, Str word); /* NULL: none */
 int word_names(const char *context, Str *out, int limit);
 Dimension dimension_of(const char *name); /* "BYTES"; "": none */
 

@@ -103,7 +103,7 @@ Dimension dimension_of(const char *name) {
     return DIMENSION_NONE;
 }
 
-const WordFacts *word_of(const char *context, Str word) {
+const WordFacts *word_facts_of(const char *context, Str word) {
     for (int i = 0; i < word_count; i++)
         if (strcmp(word_facts[i].context, context) == 0 &&
             str_equal(word, str_of(word_facts[i].word)))
