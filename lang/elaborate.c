@@ -412,11 +412,13 @@ const Space *network_elaborate(Arena *arena, Diagnostics *diagnostics, const Spe
     if (elab->folder.lost)
         elab_error(elab, network->span,
                    "its conditions have grown too large; tie some decisions");
-    if (!elab->failed)
+    bool unproven = spec->options.unproven;
+    if (!elab->failed && !unproven)
         checks_run(elab);
     if (elab->failed)
         return NULL;
     precision_apply(elab, network, precision);
-    sites_make(elab);
+    if (!unproven)
+        sites_make(elab);
     return elab->failed ? NULL : elab->space;
 }

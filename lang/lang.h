@@ -83,6 +83,7 @@ typedef struct Spec Spec;
  * the embedded library. */
 typedef struct LangOptions {
     const char *std_path;
+    bool unproven; /* for tests: spaces are given without the proof that every member is right */
 } LangOptions;
 
 /* Reads, parses, resolves and checks a file and what it uses. Never NULL; look at
