@@ -11,8 +11,8 @@ const BenchNetwork bench_networks[BENCH_NETWORKS] = {
     {"ds_cnn", "[49, 10, 1]", "ds_cnn", 12, 32},
     {"vww", "[96, 96, 3]", "mobilenet_v1(classes: 2, width: 0.25)", 2, 32},
     {"autoencoder", "[640]", "autoencoder", 640, 32},
-    {"mobilenet_v1", "[224, 224, 3]", "mobilenet_v1", 1000, 4},
-    {"mobilenet_v2", "[224, 224, 3]", "mobilenet_v2", 1000, 4},
+    {"mobilenet_v1", "[224, 224, 3]", "mobilenet_v1(1000)", 1000, 4},
+    {"mobilenet_v2", "[224, 224, 3]", "mobilenet_v2(1000)", 1000, 4},
 };
 
 const BenchNetwork *bench_network(Str name) {

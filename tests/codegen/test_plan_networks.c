@@ -14,8 +14,8 @@ static const struct {
     {"[49, 10, 1]", "ds_cnn", 12},
     {"[96, 96, 3]", "mobilenet_v1(classes: 2, width: 0.25)", 2},
     {"[640]", "autoencoder", 640},
-    {"[224, 224, 3]", "mobilenet_v1", 1000},
-    {"[224, 224, 3]", "mobilenet_v2", 1000},
+    {"[224, 224, 3]", "mobilenet_v1(1000)", 1000},
+    {"[224, 224, 3]", "mobilenet_v2(1000)", 1000},
 };
 static const char *const precisions[] = {"*: weights = i8", "*: weights = i4, activations = i4",
                                          "*: weights = i8, activations = i16"};

@@ -5,28 +5,78 @@
 
 #include "lang/lang.h"
 
-/* What is known of a network from elsewhere: multiplications from the MLPerf Tiny models and the
- * papers' code, parameters as Keras counts them (four for each normalised channel, and a bias
- * before the norm in the benchmark's networks only). */
+#include <stdlib.h>
+
+/* How a publication counts parameters beside weights: Keras four for each normalised channel,
+ * PyTorch two, because it does not count the running means and variances. */
+enum { KERAS = 4, TORCH = 2 };
+
+/* What is known of a network from elsewhere. */
 typedef struct Known {
     const char *name, *input, *call;
     int outputs;
-    int64_t macs, keras_parameters;
-    bool biased;                    /* before a batch norm too, as published */
-    int weighted;                   /* operators with weights */
-    int last_extent, last_channels; /* of the tensor before the classifier */
+    int64_t macs, rounded; /* multiplications, as published: to the nearest `rounded` */
+    int64_t parameters;
+    int counted; /* KERAS or TORCH */
+    bool biased; /* with a bias before a batch norm too, as published */
 } Known;
 
+#define IMAGE "[224, 224, 3]"
+#define MILLION 1000000
+
+/* The benchmark's networks: the models of MLPerf Tiny (Banbury et al., arXiv 2106.07597), with
+ * biases before the norms. MobileNet V1, and V2 at other widths: the papers' code and Keras. The
+ * others: torchvision 0.20, of each model its `num_params` and `_ops`, which counts billions of
+ * multiplications to three places; its SE layers are convolutions of one pixel, and count the
+ * same as dense layers. ResNet-20: 269,722 with shortcuts without parameters (He et al., arXiv
+ * 1512.03385, option A, as github.com/akamaster/pytorch_resnet_cifar10 has it); the projections
+ * of option B add 16 * 32 + 32 * 64 weights and 2 * (32 + 64) of their norms. Multiplications by
+ * hand: 442,368 of the first convolution, 14,155,776 and twice 12,976,128 of the stages, 262,144 of
+ * the projections, 640. */
 static const Known known[] = {
-    {"resnet8", "[32, 32, 3]", "resnet8", 10, 12501632, 78666, true, 10, 8, 64},
-    {"ds_cnn", "[49, 10, 1]", "ds_cnn", 12, 2656768, 24908, true, 10, 25, 64},
-    {"vww", "[96, 96, 3]", "mobilenet_v1(classes: 2, width: 0.25)", 2, 7489664, 221794, true,
-     28, 3, 256},
-    {"autoencoder", "[640]", "autoencoder", 640, 264192, 269992, true, 10, 128, 128},
-    {"mobilenet_v1", "[224, 224, 3]", "mobilenet_v1", 1000, 568740352, 4253864, false, 28, 7,
-     1024},
-    {"mobilenet_v2", "[224, 224, 3]", "mobilenet_v2", 1000, 300774272, 3538984, false, 53, 7,
-     1280},
+    {"resnet8", "[32, 32, 3]", "resnet8", 10, 12501632, 1, 78666, KERAS, true},
+    {"ds_cnn", "[49, 10, 1]", "ds_cnn", 12, 2656768, 1, 24908, KERAS, true},
+    {"vww", "[96, 96, 3]", "mobilenet_v1(classes: 2, width: 0.25)", 2, 7489664, 1, 221794,
+     KERAS, true},
+    {"autoencoder", "[640]", "autoencoder", 640, 264192, 1, 269992, KERAS, true},
+    {"mobilenet_v1", IMAGE, "mobilenet_v1(1000)", 1000, 568740352, 1, 4253864, KERAS, false},
+    {"mobilenet_v2", IMAGE, "mobilenet_v2(1000)", 1000, 300774272, 1, 3538984, KERAS, false},
+    {"mobilenet_v2 x0.5", IMAGE, "mobilenet_v2(1000, width: 0.5)", 1000, 97 * MILLION, MILLION,
+     1987224, KERAS, false},
+    {"mobilenet_v2 x0.75", IMAGE, "mobilenet_v2(1000, width: 0.75)", 1000, 209 * MILLION,
+     MILLION, 2663064, KERAS, false},
+    {"mobilenet_v2 x1.4", IMAGE, "mobilenet_v2(1000, width: 1.4)", 1000, 582 * MILLION, MILLION,
+     6156712, KERAS, false},
+    {"mobilenet_v3_small", IMAGE, "mobilenet_v3_small(1000)", 1000, 57 * MILLION, MILLION,
+     2542856, TORCH, false},
+    {"mobilenet_v3_large", IMAGE, "mobilenet_v3_large(1000)", 1000, 217 * MILLION, MILLION,
+     5483032, TORCH, false},
+    {"efficientnet b0", IMAGE, "efficientnet(1000)", 1000, 386 * MILLION, MILLION, 5288548,
+     TORCH, false},
+    {"efficientnet b1", "[240, 240, 3]", "efficientnet(1000, depth: 1.1)", 1000, 687 * MILLION,
+     MILLION, 7794184, TORCH, false},
+    {"efficientnet b2", "[288, 288, 3]", "efficientnet(1000, 1.1, 1.2)", 1000, 1088 * MILLION,
+     MILLION, 9109994, TORCH, false},
+    {"efficientnet b4", "[380, 380, 3]", "efficientnet(1000, 1.4, 1.8)", 1000, 4394LL * MILLION,
+     MILLION, 19341616, TORCH, false},
+    {"resnet20", "[32, 32, 3]", "resnet(depth: 20)", 10, 40813184, 1, 269722 + 2560 + 192,
+     TORCH, false},
+    {"resnet18", IMAGE, "resnet18(1000)", 1000, 1814 * MILLION, MILLION, 11689512, TORCH,
+     false},
+    {"resnet34", IMAGE, "resnet34(1000)", 1000, 3664LL * MILLION, MILLION, 21797672, TORCH,
+     false},
+    {"resnet50", IMAGE, "resnet50(1000)", 1000, 4089LL * MILLION, MILLION, 25557032, TORCH,
+     false},
+    {"squeezenet 1.1", IMAGE, "squeezenet(1000, padding: valid)", 1000, 349 * MILLION, MILLION,
+     1235496, TORCH, false},
+    {"shufflenet_v2 x0.5", IMAGE, "shufflenet_v2(1000, width: 0.5)", 1000, 40 * MILLION,
+     MILLION, 1366792, TORCH, false},
+    {"shufflenet_v2 x1", IMAGE, "shufflenet_v2(1000)", 1000, 145 * MILLION, MILLION, 2278604,
+     TORCH, false},
+    {"shufflenet_v2 x1.5", IMAGE, "shufflenet_v2(1000, width: 1.5)", 1000, 296 * MILLION,
+     MILLION, 3503624, TORCH, false},
+    {"shufflenet_v2 x2", IMAGE, "shufflenet_v2(1000, width: 2)", 1000, 583 * MILLION, MILLION,
+     7393996, TORCH, false},
 };
 
 static const Space *space_read(Arena *arena, Str text) {
@@ -54,49 +104,41 @@ static Net member(Arena *arena, const Space *space, const Gene *gene) {
     return net;
 }
 
-/* The operators with weights, and their parameters as Keras counts them. */
-static int64_t keras_parameters(const Net *net, bool biased, int *weighted) {
+/* Parameters as the publication counts them. */
+static int64_t parameters_as(const Net *net, const Known *k) {
     int64_t sum = 0;
-    *weighted = 0;
     for (int i = 1; i < net->count; i++) {
         int channels = shape_channels(net->ops[i].shape);
         if (net->ops[i].kind == OP_BATCH_NORM)
-            sum += 4 * channels;
+            sum += k->counted * channels;
         if (operator_facts[net->ops[i].kind].weights != WEIGHTED)
             continue;
-        ++*weighted;
         sum += op_parameters(net, i);
-        if (!biased && net_folded_norm(net, i) >= 0)
+        if (!k->biased && net_folded_norm(net, i) >= 0)
             sum -= channels;
     }
     return sum;
 }
 
-static void require_known(const Known *k) {
+static bool is_known(const Known *k) {
     Arena *arena = arena_new();
     const Space *space = space_read(arena, text_of(arena, k->input, k->outputs, k->call));
     assert_int_equal(space->choices.count, 0);
     Gene none[1] = {0};
     Net net = member(arena, space, none);
-    int weighted;
-    int64_t parameters = keras_parameters(&net, k->biased, &weighted);
-    int before = net.output;
-    while (net.ops[before].kind == OP_DENSE || net.ops[before].kind == OP_GLOBAL_AVERAGE)
-        before = net.ops[before].input[0];
-    printf("# %s: %lld multiplications, %lld parameters here, %lld in Keras\n", k->name,
-           (long long)net_macs(&net), (long long)net_parameters(&net), (long long)parameters);
-    assert_int_equal(net_macs(&net), k->macs);
-    assert_int_equal(parameters, k->keras_parameters);
-    assert_int_equal(weighted, k->weighted);
-    assert_int_equal(net.ops[before].shape.dim[0], k->last_extent);
-    assert_int_equal(shape_channels(net.ops[before].shape), k->last_channels);
+    int64_t macs = net_macs(&net), parameters = parameters_as(&net, k);
+    printf("# %s: %lld multiplications, %lld parameters here, %lld as published\n", k->name,
+           (long long)macs, (long long)net_parameters(&net), (long long)parameters);
     arena_free(arena);
+    return 2 * llabs(macs - k->macs) <= k->rounded - 1 + (k->rounded > 1) &&
+           parameters == k->parameters;
 }
 
 static void figures_are_the_published_ones(void **state) {
     (void)state;
     for (int i = 0; i < COUNT(known); i++)
-        require_known(&known[i]);
+        if (!is_known(&known[i]))
+            fail_msg("%s is not as published", known[i].name);
 }
 
 /* Arguments may be decisions: each member is the network that its values name. */
@@ -118,30 +160,10 @@ static void widths_may_be_chosen(void **state) {
     arena_free(arena);
 }
 
-/* Widths whose channels are no multiples of 8 become what the published code makes of them. */
-static void narrow_channels_are_rounded_as_published(void **state) {
-    (void)state;
-    static const struct {
-        const char *width;
-        int64_t parameters;
-    } rows[] = {{"0.5", 1987224}, {"0.75", 2663064}, {"1.4", 6156712}};
-    for (int i = 0; i < COUNT(rows); i++) {
-        Arena *arena = arena_new();
-        Str call = str_format(arena, "mobilenet_v2(width: %s)", rows[i].width);
-        Gene none[1] = {0};
-        int weighted;
-        Net net = member(
-            arena, space_read(arena, text_of(arena, "[224, 224, 3]", 1000, call.at)), none);
-        assert_int_equal(keras_parameters(&net, false, &weighted), rows[i].parameters);
-        arena_free(arena);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_are_the_published_ones),
         cmocka_unit_test(widths_may_be_chosen),
-        cmocka_unit_test(narrow_channels_are_rounded_as_published),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
