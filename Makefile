@@ -23,7 +23,7 @@ FLAGS_judge = $(FAST)
 OPTIMISE = $(or $(FLAGS_$(firstword $(subst /, ,$*))),$(STRICT))
 
 # Sanitised code is not held to its warnings: gcc sees faults in the checks that it adds itself.
-WARN = -Wall -Wextra $(if $(WERROR),$(if $(SAN),-w,-Werror))
+WARN = -Wall -Wextra -Wno-missing-field-initializers $(if $(WERROR),$(if $(SAN),-w,-Werror))
 SAN_FLAGS = $(if $(SAN),$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CPPFLAGS = -I. -I$(OBJ) $(INCLUDES)
 CFLAGS = -std=gnu11 -g $(SAN_FLAGS)

@@ -62,6 +62,10 @@ static bool layer_fits(Lowering *low, const Layer *layer) {
 
 static bool layer_computable(Lowering *low, const Layer *layer) {
     Format out = layer->out.format;
+    if (layer->out.shape.time) {
+        *low->why = STR("a network with time steps cannot be computed yet");
+        return false;
+    }
     const Target *target = low->target;
     if (!is_storable(out) ||
         (target && out != FORMAT_U8 && !(target->activation_formats & 1u << out)))

@@ -96,26 +96,31 @@ static bool match_block(Elab *elab, const Node *call, const Item *block,
     return true;
 }
 
+static Value evaluate_parameter(Elab *elab, const Parameter *parameter, const Node *node,
+                                Str path) {
+    Str hint = str_format(elab->arena, "%.*s.%.*s", STR_ARG(path), STR_ARG(parameter->name));
+    if (parameter->words.count)
+        return evaluate_word(elab, node, &parameter->words, hint);
+    return evaluate_as(elab, node, hint);
+}
+
 /* Arguments are evaluated by the caller, once; a piped one before the call takes its
  * ordinal, so that a chain is numbered from left to right. */
 static void evaluate_slots(Elab *elab, const Item *block, Str path, const Argument **slots,
                            int first, Value *values) {
-    for (int i = first; i < block->parameters.count; i++) {
-        Str name = block->parameters.at[i].name;
-        Str hint = str_format(elab->arena, "%.*s.%.*s", STR_ARG(path), STR_ARG(name));
+    for (int i = first; i < block->parameters.count; i++)
         if (slots[i])
-            values[i] = evaluate_as(elab, slots[i]->value, hint);
-    }
+            values[i] =
+                evaluate_parameter(elab, &block->parameters.at[i], slots[i]->value, path);
 }
 
 static void bind_parameters(Elab *elab, const Item *block, const Argument **slots,
                             Value *values) {
     for (int i = 0; i < block->parameters.count; i++) {
         const Parameter *parameter = &block->parameters.at[i];
-        Str hint = str_format(elab->arena, "%.*s.%.*s", STR_ARG(elab->frame->path),
-                              STR_ARG(parameter->name));
         if (!slots[i])
-            values[i] = evaluate_as(elab, parameter->initial, hint);
+            values[i] =
+                evaluate_parameter(elab, parameter, parameter->initial, elab->frame->path);
         scope_bind(elab, parameter->name, parameter->span, values[i], false);
     }
 }
@@ -154,25 +159,24 @@ static Value block_call(Elab *elab, const Node *call, const Item *block) {
                    .source = block->source,
                    .depth = elab->frame->depth + 1};
     Scope *scope = elab->scope;
-    Known known = elab->known;
+    const Known *known = elab->known;
+    const Words *words = elab->words;
     elab->frame = arena_copy(elab->arena, &frame, sizeof frame);
     elab->scope = NULL;
-    elab->known = (Known){0};
+    elab->known = NULL;
+    elab->words = NULL;
     scope_push(elab);
     bind_parameters(elab, block, slots, values);
     Value result = body_result(elab, &block->body, block->span, block->name);
     elab->frame = frame.caller;
     elab->scope = scope;
     elab->known = known;
+    elab->words = words;
     result.span = call->span;
     return result;
 }
 
 /* ---- any call ---------------------------------------------------------------------------- */
-
-static bool callable(ValueKind kind) {
-    return kind == A_BLOCK || kind == A_OPERATOR || kind == A_FUNCTION;
-}
 
 /* In front of a bracket a name means something that can be called, even where a parameter of
  * the same name hides it: `channels(x)` works beside a parameter `channels`. */
@@ -182,7 +186,7 @@ static Value callee_value(Elab *elab, const Node *name) {
     const Binding *binding = name->kind == NODE_NAME ? scope_find(elab, name->text) : NULL;
     if (name->kind != NODE_NAME)
         return evaluate(elab, name);
-    if (binding && callable(binding->value.kind))
+    if (binding && is_callable(binding->value))
         return binding->value;
     value.block = item_find(elab->frame->source, ITEM_BLOCK, (Str){0}, name->text);
     if (value.block) {
@@ -201,12 +205,67 @@ static Value callee_value(Elab *elab, const Node *name) {
     return value;
 }
 
-Value call_evaluate(Elab *elab, const Node *call) {
-    Value callee = callee_value(elab, call->a);
-    if (elab->constants_only && callable(callee.kind) && callee.kind != A_FUNCTION) {
-        elab_error(elab, call->span, "networks are built in a `network` or a `block`");
-        return value_mistake(call->span);
+/* What the argument is called by the first of the callees that has the parameter. */
+static const Parameter *parameter_at(Value callee, const Argument *argument, int position) {
+    for (int i = 0; i < callee.count; i++) {
+        const Item *block = callee.items[i].block;
+        for (int p = 0; block && p < block->parameters.count; p++)
+            if (argument->name.length ? str_equal(block->parameters.at[p].name, argument->name)
+                                      : p == position)
+                return &block->parameters.at[p];
     }
+    return NULL;
+}
+
+static Value chosen_argument(Elab *elab, Value callee, const Argument *argument, int position,
+                             Str path) {
+    const Parameter *parameter = parameter_at(callee, argument, position);
+    if (parameter)
+        return evaluate_parameter(elab, parameter, argument->value, path);
+    Str name = argument->name.length ? argument->name : STR("argument");
+    return evaluate_as(elab, argument->value,
+                       str_format(elab->arena, "%.*s.%.*s", STR_ARG(path), STR_ARG(name)));
+}
+
+/* Arguments are evaluated once, whichever block is called; false: with a mistake. */
+static bool chosen_arguments(Elab *elab, const Node *call, Value callee) {
+    Str path = {"", 0};
+    int position = 0;
+    bool right = true;
+    for (int i = 0; i < call->args.count; i++) {
+        const Argument *argument = &call->args.at[i];
+        if (i == (call->piped && call->args.count))
+            path = call_path(elab, call->a->kind == NODE_NAME ? call->a->text : STR("choice"));
+        Value value = path.length ? chosen_argument(elab, callee, argument, position, path)
+                                  : evaluate(elab, argument->value);
+        position += !argument->name.length;
+        right &= value.kind != A_MISTAKE;
+        Known known = {argument->value, value, elab->known};
+        elab->known = arena_copy(elab->arena, &known, sizeof known);
+    }
+    return right;
+}
+
+static Value call_value(Elab *elab, const Node *call, Value callee);
+
+/* A call of one of several blocks: of each, where it is the one. */
+static Value chosen_call(Elab *elab, const Node *call, Value callee) {
+    const Known *known = elab->known;
+    ExprId guard = elab->guard;
+    Value *values = arena_array(elab->arena, Value, callee.count);
+    bool right = chosen_arguments(elab, call, callee);
+    for (int i = 0; right && i < callee.count; i++) {
+        elab->guard = fold_and(&elab->folder, guard, chosen_taken(elab, callee, i));
+        values[i] = call_value(elab, call, callee.items[i]);
+        elab->guard = guard;
+        right = values[i].kind != A_MISTAKE;
+    }
+    elab->known = known;
+    return right ? alternatives_merge(elab, callee.expr, values, callee.count, call->span)
+                 : value_mistake(call->span);
+}
+
+static Value call_value(Elab *elab, const Node *call, Value callee) {
     switch (callee.kind) {
     case A_MISTAKE:
         return value_mistake(call->span);
@@ -217,9 +276,29 @@ Value call_evaluate(Elab *elab, const Node *call) {
     case A_FUNCTION:
         return functions[callee.op].call(elab, call);
     default:
+        if (is_callable(callee))
+            return chosen_call(elab, call, callee);
         elab_error(elab, call->a->span,
                    "only blocks, operators and functions can be called; this is %s",
                    value_kind_name(callee.kind));
         return value_mistake(call->span);
     }
+}
+
+/* The alternatives of a decision may be words where it stands for one. */
+static bool passes_words(Value callee) {
+    return callee.kind == A_FUNCTION && functions[callee.op].decides;
+}
+
+Value call_evaluate(Elab *elab, const Node *call) {
+    const Words *words = elab->words;
+    elab->words = NULL;
+    Value callee = callee_value(elab, call->a);
+    if (elab->constants_only && is_callable(callee) && callee.kind != A_FUNCTION) {
+        elab_error(elab, call->span, "networks are built in a `network` or a `block`");
+        return value_mistake(call->span);
+    }
+    if (passes_words(callee))
+        elab->words = words;
+    return call_value(elab, call, callee);
 }

@@ -181,18 +181,49 @@ static ExprId taken(Elab *elab, ExprId which, int alternative) {
                 EXPR_NONE);
 }
 
-/* Alternatives that are not plain constants: chosen between by the decision's number. */
-static Value mixed_choice(Elab *elab, int number, const Value *values, int count, Span span) {
-    ExprId which = fold_choice(&elab->folder, number);
-    bool graphs = true;
-    for (int i = 0; i < count; i++)
+/* The alternatives are called what the things are called; false where one stands twice. */
+static bool name_alternatives(Elab *elab, int number, const Value *values, int count) {
+    Str *names = arena_array(elab->arena, Str, count);
+    for (int i = 0; i < count; i++) {
+        names[i] = thing_name(values[i]);
+        for (int k = 0; k < i; k++)
+            if (str_equal(names[k], names[i])) {
+                elab_error(elab, values[i].span, "the choice lists %.*s twice",
+                           STR_ARG(names[i]));
+                return false;
+            }
+    }
+    elab->space->choices.at[number].names = names;
+    return true;
+}
+
+/* The one of the values whose number is `which`. */
+Value alternatives_merge(Elab *elab, ExprId which, const Value *values, int count, Span span) {
+    bool graphs = true, things = true;
+    for (int i = 0; i < count; i++) {
         graphs &= values[i].kind == A_GRAPH;
+        things &= is_thing(values[i]) && values[i].kind != A_CHOSEN;
+    }
     if (graphs)
         return graph_choice(elab, which, values, count, span);
     Value value = values[count - 1];
+    if (things && things_alike(values, count))
+        return chosen_value(which,
+                            arena_copy(elab->arena, values, sizeof *values * (size_t)count),
+                            count, span);
     for (int i = count - 2; i >= 0; i--)
         value = value_merge(elab, taken(elab, which, i), values[i], value, span);
     return value;
+}
+
+/* Alternatives that are not plain constants: chosen between by the decision's number. */
+static Value mixed_choice(Elab *elab, int number, const Value *values, int count, Span span) {
+    bool things = true;
+    for (int i = 0; i < count; i++)
+        things &= is_thing(values[i]) && values[i].kind != A_CHOSEN;
+    if (things && !name_alternatives(elab, number, values, count))
+        return value_mistake(span);
+    return alternatives_merge(elab, fold_choice(&elab->folder, number), values, count, span);
 }
 
 static Value decide(Elab *elab, const Alternatives *list, Span span) {
@@ -254,13 +285,13 @@ Value optional_call(Elab *elab, const Node *call) {
     Value skipped = evaluate(elab, input);
     if (!may_choose(elab, call) || skipped.kind == A_MISTAKE)
         return value_mistake(call->span);
-    Known saved = elab->known;
-    elab->known = (Known){input, skipped};
+    Known known = {input, skipped, elab->known};
+    elab->known = arena_copy(elab->arena, &known, sizeof known);
     Alternatives list = {0};
     vec_push(elab->arena, &list, ((Alternative){.node = inner}));
     vec_push(elab->arena, &list, ((Alternative){.value = skipped}));
     Value value = decide(elab, &list, call->span);
-    elab->known = saved;
+    elab->known = known.next;
     return value;
 }
 

@@ -126,17 +126,18 @@ static bool changed(Value a, Value b) {
 static void check_shape_kept(Elab *elab, ExprId guard, const Carried *carried, Span span) {
     const SpaceOp *before = &elab->space->ops.at[carried->before.op];
     const SpaceOp *after = &elab->space->ops.at[carried->binding->value.op];
-    static const char *const axes[] = {"the height", "the width", "the number of channels"};
+    bool same_axes = before->rank == after->rank && before->time == after->time;
     ExprId saved = elab->guard;
     elab->guard = fold_and(&elab->folder, saved, guard);
-    for (int d = 0; before->rank == after->rank && d < before->rank; d++) {
+    for (int d = 0; same_axes && d < before->rank; d++) {
         ExprId same =
             fold(&elab->folder, EXPR_EQUAL, before->shape[d], after->shape[d], EXPR_NONE);
         check_add(
             elab, same, span, before->shape[d], after->shape[d],
             "an iteration that may be skipped must keep the shape of `%.*s`, but %s goes from "
             "$a to $b",
-            STR_ARG(carried->binding->name), before->rank == 3 ? axes[d] : axes[2]);
+            STR_ARG(carried->binding->name),
+            axis_facts[axis_at(before->rank, before->time, d)].extent);
     }
     elab->guard = saved;
 }
@@ -335,25 +336,62 @@ Value body_result(Elab *elab, const Body *body, Span span, Str name) {
 
 /* ---- networks ---------------------------------------------------------------------------- */
 
-/* [28, 28, 1]: one or three whole numbers. */
-static bool type_shape(Elab *elab, const Node *node, Shape *shape) {
-    Value list = evaluate(elab, node);
-    if (list.kind == A_MISTAKE)
+/* Whether the axes that a type names, or leaves to be height, width and channels (AXIS_COUNT),
+ * are those of a tensor; completes them. */
+static bool axes_complete(Axis *axes, Shape *shape) {
+    shape->time = axes[0] == AXIS_TIME;
+    if (shape->rank - shape->time < 1 || shape->rank - shape->time > 3)
         return false;
-    bool right = list.kind == A_LIST && (list.count == 1 || list.count == 3);
-    shape->rank = list.count;
-    for (int i = 0; right && i < list.count; i++) {
-        Rational n;
-        right = list.items[i].kind == A_NUMBER &&
-                is_constant(&elab->folder, list.items[i].expr, &n) && n.d == 1 && n.n >= 1 &&
-                n.n <= 65536;
-        shape->dim[i] = right ? (int)n.n : 1;
+    bool tokens = shape->rank - shape->time == 2;
+    for (int d = 0; d < shape->rank; d++) {
+        Axis axis = axis_at(shape->rank, shape->time, d);
+        if (axes[d] != axis && (axes[d] != AXIS_COUNT || (tokens && axis == AXIS_TOKENS)))
+            return false;
     }
+    return true;
+}
+
+/* One part of a type: a whole number, perhaps after the name of its axis. */
+static bool type_part(Elab *elab, const Node *node, Axis *axis, int *extent) {
+    const Node *size = node->kind == NODE_AXIS ? node->a : node;
+    *axis = AXIS_COUNT;
+    if (node->kind == NODE_AXIS && !axis_of(node->text, axis)) {
+        Str names[AXIS_COUNT];
+        for (int a = 0; a < AXIS_COUNT; a++)
+            names[a] = str_of(axis_facts[a].name);
+        elab_error(elab, node->span, "no axis is called `%.*s`%.*s", STR_ARG(node->text),
+                   STR_ARG(suggestion(elab->arena, node->text, names, AXIS_COUNT)));
+        return false;
+    }
+    Value value = evaluate(elab, size);
+    ExprId id = number_of(elab, value, "the extent of an axis");
+    Rational n;
+    if (!id)
+        return false;
+    bool right = is_constant(&elab->folder, id, &n) && n.d == 1 && n.n >= 1 && n.n <= 65536;
     if (!right)
-        elab_error(
-            elab, node->span,
-            "a tensor type is [height, width, channels] or [channels], in whole numbers");
+        elab_error(elab, size->span,
+                   "the extent of an axis must be a whole number from 1 to 65536, and this is "
+                   "%.*s",
+                   STR_ARG(value_describe(elab, value)));
+    *extent = right ? (int)n.n : 1;
     return right;
+}
+
+/* [28, 28, 1], [tokens 49, 64], [time 4, 28, 28, 1], [10] */
+static bool type_shape(Elab *elab, const Node *node, Shape *shape) {
+    Axis axes[MAX_RANK];
+    shape->rank = node->args.count;
+    bool right = node->kind == NODE_LIST && shape->rank >= 1 && shape->rank <= MAX_RANK;
+    for (int d = 0; right && d < shape->rank; d++)
+        if (!type_part(elab, node->args.at[d].value, &axes[d], &shape->dim[d]))
+            return false;
+    if (right && axes_complete(axes, shape))
+        return true;
+    elab_error(elab, node->span,
+               "a tensor type is [height, width, channels], [tokens N, channels] or "
+               "[channels], perhaps with `time N` before the others");
+    return false;
 }
 
 static bool bind_input(Elab *elab, const Item *network) {
@@ -373,7 +411,6 @@ static bool bind_input(Elab *elab, const Item *network) {
 }
 
 static void check_result(Elab *elab, const Item *network, Value result) {
-    static const char *const axes[] = {"height", "width", "channels"};
     Shape declared;
     if (!type_shape(elab, network->result, &declared) || result.kind == A_MISTAKE)
         return;
@@ -383,7 +420,7 @@ static void check_result(Elab *elab, const Item *network, Value result) {
         return;
     }
     const SpaceOp *op = &elab->space->ops.at[result.op];
-    if (op->rank != declared.rank) {
+    if (op->rank != declared.rank || op->time != declared.time) {
         elab_error(elab, result.span,
                    "the network is declared to return %.*s, and this is %.*s",
                    STR_ARG(shape_print(elab->arena, declared)),
@@ -396,7 +433,8 @@ static void check_result(Elab *elab, const Item *network, Value result) {
                   result.span, wanted, op->shape[d],
                   op->rank == 1 ? "`%.*s` is declared to return $a values, but returns $b%s"
                                 : "`%.*s` is declared to return $a, but returns $b, in %s",
-                  STR_ARG(network->name), op->rank == 1 ? "" : axes[d]);
+                  STR_ARG(network->name),
+                  op->rank == 1 ? "" : axis_facts[axis_at(op->rank, op->time, d)].extent);
     }
     elab->space->output = result.op;
 }

@@ -55,7 +55,8 @@ typedef enum {
     A_GRAPH,    /* op */
     A_BLOCK,    /* block */
     A_OPERATOR, /* op is an OpKind */
-    A_FUNCTION  /* op is an index of functions.c */
+    A_FUNCTION, /* op is an index of functions.c */
+    A_CHOSEN    /* items, of which expr is the number of the one that is meant */
 } ValueKind;
 typedef struct Value Value;
 struct Value {
@@ -69,6 +70,7 @@ struct Value {
     int count;
     int op;
     const Item *block;
+    const Words *words; /* of a word: those that it is one of */
 };
 typedef struct Elab Elab;
 const char *value_kind_name(ValueKind kind); /* "a number" */
@@ -118,11 +120,14 @@ typedef struct Global {
     Value value;
     bool busy; /* being evaluated */
 } Global;
-/* A node whose value is known already: `optional` evaluates its skipped input once. */
-typedef struct Known {
+/* A node whose value is known already: `optional` evaluates its skipped input once, and a call
+ * of a chosen block its arguments. */
+typedef struct Known Known;
+struct Known {
     const Node *node;
     Value value;
-} Known;
+    const Known *next;
+};
 struct Elab {
     Arena *arena;
     Diagnostics *diagnostics;
@@ -134,7 +139,8 @@ struct Elab {
     Frame *frame;
     Str hint;   /* what a decision that is made now is called */
     Map *names; /* decision names -> how often taken */
-    Known known;
+    const Known *known;
+    const Words *words; /* what a bare name may mean, in the value of a parameter; or NULL */
     int depth;
     int64_t steps;       /* of elaboration so far */
     int64_t tried;       /* joint values enumerated so far */
@@ -180,6 +186,25 @@ bool name_clash(Elab *elab, Span span, const Item *item);
 /* A name in an expression that means nothing; suggests. */
 void report_unknown_name(Elab *elab, const Node *name, bool called);
 
+/* ---- words.c: words, and things that a decision chooses between -------------------------- */
+
+bool words_have(const Words *words, Str text);
+const Words *value_words(Value value); /* NULL: no word */
+Value word_value(const Words *words, Str text, Span span);
+void report_word(Elab *elab, const Words *words, Str text, Span span);
+/* Of a parameter that takes these words. */
+Value evaluate_word(Elab *elab, const Node *node, const Words *words, Str hint);
+ExprId word_number(Elab *elab, Value value); /* of a word, or of words chosen between */
+bool is_callable(Value value);
+bool is_thing(Value value); /* it has a name and no number: a word, a string, a block, ... */
+bool things_alike(const Value *values, int count); /* each could stand for the others */
+Str thing_name(Value value);
+ExprId things_equal(Elab *elab, Value a, Value b);
+Value chosen_value(ExprId which, Value *items, int count, Span span);
+ExprId chosen_taken(Elab *elab, Value chosen, int i);
+/* condition ? yes : no, of things of one class. A_MISTAKE, unreported: of no class. */
+Value chosen_merge(Elab *elab, ExprId condition, Value yes, Value no, Span span);
+
 /* ---- calls.c: blocks --------------------------------------------------------------------- */
 
 Value call_evaluate(Elab *elab, const Node *call);
@@ -194,6 +219,7 @@ Str call_path(Elab *elab, Str callee); /* "stage[0].conv[1]", a new ordinal */
 typedef struct Function {
     const char *name, *signature, *documentation;
     Value (*call)(Elab *elab, const Node *call);
+    bool decides; /* it passes on one of its arguments */
 } Function;
 extern const Function functions[];
 extern const int function_count;
@@ -204,6 +230,8 @@ int function_of(Str name); /* -1: none */
 Value choice_call(Elab *elab, const Node *call);
 Value optional_call(Elab *elab, const Node *call);
 Value subset_call(Elab *elab, const Node *call);
+/* The one of the values whose number is `which`. */
+Value alternatives_merge(Elab *elab, ExprId which, const Value *values, int count, Span span);
 /* The values of a range; false where it is not constant, empty or too long (reported). */
 bool range_expand(Elab *elab, Value range, Value **items, int *count);
 

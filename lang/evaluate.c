@@ -114,10 +114,6 @@ Value global_value(Elab *elab, const Item *item) {
     return value;
 }
 
-static bool is_word(Str name) {
-    return str_equal(name, STR("same")) || str_equal(name, STR("valid"));
-}
-
 bool name_clash(Elab *elab, Span span, const Item *item) {
     bool clash = item_clash(elab->diagnostics, span, elab->frame->source, item);
     elab->failed |= clash;
@@ -147,8 +143,6 @@ static Value declared_value(Elab *elab, const Node *node) {
     } else if (function_of(node->text) >= 0) {
         value.kind = A_FUNCTION;
         value.op = function_of(node->text);
-    } else if (is_word(node->text)) {
-        value.kind = A_WORD;
     } else {
         report_unknown_name(elab, node, false);
     }
@@ -157,6 +151,14 @@ static Value declared_value(Elab *elab, const Node *node) {
 
 static Value name_value(Elab *elab, const Node *node) {
     const Binding *binding = scope_find(elab, node->text);
+    const Words *words = elab->words;
+    if (words && words_have(words, node->text))
+        return word_value(words, node->text, node->span);
+    if (!binding && words && words->count &&
+        !item_find(elab->frame->source, ITEM_LET, (Str){0}, node->text)) {
+        report_word(elab, words, node->text, node->span);
+        return value_mistake(node->span);
+    }
     if (!binding)
         return declared_value(elab, node);
     Value value = binding->value;
@@ -223,22 +225,6 @@ static Value compared(Elab *elab, const Node *node, ExprId a, ExprId b) {
     }
 }
 
-static bool named_thing(ValueKind kind) {
-    return kind == A_WORD || kind == A_STRING || kind == A_BLOCK || kind == A_OPERATOR ||
-           kind == A_FUNCTION;
-}
-
-static Str thing_name(Value value) {
-    return value.kind == A_BLOCK ? value.block->name : value.text;
-}
-
-/* Words, blocks and the like are known when they are compared. */
-static Value things_compared(Elab *elab, const Node *node, Value a, Value b) {
-    bool equal = a.kind == b.kind && str_equal(thing_name(a), thing_name(b));
-    return value_truth(fold_integer(&elab->folder, equal == (node->op == TOKEN_EQUAL)),
-                       node->span);
-}
-
 static Value report_operands(Elab *elab, const Node *node, Value a, Value b) {
     if (a.kind == A_MISTAKE || b.kind == A_MISTAKE)
         return value_mistake(node->span);
@@ -255,8 +241,12 @@ static Value report_operands(Elab *elab, const Node *node, Value a, Value b) {
 
 static Value comparison(Elab *elab, const Node *node, Value a, Value b) {
     bool equality = node->op == TOKEN_EQUAL || node->op == TOKEN_UNEQUAL;
-    if (equality && named_thing(a.kind) && named_thing(b.kind))
-        return things_compared(elab, node, a, b);
+    if (equality && is_thing(a) && is_thing(b)) {
+        Value equal = value_truth(things_equal(elab, a, b), node->span);
+        return node->op == TOKEN_EQUAL
+                   ? equal
+                   : folded(elab, EXPR_NOT, equal.expr, EXPR_NONE, DIMENSION_NONE, node->span);
+    }
     bool same = a.kind == b.kind && a.dimension == b.dimension;
     bool ordered = a.kind == A_NUMBER || a.kind == A_FORMAT;
     if (!same || !(ordered || (equality && a.kind == A_TRUTH)))
@@ -308,10 +298,23 @@ static Value logic(Elab *elab, const Node *node) {
     return folded(elab, either ? EXPR_OR : EXPR_AND, a, b, DIMENSION_NONE, node->span);
 }
 
+/* What is compared with a word is one of the same words: a side whose name is not bound waits for
+ * the other. */
+static void operands(Elab *elab, const Node *node, Value *a, Value *b) {
+    bool equality = node->op == TOKEN_EQUAL || node->op == TOKEN_UNEQUAL;
+    bool waits = equality && node->a->kind == NODE_NAME && !scope_find(elab, node->a->text);
+    Value *first = waits ? b : a, *second = waits ? a : b;
+    *first = evaluate(elab, waits ? node->b : node->a);
+    const Words *words = equality ? value_words(*first) : NULL;
+    const Node *other = waits ? node->a : node->b;
+    *second = words ? evaluate_word(elab, other, words, elab->hint) : evaluate(elab, other);
+}
+
 static Value binary(Elab *elab, const Node *node) {
     if (node->op == TOKEN_AND || node->op == TOKEN_OR || node->op == TOKEN_IMPLIES)
         return logic(elab, node);
-    Value a = evaluate(elab, node->a), b = evaluate(elab, node->b);
+    Value a, b;
+    operands(elab, node, &a, &b);
     return compares(node->op) ? comparison(elab, node, a, b) : arithmetic(elab, node, a, b);
 }
 
@@ -335,6 +338,26 @@ static Value merge_lists(Elab *elab, ExprId condition, Value yes, Value no, Span
     return merged;
 }
 
+/* Parts of one name, in whatever order. */
+static Value merge_records(Elab *elab, ExprId condition, Value yes, Value no, Span span) {
+    Value merged = yes;
+    merged.items = arena_array(elab->arena, Value, yes.count);
+    for (int i = 0; i < yes.count; i++) {
+        int at = 0;
+        while (at < no.count && !str_equal(no.names[at], yes.names[i]))
+            at++;
+        if (at == no.count) {
+            elab_error(elab, span,
+                       "one decision leads to a record with `%.*s`, another to one "
+                       "without",
+                       STR_ARG(yes.names[i]));
+            return value_mistake(span);
+        }
+        merged.items[i] = value_merge(elab, condition, yes.items[i], no.items[at], span);
+    }
+    return merged;
+}
+
 Value value_merge(Elab *elab, ExprId condition, Value yes, Value no, Span span) {
     if (!steps_take(elab, 1, span) || yes.kind == A_MISTAKE || no.kind == A_MISTAKE)
         return value_mistake(span);
@@ -346,7 +369,7 @@ Value value_merge(Elab *elab, ExprId condition, Value yes, Value no, Span span) 
         merged.op = yes.op == no.op ? yes.op : select_make(elab, condition, pair, 2, span);
         return merged.op < 0 ? value_mistake(span) : merged;
     }
-    if (same && yes.expr) {
+    if (same && yes.expr && yes.kind != A_CHOSEN) {
         merged.expr = fold(&elab->folder, EXPR_IF, condition, yes.expr, no.expr);
         if (!merged.expr)
             elab_error(elab, span, "%s", elab->folder.why);
@@ -354,7 +377,10 @@ Value value_merge(Elab *elab, ExprId condition, Value yes, Value no, Span span) 
     }
     if (same && (yes.kind == A_LIST || yes.kind == A_RANGE))
         return merge_lists(elab, condition, yes, no, span);
-    if (same && named_thing(yes.kind) && str_equal(thing_name(yes), thing_name(no)))
+    if (same && yes.kind == A_RECORD)
+        return merge_records(elab, condition, yes, no, span);
+    merged = chosen_merge(elab, condition, yes, no, span);
+    if (merged.kind != A_MISTAKE || elab->exhausted)
         return merged;
     elab_error(elab, span, "one decision leads to %.*s, another to %.*s",
                STR_ARG(value_describe(elab, yes)), STR_ARG(value_describe(elab, no)));
@@ -362,7 +388,10 @@ Value value_merge(Elab *elab, ExprId condition, Value yes, Value no, Span span) 
 }
 
 static Value conditional(Elab *elab, const Node *node) {
+    const Words *words = elab->words;
+    elab->words = NULL;
     ExprId condition = truth_of(elab, evaluate(elab, node->a), "the condition of `if`");
+    elab->words = words;
     if (!condition)
         return value_mistake(node->span);
     if (is_true(&elab->folder, condition))
@@ -452,17 +481,33 @@ static Value evaluate_kind(Elab *elab, const Node *node) {
     case NODE_SHARE:
         elab_error(elab, node->span, "`of` has no meaning here");
         return value_mistake(node->span);
+    case NODE_AXIS:
+        elab_error(elab, node->span,
+                   "an axis with its extent stands in the type of a network's input or result; "
+                   "is a comma missing?");
+        return value_mistake(node->span);
     }
     return value_mistake(node->span);
+}
+
+/* Whose parts may be words where it may be one; a call decides by itself. */
+static bool passes_words(NodeKind kind) {
+    return kind == NODE_NAME || kind == NODE_IF || kind == NODE_LABEL || kind == NODE_LIST ||
+           kind == NODE_CALL;
 }
 
 Value evaluate(Elab *elab, const Node *node) {
     if (!within_limits(elab, node))
         return value_mistake(node->span);
-    if (node == elab->known.node)
-        return elab->known.value;
+    for (const Known *known = elab->known; known; known = known->next)
+        if (node == known->node)
+            return known->value;
+    const Words *words = elab->words;
+    if (!passes_words(node->kind))
+        elab->words = NULL;
     elab->depth++;
     Value value = evaluate_kind(elab, node);
     elab->depth--;
+    elab->words = words;
     return value;
 }

@@ -125,8 +125,8 @@ static Value length_call(Elab *elab, const Node *call) {
     return value_mistake(call->span);
 }
 
-/* The extent of a tensor in one axis, counted from the last. */
-static Value extent(Elab *elab, const Node *call, int from_last) {
+/* The extent of a tensor in one axis. */
+static Value extent(Elab *elab, const Node *call, Axis axis) {
     if (!plain_arguments(elab, call, 1, 1))
         return value_mistake(call->span);
     Value x = evaluate(elab, call->args.at[0].value);
@@ -137,36 +137,48 @@ static Value extent(Elab *elab, const Node *call, int from_last) {
         return value_mistake(call->span);
     }
     const SpaceOp *op = &elab->space->ops.at[x.op];
-    if (from_last >= op->rank) {
-        elab_error(elab, x.span, "a tensor of shape %.*s has no %.*s",
-                   STR_ARG(shape_describe(elab, x.op)), STR_ARG(call->a->text));
-        return value_mistake(call->span);
-    }
-    return value_number(op->shape[op->rank - 1 - from_last], DIMENSION_NONE, call->span);
+    for (int d = 0; d < op->rank; d++)
+        if (axis_at(op->rank, op->time, d) == axis)
+            return value_number(op->shape[d], DIMENSION_NONE, call->span);
+    elab_error(elab, x.span, "a tensor of shape %.*s has no %.*s",
+               STR_ARG(shape_describe(elab, x.op)), STR_ARG(call->a->text));
+    return value_mistake(call->span);
 }
 
 static Value channels_call(Elab *elab, const Node *call) {
-    return extent(elab, call, 0);
+    return extent(elab, call, AXIS_CHANNELS);
 }
 
 static Value width_call(Elab *elab, const Node *call) {
-    return extent(elab, call, 1);
+    return extent(elab, call, AXIS_WIDTH);
 }
 
 static Value height_call(Elab *elab, const Node *call) {
-    return extent(elab, call, 2);
+    return extent(elab, call, AXIS_HEIGHT);
+}
+
+static Value tokens_call(Elab *elab, const Node *call) {
+    return extent(elab, call, AXIS_TOKENS);
+}
+
+static Value time_call(Elab *elab, const Node *call) {
+    return extent(elab, call, AXIS_TIME);
 }
 
 const Function functions[] = {
     {"choice", "choice(a, b, ...) or choice(first..last step s)",
-     "a decision that the search makes: a fresh one each time it is evaluated", choice_call},
+     "a decision that the search makes: a fresh one each time it is evaluated", choice_call,
+     true},
     {"optional", "optional(f(x, ...))", "the result of the call, or x itself: choice(f(x), x)",
-     optional_call},
+     optional_call, false},
     {"subset", "subset(n of [a, b, c])",
-     "a decision for n of the listed values, in their order", subset_call},
+     "a decision for n of the listed values, in their order", subset_call, true},
     {"channels", "channels(x)", "how many channels a tensor has", channels_call},
     {"height", "height(x)", "the height of a tensor", height_call},
     {"width", "width(x)", "the width of a tensor", width_call},
+    {"tokens", "tokens(x)", "how many tokens a tensor has", tokens_call},
+    {"time", "time(x)", "how many time steps a tensor has", time_call},
+    {"steps", "steps(x)", "the same as time(x)", time_call},
     {"floor", "floor(x)", "the largest integer that is not above x", floor_call},
     {"ceil", "ceil(x)", "the smallest integer that is not below x", ceil_call},
     {"round", "round(x)", "the integer nearest to x, halves away from zero", round_call},

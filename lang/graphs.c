@@ -23,7 +23,11 @@ static int op_add(Elab *elab, SpaceOp op) {
 }
 
 int input_make(Elab *elab, Shape shape, Span span) {
-    SpaceOp op = {.kind = OP_INPUT, .path = STR("input"), .rank = shape.rank, .span = span};
+    SpaceOp op = {.kind = OP_INPUT,
+                  .path = STR("input"),
+                  .rank = shape.rank,
+                  .time = shape.time,
+                  .span = span};
     for (int d = 0; d < shape.rank; d++)
         op.shape[d] = fold_integer(&elab->folder, shape.dim[d]);
     op.output = fold_integer(&elab->folder, FORMAT_U8);
@@ -51,11 +55,16 @@ static ExprId select_extent(Elab *elab, ExprId which, const Value *alternatives,
 /* `which` is the number of the alternative passed on. */
 int select_make(Elab *elab, ExprId which, const Value *alternatives, int count, Span span) {
     const SpaceOp *first = &elab->space->ops.at[alternatives[0].op];
-    SpaceOp op = {
-        .kind = OP_SELECT, .inputs = count, .select = which, .rank = first->rank, .span = span};
+    SpaceOp op = {.kind = OP_SELECT,
+                  .inputs = count,
+                  .select = which,
+                  .rank = first->rank,
+                  .time = first->time,
+                  .span = span};
     for (int i = 0; i < count; i++) {
         op.input[i] = alternatives[i].op;
-        if (elab->space->ops.at[op.input[i]].rank != op.rank) {
+        const SpaceOp *input = &elab->space->ops.at[op.input[i]];
+        if (input->rank != op.rank || input->time != op.time) {
             elab_error(elab, span,
                        "one decision leads to a tensor of shape %.*s, another to %.*s",
                        STR_ARG(shape_describe(elab, op.input[0])),
@@ -161,18 +170,6 @@ static ExprId natural(Elab *elab, Value value, Str name, int least, int limit) {
     return id;
 }
 
-static bool set_padding(Elab *elab, Value value, SpaceOp *op) {
-    bool same = str_equal(value.text, STR("same"));
-    if (value.kind != A_WORD) {
-        if (value.kind != A_MISTAKE)
-            elab_error(elab, value.span, "`padding` is `same` or `valid`, and this is %.*s",
-                       STR_ARG(value_describe(elab, value)));
-        return false;
-    }
-    op->attribute[ATTRIBUTE_SAME] = fold_integer(&elab->folder, same);
-    return true;
-}
-
 static bool set_transposed(Elab *elab, Value value, SpaceOp *op) {
     ExprId id = truth_of(elab, value, "`transposed`");
     op->attribute[ATTRIBUTE_TRANSPOSED] = id;
@@ -182,10 +179,14 @@ static bool set_transposed(Elab *elab, Value value, SpaceOp *op) {
 /* `kernel: 3` sets both axes, `kernel: [5, 3]` height and width. */
 static bool set_attribute(Elab *elab, Value value, Attribute attribute, SpaceOp *op) {
     Str name = str_of(attribute_facts[attribute].name);
-    if (attribute == ATTRIBUTE_SAME)
-        return set_padding(elab, value, op);
+    if (value.kind == A_MISTAKE)
+        return false;
     if (attribute == ATTRIBUTE_TRANSPOSED)
         return set_transposed(elab, value, op);
+    if (*attribute_facts[attribute].words) {
+        op->attribute[attribute] = word_number(elab, value);
+        return op->attribute[attribute] != EXPR_NONE;
+    }
     bool pair = attribute_is_pair(attribute);
     int least = attribute_facts[attribute].least, limit = pair ? MAX_WINDOW : MAX_EXTENT;
     if (!pair || value.kind != A_LIST) {
@@ -205,18 +206,22 @@ static bool set_attribute(Elab *elab, Value value, Attribute attribute, SpaceOp 
     return op->attribute[attribute] && op->attribute[attribute + 1];
 }
 
-/* The words of `padding` are looked at before names in general, so that the message can list
- * them. */
+/* The words that the attribute takes, if it does not take numbers or truths. */
+static Words attribute_words(Elab *elab, Attribute attribute) {
+    enum { MAX_WORDS = 8 };
+    Words words = {.of = str_of(attribute_facts[attribute].name)};
+    if (attribute == ATTRIBUTE_TRANSPOSED)
+        return words;
+    words.at = arena_array(elab->arena, Str, MAX_WORDS);
+    words.count = words_split(attribute_facts[attribute].words, words.at, MAX_WORDS);
+    return words;
+}
+
 static Value attribute_value(Elab *elab, const Node *node, Attribute attribute, Str hint) {
-    OpKind kind;
-    bool named = attribute == ATTRIBUTE_SAME && node->kind == NODE_NAME &&
-                 !scope_find(elab, node->text) && !operator_of(node->text, &kind);
-    if (named && !str_equal(node->text, STR("same")) && !str_equal(node->text, STR("valid"))) {
-        elab_error(elab, node->span, "`padding` is `same` or `valid`, not `%.*s`",
-                   STR_ARG(node->text));
-        return value_mistake(node->span);
-    }
-    return evaluate_as(elab, node, hint);
+    Words words = attribute_words(elab, attribute);
+    if (!words.count)
+        return evaluate_as(elab, node, hint);
+    return evaluate_word(elab, node, arena_copy(elab->arena, &words, sizeof words), hint);
 }
 
 static bool evaluate_attributes(Elab *elab, const Node *call, const Signature *s,
@@ -275,7 +280,7 @@ static int site_inputs(Elab *elab, const SpaceOp *op) {
         inputs = fold2(elab, EXPR_DIV, inputs, op->attribute[ATTRIBUTE_GROUPS]);
     if (op->kind != OP_CONV && op->kind != OP_DENSE)
         return 1;
-    for (int d = 0; op->kind == OP_DENSE && d + 1 < in->rank; d++)
+    for (int d = in->time; op->kind == OP_DENSE && d + 1 < in->rank; d++)
         inputs = fold2(elab, EXPR_MUL, inputs, in->shape[d]);
     return largest(elab, op, inputs);
 }

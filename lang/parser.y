@@ -95,6 +95,12 @@ some_parameters(A) ::= parameter(P). { A = (Parameters){0}; PUSH(A, P); }
 some_parameters(A) ::= some_parameters(B) COMMA parameter(P). { A = B; PUSH(A, P); }
 parameter(A) ::= NAME(N). { A = (Parameter){N.text, N.span, NULL}; }
 parameter(A) ::= NAME(N) COLON expr(E). { A = (Parameter){N.text, N.span, E}; }
+parameter(A) ::= NAME(N) IN LBRACKET some_arguments(W) RBRACKET. {
+    A = parameter_in(parse, N, W, NULL);
+}
+parameter(A) ::= NAME(N) IN LBRACKET some_arguments(W) RBRACKET COLON expr(E). {
+    A = parameter_in(parse, N, W, E);
+}
 parameter(A) ::= NAME(N) ASSIGN(S) expr(E). {
     A = (Parameter){N.text, N.span, E};
     error_at(parse->diagnostics, S.span,
@@ -242,13 +248,29 @@ primary(A) ::= LPAREN(O) expr(E) COMMA arguments(B) RPAREN(C). {
         PUSH(items, B.at[i]);
     A = node_list(parse, O, items, C);
 }
-primary(A) ::= LBRACKET(O) arguments(B) RBRACKET(C). { A = node_list(parse, O, B, C); }
+primary(A) ::= LBRACKET(O) items_of_list(B) RBRACKET(C). { A = node_list(parse, O, B, C); }
 primary(A) ::= LBRACE(O) arguments(B) RBRACE(C). { A = node_record(parse, O, B, C); }
 primary(A) ::= LBRACE(O) arguments(B) END RBRACE(C). { A = node_record(parse, O, B, C); }
 primary(A) ::= primary(F) LPAREN arguments(B) RPAREN(C). { A = node_call(parse, F, B, C); }
 primary(A) ::= primary(X) LBRACKET expr(Y) RBRACKET(C). { A = node_index(parse, X, Y, C); }
 primary(A) ::= primary(X) DOT NAME(N). { A = node_field(parse, X, N); }
 primary(A) ::= primary(X) NAMED NAME(N). { A = node_label(parse, X, N); }
+
+%type items_of_list {Arguments}
+%type some_items {Arguments}
+%type item_of_list {Argument}
+items_of_list(A) ::= . { A = (Arguments){0}; }
+items_of_list(A) ::= some_items(B). { A = B; }
+items_of_list(A) ::= some_items(B) COMMA. { A = B; }
+some_items(A) ::= item_of_list(X). { A = (Arguments){0}; PUSH(A, X); }
+some_items(A) ::= some_items(B) COMMA item_of_list(X). { A = B; PUSH(A, X); }
+item_of_list(A) ::= argument(X). { A = X; }
+item_of_list(A) ::= NAME(N) NUMBER(X). {
+    A = argument_of(no_token, node_axis(parse, N, node_number(parse, X, no_token)));
+}
+item_of_list(A) ::= NAME(N) NAME(X). {
+    A = argument_of(no_token, node_axis(parse, N, node_name(parse, X)));
+}
 
 %type arguments {Arguments}
 %type some_arguments {Arguments}

@@ -102,7 +102,7 @@ static const char *const node_names[] = {
     [NODE_RECORD] = "record", [NODE_RANGE] = "range",   [NODE_NEGATE] = "negate",
     [NODE_NOT] = "not",       [NODE_BINARY] = "binary", [NODE_IF] = "if",
     [NODE_CALL] = "call",     [NODE_INDEX] = "index",   [NODE_FIELD] = "field",
-    [NODE_LABEL] = "named",   [NODE_SHARE] = "share"};
+    [NODE_LABEL] = "named",   [NODE_SHARE] = "share",   [NODE_AXIS] = "axis"};
 
 static void indent(Text *text, int depth) {
     text_add(text, "%*s", depth * 2, "");

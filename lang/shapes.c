@@ -9,17 +9,18 @@
 /* Limits of the shape rules in net/operators.c. */
 enum { MAX_EXTENT = 1 << 16, MAX_DENSE = MAX_EXTENT * 64, MAX_NORM = MAX_EXTENT / 2 };
 
-static const char *const axes[] = {"height", "width", "channels"};
+/* The shape of an input, of one step in time: rules need not know of time. */
+typedef struct Extents {
+    int rank;
+    ExprId shape[MAX_RANK];
+} Extents;
 
 /* What dimension d of so many is called. */
-static const char *axis_name(int rank, int d) {
-    return d == rank - 1 ? "the number of channels"
-           : rank == 3   ? axes[d]
-                         : "the number of rows";
+static const char *extent_name(int rank, int d) {
+    return axis_facts[axis_at(rank, false, d)].extent;
 }
 
-static bool needs_image(Elab *elab, const SpaceOp *op) {
-    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+static bool needs_image(Elab *elab, const SpaceOp *op, const Extents *in) {
     if (in->rank == 3)
         return true;
     elab_error(elab, op->span,
@@ -34,23 +35,24 @@ static ExprId window_shape(Elab *elab, const SpaceOp *op, ExprId in, int axis) {
     Folder *folder = &elab->folder;
     ExprId kernel = op->attribute[ATTRIBUTE_KERNEL_H + axis];
     ExprId stride = op->attribute[ATTRIBUTE_STRIDE_H + axis];
-    if (is_true(folder, op->attribute[ATTRIBUTE_SAME])) {
-        ExprId ratio = fold2(elab, EXPR_DIV, in, stride);
-        return ratio ? fold(folder, EXPR_CEIL, ratio, EXPR_NONE, EXPR_NONE) : EXPR_NONE;
-    }
-    check_add(elab, fold2(elab, EXPR_LESS_EQUAL, kernel, in), op->span, kernel, in,
+    ExprId same = op->attribute[ATTRIBUTE_SAME], ratio = fold2(elab, EXPR_DIV, in, stride);
+    ExprId padded = ratio ? fold(folder, EXPR_CEIL, ratio, EXPR_NONE, EXPR_NONE) : EXPR_NONE;
+    if (is_true(folder, same))
+        return padded;
+    check_add(elab, fold2(elab, EXPR_OR, same, fold2(elab, EXPR_LESS_EQUAL, kernel, in)),
+              op->span, kernel, in,
               "with padding `valid` the kernel must fit into the input, but is $a in an input "
               "of %s $b",
-              axes[axis]);
+              axis_facts[AXIS_HEIGHT + axis].name);
     ExprId steps = fold2(elab, EXPR_DIV, fold2(elab, EXPR_SUB, in, kernel), stride);
     steps = steps ? fold(folder, EXPR_FLOOR, steps, EXPR_NONE, EXPR_NONE) : EXPR_NONE;
-    return fold2(elab, EXPR_ADD, steps, fold_integer(folder, 1));
+    ExprId bare = fold2(elab, EXPR_ADD, steps, fold_integer(folder, 1));
+    return same && padded && bare ? fold(folder, EXPR_IF, same, padded, bare) : EXPR_NONE;
 }
 
-static bool windows(Elab *elab, SpaceOp *op) {
-    if (!needs_image(elab, op))
+static bool windows(Elab *elab, SpaceOp *op, const Extents *in) {
+    if (!needs_image(elab, op, in))
         return false;
-    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
     op->rank = 3;
     ExprId extents[3] = {in->shape[0], in->shape[1], in->shape[2]};
     op->shape[0] = window_shape(elab, op, extents[0], 0);
@@ -67,10 +69,10 @@ static void check_divides(Elab *elab, const SpaceOp *op, ExprId divisor, ExprId 
               "`groups` must divide the channels of the %s, but is $a of $b", what);
 }
 
-static bool conv_shape(Elab *elab, SpaceOp *op) {
+static bool conv_shape(Elab *elab, SpaceOp *op, const Extents *in) {
     ExprId groups = op->attribute[ATTRIBUTE_GROUPS];
     bool grouped = groups != fold_integer(&elab->folder, 1);
-    if (!windows(elab, op))
+    if (!windows(elab, op, in))
         return false;
     if (grouped)
         check_divides(elab, op, groups, op->shape[2], "input");
@@ -80,8 +82,7 @@ static bool conv_shape(Elab *elab, SpaceOp *op) {
     return true;
 }
 
-static bool dense_shape(Elab *elab, SpaceOp *op) {
-    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+static bool dense_shape(Elab *elab, SpaceOp *op, const Extents *in) {
     ExprId inputs = in->shape[0];
     for (int d = 1; d < in->rank; d++)
         inputs = fold2(elab, EXPR_MUL, inputs, in->shape[d]);
@@ -93,9 +94,8 @@ static bool dense_shape(Elab *elab, SpaceOp *op) {
     return true;
 }
 
-static bool add_shape(Elab *elab, SpaceOp *op) {
-    const SpaceOp *x = &elab->space->ops.at[op->input[0]],
-                  *y = &elab->space->ops.at[op->input[1]];
+static bool add_shape(Elab *elab, SpaceOp *op, const Extents *in) {
+    const Extents *x = &in[0], *y = &in[1];
     const char *name = operator_facts[op->kind].name;
     if (x->rank != y->rank) {
         elab_error(elab, op->span,
@@ -112,12 +112,12 @@ static bool add_shape(Elab *elab, SpaceOp *op) {
                   x->shape[d], y->shape[d],
                   "`%s` needs two tensors of one shape, but %s is $a on the left and $b on "
                   "the right",
-                  name, axis_name(op->rank, d));
+                  name, extent_name(op->rank, d));
     return true;
 }
 
-static bool unchanged(Elab *elab, SpaceOp *op) {
-    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+static bool unchanged(Elab *elab, SpaceOp *op, const Extents *in) {
+    (void)elab;
     op->rank = in->rank;
     memcpy(op->shape, in->shape, sizeof op->shape);
     return true;
@@ -129,26 +129,25 @@ static void check_extent(Elab *elab, const SpaceOp *op, int d) {
         fold2(elab, EXPR_LESS_EQUAL, op->shape[d], fold_integer(&elab->folder, MAX_EXTENT));
     check_add(elab, fits, op->span, op->shape[d], EXPR_NONE,
               "in the result of `%s` %s is $a, and may be at most %d",
-              operator_facts[op->kind].name, axis_name(op->rank, d), MAX_EXTENT);
+              operator_facts[op->kind].name, extent_name(op->rank, d), MAX_EXTENT);
 }
 
 /* A gate: one factor for each channel. */
-static bool mul_shape(Elab *elab, SpaceOp *op) {
-    const SpaceOp *x = &elab->space->ops.at[op->input[0]],
-                  *y = &elab->space->ops.at[op->input[1]];
+static bool mul_shape(Elab *elab, SpaceOp *op, const Extents *in) {
+    const Extents *x = &in[0], *y = &in[1];
     if (y->rank != 1 || x->rank == 1)
-        return add_shape(elab, op);
-    unchanged(elab, op);
+        return add_shape(elab, op, in);
+    unchanged(elab, op, in);
     ExprId channels = op->shape[op->rank - 1];
     check_add(elab, fold2(elab, EXPR_EQUAL, channels, y->shape[0]), op->span, channels,
               y->shape[0], "`mul` needs one factor for each of $a channels, but there are $b");
     return true;
 }
 
-static bool concat_shape(Elab *elab, SpaceOp *op) {
-    unchanged(elab, op);
+static bool concat_shape(Elab *elab, SpaceOp *op, const Extents *in) {
+    unchanged(elab, op, in);
     for (int k = 1; k < op->inputs; k++) {
-        const SpaceOp *y = &elab->space->ops.at[op->input[k]];
+        const Extents *y = &in[k];
         int last = op->rank - 1;
         if (y->rank != op->rank) {
             elab_error(elab, op->span,
@@ -163,15 +162,15 @@ static bool concat_shape(Elab *elab, SpaceOp *op) {
                       op->shape[d], y->shape[d],
                       "`concat` needs tensors that differ in their channels only, but %s is $a "
                       "in the first and $b in another",
-                      axis_name(op->rank, d));
+                      extent_name(op->rank, d));
         op->shape[last] = fold2(elab, EXPR_ADD, op->shape[last], y->shape[last]);
     }
     check_extent(elab, op, op->rank - 1);
     return true;
 }
 
-static bool slice_shape(Elab *elab, SpaceOp *op) {
-    unchanged(elab, op);
+static bool slice_shape(Elab *elab, SpaceOp *op, const Extents *in) {
+    unchanged(elab, op, in);
     ExprId channels = op->shape[op->rank - 1];
     ExprId end =
         fold2(elab, EXPR_ADD, op->attribute[ATTRIBUTE_FROM], op->attribute[ATTRIBUTE_CHANNELS]);
@@ -181,10 +180,10 @@ static bool slice_shape(Elab *elab, SpaceOp *op) {
     return true;
 }
 
-static bool pad_shape(Elab *elab, SpaceOp *op) {
-    if (!needs_image(elab, op))
+static bool pad_shape(Elab *elab, SpaceOp *op, const Extents *in) {
+    if (!needs_image(elab, op, in))
         return false;
-    unchanged(elab, op);
+    unchanged(elab, op, in);
     for (int d = 0; d < 2; d++) {
         ExprId before = op->attribute[d ? ATTRIBUTE_LEFT : ATTRIBUTE_TOP];
         ExprId after = op->attribute[d ? ATTRIBUTE_RIGHT : ATTRIBUTE_BOTTOM];
@@ -195,10 +194,10 @@ static bool pad_shape(Elab *elab, SpaceOp *op) {
     return true;
 }
 
-static bool upsample_shape(Elab *elab, SpaceOp *op) {
-    if (!needs_image(elab, op))
+static bool upsample_shape(Elab *elab, SpaceOp *op, const Extents *in) {
+    if (!needs_image(elab, op, in))
         return false;
-    unchanged(elab, op);
+    unchanged(elab, op, in);
     for (int d = 0; d < 2; d++) {
         op->shape[d] =
             fold2(elab, EXPR_MUL, op->shape[d], op->attribute[ATTRIBUTE_FACTOR_H + d]);
@@ -207,8 +206,8 @@ static bool upsample_shape(Elab *elab, SpaceOp *op) {
     return true;
 }
 
-static bool shuffle_shape(Elab *elab, SpaceOp *op) {
-    unchanged(elab, op);
+static bool shuffle_shape(Elab *elab, SpaceOp *op, const Extents *in) {
+    unchanged(elab, op, in);
     check_divides(elab, op, op->attribute[ATTRIBUTE_GROUPS], op->shape[op->rank - 1], "input");
     return true;
 }
@@ -220,8 +219,7 @@ static ExprId elements_of(Elab *elab, const ExprId *shape, int rank) {
     return elements;
 }
 
-static bool flatten_shape(Elab *elab, SpaceOp *op) {
-    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+static bool flatten_shape(Elab *elab, SpaceOp *op, const Extents *in) {
     op->rank = 1;
     op->shape[0] = elements_of(elab, in->shape, in->rank);
     check_extent(elab, op, 0);
@@ -229,8 +227,7 @@ static bool flatten_shape(Elab *elab, SpaceOp *op) {
 }
 
 /* An extent that was left out is the number 0. */
-static bool reshape_shape(Elab *elab, SpaceOp *op) {
-    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+static bool reshape_shape(Elab *elab, SpaceOp *op, const Extents *in) {
     ExprId none = fold_integer(&elab->folder, 0);
     ExprId height = op->attribute[ATTRIBUTE_HEIGHT], width = op->attribute[ATTRIBUTE_WIDTH];
     if (height != none && width == none) {
@@ -249,8 +246,8 @@ static bool reshape_shape(Elab *elab, SpaceOp *op) {
     return true;
 }
 
-static bool norm_shape(Elab *elab, SpaceOp *op) {
-    unchanged(elab, op);
+static bool norm_shape(Elab *elab, SpaceOp *op, const Extents *in) {
+    unchanged(elab, op, in);
     ExprId channels = op->shape[op->rank - 1];
     ExprId fits = fold2(elab, EXPR_LESS_EQUAL, channels, fold_integer(&elab->folder, MAX_NORM));
     check_add(elab, fits, op->span, channels, EXPR_NONE,
@@ -258,9 +255,8 @@ static bool norm_shape(Elab *elab, SpaceOp *op) {
     return true;
 }
 
-static bool matmul_shape(Elab *elab, SpaceOp *op) {
-    const SpaceOp *x = &elab->space->ops.at[op->input[0]],
-                  *y = &elab->space->ops.at[op->input[1]];
+static bool matmul_shape(Elab *elab, SpaceOp *op, const Extents *in) {
+    const Extents *x = &in[0], *y = &in[1];
     Rational transposed = {0, 1};
     if (x->rank != 2 || y->rank != 2) {
         elab_error(elab, op->span,
@@ -284,16 +280,16 @@ static bool matmul_shape(Elab *elab, SpaceOp *op) {
     return true;
 }
 
-static bool global_shape(Elab *elab, SpaceOp *op) {
-    if (!needs_image(elab, op))
+static bool global_shape(Elab *elab, SpaceOp *op, const Extents *in) {
+    if (!needs_image(elab, op, in))
         return false;
     op->rank = 1;
-    op->shape[0] = elab->space->ops.at[op->input[0]].shape[2];
+    op->shape[0] = in->shape[2];
     return true;
 }
 
 /* The symbolic counterparts of the shape rules in net/operators.c; a test compares them. */
-static bool (*const shape_rules[OP_COUNT])(Elab *elab, SpaceOp *op) = {
+static bool (*const shape_rules[OP_COUNT])(Elab *elab, SpaceOp *op, const Extents *in) = {
     [OP_CONV] = conv_shape,
     [OP_DEPTHWISE] = windows,
     [OP_DENSE] = dense_shape,
@@ -323,9 +319,49 @@ static bool (*const shape_rules[OP_COUNT])(Elab *elab, SpaceOp *op) = {
     [OP_MATMUL] = matmul_shape,
 };
 
+/* ---- time -------------------------------------------------------------------------------- */
+
+/* The inputs as they are in one step; all must have time, and as many steps, or none. */
+static bool steps_of(Elab *elab, const SpaceOp *op, Extents *steps) {
+    const SpaceOp *first = &elab->space->ops.at[op->input[0]];
+    for (int k = 0; k < op->inputs; k++) {
+        const SpaceOp *from = &elab->space->ops.at[op->input[k]];
+        if (from->time != first->time) {
+            elab_error(elab, op->span,
+                       "`%s` needs tensors that all have time steps or none, and these are "
+                       "%.*s and %.*s",
+                       operator_facts[op->kind].name,
+                       STR_ARG(shape_describe(elab, op->input[0])),
+                       STR_ARG(shape_describe(elab, op->input[k])));
+            return false;
+        }
+        if (k > 0 && from->time)
+            check_add(elab, fold2(elab, EXPR_EQUAL, first->shape[0], from->shape[0]), op->span,
+                      first->shape[0], from->shape[0],
+                      "`%s` needs tensors with as many time steps, but there are $a in the "
+                      "first and $b in another",
+                      operator_facts[op->kind].name);
+        steps[k].rank = from->rank - from->time;
+        memcpy(steps[k].shape, from->shape + from->time,
+               sizeof(ExprId) * (size_t)steps[k].rank);
+    }
+    return true;
+}
+
+static void set_time(const SpaceOp *in, SpaceOp *op) {
+    if (!in->time)
+        return;
+    memmove(op->shape + 1, op->shape, sizeof(ExprId) * (size_t)op->rank);
+    op->shape[0] = in->shape[0];
+    op->rank++;
+    op->time = true;
+}
+
 bool set_shape(Elab *elab, SpaceOp *op) {
-    if (!shape_rules[op->kind](elab, op))
+    Extents steps[MAX_INPUTS];
+    if (!steps_of(elab, op, steps) || !shape_rules[op->kind](elab, op, steps))
         return false;
+    set_time(&elab->space->ops.at[op->input[0]], op);
     for (int d = 0; d < op->rank; d++)
         if (!op->shape[d]) {
             elab_error(elab, op->span, "%s", elab->folder.why);

@@ -250,6 +250,30 @@ Entries entries_joined(Parse *parse, Token word, Entries heads, Entries entries)
     return entries;
 }
 
+Node *node_axis(Parse *parse, Token name, Node *a) {
+    return node_make(parse, (Node){.kind = NODE_AXIS,
+                                   .span = span_join(name.span, a->span),
+                                   .text = name.text,
+                                   .a = a});
+}
+
+/* name in [a, b]: initial */
+Parameter parameter_in(Parse *parse, Token name, Arguments words, Node *initial) {
+    Parameter parameter = {name.text, name.span, initial, {.of = name.text}};
+    parameter.words.at = arena_array(parse->arena, Str, words.count + 1);
+    for (int i = 0; i < words.count; i++) {
+        const Node *word = words.at[i].value;
+        bool right = word->kind == NODE_NAME && !words.at[i].name.length;
+        parse->failed |= !right;
+        if (!right)
+            error_at(parse->diagnostics, word->span,
+                     "a parameter lists words: `%.*s in [max, average]`", STR_ARG(name.text));
+        else
+            parameter.words.at[parameter.words.count++] = word->text;
+    }
+    return parameter;
+}
+
 Argument argument_of(Token name, Node *value) {
     Span span = name.kind == TOKEN_EOF ? value->span : name.span;
     return (Argument){name.text, span, value};

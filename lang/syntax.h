@@ -92,7 +92,8 @@ typedef enum {
     NODE_INDEX,  /* a[b] */
     NODE_FIELD,  /* a.text */
     NODE_LABEL,  /* a named text */
-    NODE_SHARE   /* a of b */
+    NODE_SHARE,  /* a of b */
+    NODE_AXIS    /* text a, of a tensor type: tokens 49 */
 } NodeKind;
 
 typedef struct Node Node;
@@ -156,10 +157,17 @@ typedef struct Rule {
 } Rule;
 typedef VEC(Rule) Rules;
 
+/* The words that a parameter takes. */
+typedef struct Words {
+    Str of; /* the parameter */
+    Str *at;
+    int count; /* 0: it takes anything */
+} Words;
 typedef struct Parameter {
     Str name;
     Span span;
     Node *initial; /* NULL: must be given */
+    Words words;
 } Parameter;
 typedef VEC(Parameter) Parameters;
 
@@ -251,6 +259,8 @@ Node *node_label(Parse *parse, Node *a, Token name);
 Node *node_share(Parse *parse, Node *a, Node *b);
 /* a { key: value }: a name for the device that this declares, in its place. */
 Node *node_derived(Parse *parse, Node *a, Entries entries, Token close);
+Node *node_axis(Parse *parse, Token name, Node *a);
+Parameter parameter_in(Parse *parse, Token name, Arguments words, Node *initial);
 Argument argument_of(Token name, Node *value); /* name.kind 0: positional */
 Statement statement_of(StatementKind kind, Token word, Token name, Node *a, Node *b);
 Statement statement_with(Statement statement, Body body);

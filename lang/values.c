@@ -5,11 +5,11 @@
 
 const char *value_kind_name(ValueKind kind) {
     static const char *const names[] = {
-        [A_MISTAKE] = "a mistake",  [A_NUMBER] = "a number", [A_TRUTH] = "true or false",
-        [A_FORMAT] = "a format",    [A_STRING] = "a string", [A_WORD] = "a word",
-        [A_LIST] = "a list",        [A_RECORD] = "a record", [A_RANGE] = "a range",
-        [A_GRAPH] = "a tensor",     [A_BLOCK] = "a block",   [A_OPERATOR] = "an operator",
-        [A_FUNCTION] = "a function"};
+        [A_MISTAKE] = "a mistake",   [A_NUMBER] = "a number", [A_TRUTH] = "true or false",
+        [A_FORMAT] = "a format",     [A_STRING] = "a string", [A_WORD] = "a word",
+        [A_LIST] = "a list",         [A_RECORD] = "a record", [A_RANGE] = "a range",
+        [A_GRAPH] = "a tensor",      [A_BLOCK] = "a block",   [A_OPERATOR] = "an operator",
+        [A_FUNCTION] = "a function", [A_CHOSEN] = "a choice"};
     return names[kind];
 }
 
@@ -33,6 +33,8 @@ Value value_mistake(Span span) {
 Str choice_value(Arena *arena, const Choice *choice, int value) {
     if (choice->type == VALUE_FORMAT)
         return str_of(format_name((Format)choice->values[value].n));
+    if (choice->names)
+        return choice->names[value];
     if (choice->type == VALUE_ALTERNATIVE)
         return str_format(arena, "alternative %d", value + 1);
     return rational_print(arena, choice->values[value]);
@@ -40,7 +42,7 @@ Str choice_value(Arena *arena, const Choice *choice, int value) {
 
 Str choice_values(Arena *arena, const Choice *choice) {
     Text text = text_new(arena);
-    if (choice->type == VALUE_ALTERNATIVE) {
+    if (choice->type == VALUE_ALTERNATIVE && !choice->names) {
         text_add(&text, "one of %d alternatives", choice->count);
         return text_str(&text);
     }
@@ -138,10 +140,23 @@ Str shape_describe(Elab *elab, int op) {
     const SpaceOp *from = &elab->space->ops.at[op];
     Text text = text_new(elab->arena);
     for (int d = 0; d < from->rank; d++) {
+        Axis axis = axis_at(from->rank, from->time, d);
         text_add(&text, "%s", d ? ", " : "[");
+        if (axis <= AXIS_TOKENS)
+            text_add(&text, "%s ", axis_facts[axis].name);
         text_add_str(&text, expr_describe(elab, from->shape[d]));
     }
     text_add(&text, "]");
+    return text_str(&text);
+}
+
+/* "max or average" */
+static Str things_describe(Elab *elab, Value chosen) {
+    Text text = text_new(elab->arena);
+    for (int i = 0; i < chosen.count; i++) {
+        text_add(&text, "%s", i == 0 ? "" : i < chosen.count - 1 ? ", " : " or ");
+        text_add_str(&text, thing_name(chosen.items[i]));
+    }
     return text_str(&text);
 }
 
@@ -156,8 +171,10 @@ Str value_describe(Elab *elab, Value value) {
         shown = expr_describe(elab, value.expr);
     else if (value.kind == A_FORMAT && is_constant(&elab->folder, value.expr, &constant))
         shown = str_of(format_name((Format)constant.n));
-    else if (value.kind == A_STRING || value.kind == A_WORD)
-        shown = value.text;
+    else if (value.kind == A_CHOSEN && is_thing(value))
+        shown = things_describe(elab, value);
+    else if (is_thing(value))
+        shown = thing_name(value);
     if (!shown.length)
         return str_of(value_kind_name(value.kind));
     return str_format(elab->arena, "%s, %.*s", value_kind_name(value.kind), STR_ARG(shown));

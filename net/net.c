@@ -134,7 +134,7 @@ int op_fan_in(const Net *net, int i) {
     case OP_DEPTHWISE:
         return window;
     case OP_DENSE:
-        return (int)shape_elements(in);
+        return (int)shape_elements(shape_step(in));
     case OP_MATMUL:
         return shape_channels(in);
     default:
@@ -244,10 +244,8 @@ static void attribute_print(Text *text, const int *value, Attribute a) {
         return;
     else if (pair)
         pair_print(text, facts->name, value[0], value[1]);
-    else if (a == ATTRIBUTE_SAME)
-        text_add(text, ", padding: valid");
-    else if (a == ATTRIBUTE_TRANSPOSED)
-        text_add(text, ", transposed: true");
+    else if (*facts->words)
+        text_add(text, ", %s: %.*s", facts->name, STR_ARG(attribute_word(a, *value)));
     else
         text_add(text, ", %s: %d", facts->name, *value);
 }

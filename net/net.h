@@ -42,7 +42,7 @@ typedef enum {
 } OpKind;
 
 typedef enum {
-#define ATTRIBUTE(NAME, spelling, least, initial, doc) ATTRIBUTE_##NAME,
+#define ATTRIBUTE(NAME, spelling, least, initial, words, doc) ATTRIBUTE_##NAME,
 #include "net/attributes.def"
 #undef ATTRIBUTE
     ATTRIBUTE_COUNT
@@ -66,6 +66,7 @@ typedef struct AttributeFacts {
     const char *name;
     int least;   /* the smallest value that may be written */
     int initial; /* or NEEDED */
+    const char *words; /* for 0, 1, ..., with spaces between; "": it is written as a number */
     const char *documentation;
 } AttributeFacts;
 extern const OperatorFacts operator_facts[OP_COUNT];
@@ -73,6 +74,8 @@ extern const AttributeFacts attribute_facts[ATTRIBUTE_COUNT];
 bool operator_of(Str spelling, OpKind *kind);
 bool operator_has(OpKind kind, Attribute attribute);
 bool operator_takes(OpKind kind, int inputs);
+/* The word for a value; empty: the value is written as a number. */
+Str attribute_word(Attribute attribute, int value);
 /* Whether a and the attribute after it are height and width under one spelling. */
 bool attribute_is_pair(Attribute attribute);
 /* A function of one number: each output is a function of one input, and of nothing else. */
@@ -80,16 +83,33 @@ bool operator_is_curve(OpKind kind);
 /* Its output codes are input codes, in another order or repeated. */
 bool operator_moves(OpKind kind);
 
-/* Height, width, channels; rows, channels; or channels alone. A dim is at least 1. */
+typedef enum {
+#define AXIS(NAME, spelling, extent, doc) AXIS_##NAME,
+#include "net/axes.def"
+#undef AXIS
+    AXIS_COUNT
+} Axis;
+typedef struct AxisFacts {
+    const char *name, *extent, *documentation;
+} AxisFacts;
+extern const AxisFacts axis_facts[AXIS_COUNT];
+bool axis_of(Str spelling, Axis *axis);
+/* Which axis dimension d is, of a tensor with so many, the first of them perhaps time. */
+Axis axis_at(int rank, bool time, int d);
+
+/* Height, width, channels; tokens, channels; or channels alone; before them perhaps time. A
+ * dim is at least 1. */
 typedef struct Shape {
     int rank;
     int dim[MAX_RANK];
+    bool time; /* dim[0] counts steps in time */
 } Shape;
 int64_t shape_elements(Shape shape);
 bool shape_equal(Shape a, Shape b);
 int shape_channels(Shape shape);      /* the last dim */
 int shape_pixels(Shape shape);        /* the product of the others */
-Str shape_print(Arena *arena, Shape shape); /* "[28, 28, 1]" */
+Shape shape_step(Shape shape);        /* of one step in time */
+Str shape_print(Arena *arena, Shape shape); /* "[28, 28, 1]", "[time 4, tokens 49, 64]" */
 
 /* The output shape of an operator; false and *why ("kernel 5 is larger than the input's
  * height 3") where there is none. */
@@ -132,6 +152,7 @@ typedef struct Choice {
     ValueType type;
     int count;
     Rational *values; /* (count) numbers, Format numbers, or 0 .. count - 1 */
+    Str *names;       /* (count) of alternatives that have names, or NULL */
     bool ordinal;     /* neighbours are similar: mutation may step */
     ExprId active;    /* where false the decision is not reached; EXPR_NONE: always reached */
     Span span;
@@ -154,6 +175,7 @@ typedef struct SpaceOp {
     ExprId attribute[ATTRIBUTE_COUNT]; /* EXPR_NONE where the kind has none */
     ExprId weights, output;            /* formats; EXPR_NONE: not weighted, or inherited */
     int rank;
+    bool time;                         /* the first axis is time */
     ExprId shape[MAX_RANK];            /* symbolic output shape */
     int site;                          /* -1: owns nothing */
     Span span;

@@ -12,9 +12,16 @@ const OperatorFacts operator_facts[OP_COUNT] = {
 };
 
 const AttributeFacts attribute_facts[ATTRIBUTE_COUNT] = {
-#define ATTRIBUTE(NAME, spelling, least, initial, doc) {spelling, least, initial, doc},
+#define ATTRIBUTE(NAME, spelling, least, initial, words, doc)                                  \
+    {spelling, least, initial, words, doc},
 #include "net/attributes.def"
 #undef ATTRIBUTE
+};
+
+const AxisFacts axis_facts[AXIS_COUNT] = {
+#define AXIS(NAME, spelling, extent, doc) {spelling, extent, doc},
+#include "net/axes.def"
+#undef AXIS
 };
 
 bool operator_of(Str spelling, OpKind *kind) {
@@ -40,6 +47,16 @@ bool attribute_is_pair(Attribute attribute) {
            attribute == ATTRIBUTE_FACTOR_H;
 }
 
+Str attribute_word(Attribute attribute, int value) {
+    const char *word = attribute_facts[attribute].words;
+    for (; value > 0 && *word; word++)
+        value -= *word == ' ';
+    int length = 0;
+    while (word[length] && word[length] != ' ')
+        length++;
+    return (Str){word, length};
+}
+
 bool operator_is_curve(OpKind kind) {
     return kind == OP_HARD_SIGMOID || kind == OP_HARD_SWISH || kind == OP_SIGMOID ||
            kind == OP_TANH || kind == OP_SILU || kind == OP_GELU;
@@ -58,7 +75,7 @@ int64_t shape_elements(Shape shape) {
 }
 
 bool shape_equal(Shape a, Shape b) {
-    if (a.rank != b.rank)
+    if (a.rank != b.rank || a.time != b.time)
         return false;
     for (int i = 0; i < a.rank; i++)
         if (a.dim[i] != b.dim[i])
@@ -74,10 +91,44 @@ int shape_pixels(Shape shape) {
     return (int)(shape_elements(shape) / shape_channels(shape));
 }
 
+bool axis_of(Str spelling, Axis *axis) {
+    for (int a = 0; a < AXIS_COUNT; a++)
+        if (str_equal(spelling, str_of(axis_facts[a].name))) {
+            *axis = (Axis)a;
+            return true;
+        }
+    return false;
+}
+
+Axis axis_at(int rank, bool time, int d) {
+    if (time && d == 0)
+        return AXIS_TIME;
+    if (d == rank - 1)
+        return AXIS_CHANNELS;
+    return rank - time < 3 ? AXIS_TOKENS : d == time ? AXIS_HEIGHT : AXIS_WIDTH;
+}
+
+Shape shape_step(Shape shape) {
+    Shape step = shape;
+    if (!shape.time)
+        return shape;
+    step.time = false;
+    step.rank--;
+    for (int i = 0; i < step.rank; i++)
+        step.dim[i] = shape.dim[i + 1];
+    return step;
+}
+
+/* Names the axes that are not height, width and channels. */
 Str shape_print(Arena *arena, Shape shape) {
     Text text = text_new(arena);
-    for (int i = 0; i < shape.rank; i++)
-        text_add(&text, "%s%d", i ? ", " : "[", shape.dim[i]);
+    for (int i = 0; i < shape.rank; i++) {
+        Axis axis = axis_at(shape.rank, shape.time, i);
+        text_add(&text, "%s", i ? ", " : "[");
+        if (axis <= AXIS_TOKENS)
+            text_add(&text, "%s ", axis_facts[axis].name);
+        text_add(&text, "%d", shape.dim[i]);
+    }
     text_add(&text, "]");
     return text_str(&text);
 }
@@ -247,7 +298,7 @@ static const char *flatten(const int *attribute, const Shape *input, int inputs,
     (void)attribute, (void)inputs;
     if (shape_elements(*input) > MAX_DIM)
         return "has more than 65536 values";
-    *out = (Shape){1, {(int)shape_elements(*input)}};
+    *out = (Shape){.rank = 1, .dim = {(int)shape_elements(*input)}};
     return NULL;
 }
 
@@ -282,7 +333,7 @@ static const char *matmul(const int *attribute, const Shape *input, int inputs, 
     bool transposed = attribute[ATTRIBUTE_TRANSPOSED] != 0;
     if (input[0].dim[1] != input[1].dim[transposed])
         return "the channels of the first input must be the rows of the second";
-    *out = (Shape){2, {input[0].dim[0], input[1].dim[!transposed]}};
+    *out = (Shape){.rank = 2, .dim = {input[0].dim[0], input[1].dim[!transposed]}};
     return NULL;
 }
 
@@ -316,13 +367,36 @@ static ShapeRule *const shape_rules[OP_COUNT] = {
     [OP_MATMUL] = matmul,
 };
 
+static Shape with_time(Shape step, int steps) {
+    Shape shape = {.rank = step.rank + 1, .dim = {steps}, .time = true};
+    for (int i = 0; i < step.rank; i++)
+        shape.dim[i + 1] = step.dim[i];
+    return shape;
+}
+
+/* Every operator does to each step in time what it does to a tensor without time. */
+static const char *steps_shape(OpKind kind, const int *attribute, const Shape *input,
+                               int inputs, Shape *out) {
+    Shape step[MAX_INPUTS] = {{0}};
+    for (int k = 0; k < inputs; k++) {
+        if (input[k].time != input[0].time ||
+            (input[k].time && input[k].dim[0] != input[0].dim[0]))
+            return "needs inputs with the same number of time steps";
+        step[k] = shape_step(input[k]);
+    }
+    const char *why = shape_rules[kind](attribute, step, inputs, out);
+    if (!why && input[0].time)
+        *out = with_time(*out, input[0].dim[0]);
+    return why;
+}
+
 bool operator_shape(OpKind kind, const int *attribute, const Shape *input, int inputs,
                     Shape *out, const char **why) {
     if (!operator_takes(kind, inputs)) {
         *why = "has the wrong number of inputs";
         return false;
     }
-    *why = shape_rules[kind](attribute, input, inputs, out);
+    *why = steps_shape(kind, attribute, input, inputs, out);
     for (int i = 0; !*why && i < out->rank; i++)
         if (out->dim[i] > MAX_DIM)
             *why = "has an output dimension above 65536";

@@ -171,6 +171,8 @@ static void value_print(Text *text, const Choice *choice, int index) {
     Rational value = choice->values[index];
     if (choice->type == VALUE_FORMAT)
         text_add(text, "%s", format_name((Format)value.n));
+    else if (choice->names)
+        text_add_str(text, choice->names[index]);
     else
         text_add_str(text, rational_print(text->arena, value));
 }
@@ -433,7 +435,10 @@ static void op_print(const Space *space, Text *text, int i) {
         text_add(text, " site=%d", op->site);
     text_add(text, " : [");
     for (int d = 0; d < op->rank; d++) {
+        Axis axis = axis_at(op->rank, op->time, d);
         text_add(text, "%s", d ? ", " : "");
+        if (axis <= AXIS_TOKENS)
+            text_add(text, "%s ", axis_facts[axis].name);
         expr_print(space, text, op->shape[d]);
     }
     text_add(text, "]");

@@ -28,6 +28,8 @@ bool supernet_trains(Arena *arena, const Space *space, Span *span, Str *why) {
         *why = (Str){0};
         if (op->kind > OP_BATCH_NORM && op->kind != OP_SELECT)
             *why = str_format(arena, "`%s` cannot be trained yet", name);
+        else if (op->time)
+            *why = STR("a network with time steps cannot be trained yet");
         else if (may_be_float(space, op->weights) || may_be_float(space, op->output))
             *why = str_format(arena, "`%s` cannot be trained to be of floats yet", name);
         if (why->length)

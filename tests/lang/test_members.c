@@ -74,7 +74,7 @@ static void widen(Extents *extents, const Net *net, int i) {
     Shape in = net->ops[op->input[0]].shape;
     bool windowed = operator_has(op->kind, ATTRIBUTE_KERNEL_H);
     int inputs = op->kind == OP_CONV    ? shape_channels(in) / op->attribute[ATTRIBUTE_GROUPS]
-                 : op->kind == OP_DENSE ? (int)shape_elements(in)
+                 : op->kind == OP_DENSE ? (int)shape_elements(shape_step(in))
                                         : 1;
     int h = windowed ? op->attribute[ATTRIBUTE_KERNEL_H] : 1;
     int w = windowed ? op->attribute[ATTRIBUTE_KERNEL_W] : 1;
@@ -135,6 +135,9 @@ static void small_spaces_are_sound(void **state) {
     require_all_members("tests/lang/spaces/frozen.nas", STR("tiny"));
     require_all_members("tests/lang/spaces/operators.nas", STR("n"));
     require_all_members("tests/lang/spaces/floats.nas", STR("n"));
+    require_all_members("tests/lang/spaces/chosen.nas", STR("n"));
+    require_all_members("tests/lang/spaces/axes.nas", STR("n"));
+    require_all_members("tests/lang/spaces/axes.nas", STR("m"));
 }
 
 /* ---- the quick start --------------------------------------------------------------------- */

@@ -1,0 +1,3 @@
+network n(patches: [49, 64]) -> [64] {
+    return patches |> reshape(64, width: 49, height: 1) |> global_average
+}

@@ -1,0 +1,6 @@
+block down(x, pool in [max, average]: max) {
+    return if pool == max then max_pool(x, kernel: 2) else average_pool(x, kernel: 2)
+}
+network n(image: [28, 28, 1]) -> [10] {
+    return image |> down(pool: avrage) |> global_average |> dense(10)
+}
