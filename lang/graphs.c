@@ -213,7 +213,9 @@ static Words attribute_words(Elab *elab, Attribute attribute) {
     if (attribute == ATTRIBUTE_TRANSPOSED)
         return words;
     words.at = arena_array(elab->arena, Str, MAX_WORDS);
-    words.count = words_split(attribute_facts[attribute].words, words.at, MAX_WORDS);
+    Str word;
+    while (words.count < MAX_WORDS && (word = attribute_word(attribute, words.count)).length)
+        words.at[words.count++] = word;
     return words;
 }
 
