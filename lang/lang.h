@@ -126,6 +126,12 @@ void spec_print(const Spec *spec, Text *text); /* --emit=spec */
 void decl_print(const Decl *decl, Text *text); /* one declaration, as .nas that says the same */
 void spec_print_syntax(const Spec *spec, Text *text); /* --emit=ast: an indented tree */
 
+/* ---- format.c: the canonical layout ------------------------------------------------------ */
+
+/* The text laid out anew: the same tokens and comments. False where it has syntax errors,
+ * which are then recorded. */
+bool lang_format(Arena *arena, Diagnostics *diagnostics, Str name, Str text, Str *formatted);
+
 /* ---- help.c: the manual of the language, from the tables --------------------------------- */
 
 /* `nasc help search`, `nasc help conv`: keys with types, defaults and documentation. False

@@ -29,6 +29,10 @@ const Command commands[] = {
      "put to the test: --cc \"powerpc-linux-gnu-gcc -O2 -static\" --runner qemu-ppc"},
     {"study", "FILE", "oJ", "what the study of the output folder holds", study_command,
      "The study is one SQLite file; `sqlite3 DIR/study.db` reads it too."},
+    {"fmt", "FILE...", "K", "lay files out in the one way", format_command,
+     "Files are replaced whole; `-` reads standard input and writes standard output. Comments "
+     "and\n"
+     "meaning stay; a file with syntax errors is not touched, and the exit code is 1."},
     {"help", "[TOPIC]", "", "this; or about a command, an operator, a key, a metric",
      help_command,
      "Topics: the commands, `search`, `task`, `device`, `emit`, operators such as `conv`."},
@@ -62,12 +66,13 @@ static Str results_folder(Arena *arena, const Options *options) {
 
 static int run_command(const Command *command, char **words, int count) {
     Session session = {0};
-    options_read(&session.options, command->name, command->options, words, count);
+    bool several = strstr(command->arguments, "...") != NULL;
+    options_read(&session.options, command->name, command->options, several, words, count);
     if (session.options.help) {
         command_print(stdout, command);
         return EXIT_DONE;
     }
-    if (!session.options.file && command->run != help_command)
+    if (!session.options.file && str_starts(str_of(command->arguments), STR("FILE")))
         die(EXIT_USAGE, "\"%s\" needs %s (see \"nasc help %s\")", command->name,
             command->arguments, command->name);
     memory_limit((size_t)session.options.memory_bytes);

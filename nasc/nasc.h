@@ -11,7 +11,9 @@
 /* ---- options.c: the command line --------------------------------------------------------- */
 
 typedef struct Options {
-    const char *file; /* the .nas file, or the topic of help; NULL where none was given */
+    const char *file;   /* the .nas file, or the topic of help; NULL where none was given */
+    const char **files; /* of a command that takes several: all of them */
+    int file_count;
     const char *out;  /* -o: folder of results; NULL: the file's stem with ".out" */
     const char *data; /* --data */
     const char
@@ -26,12 +28,14 @@ typedef struct Options {
     int64_t memory_bytes; /* --memory; 0: no limit */
     int64_t seed;         /* --seed; -1: as the file says */
     bool json, quiet, version, help;
+    bool check; /* --check, of fmt: change nothing */
+    bool stdio; /* --stdio, of lsp: as it is anyway */
 } Options;
 
 /* Reads the words after the subcommand; ends the run with EXIT_USAGE on a mistake. `allowed`
- * is a set of option letters as in options.c. */
-void options_read(Options *options, const char *command, const char *allowed, char **words,
-                  int count);
+ * is a set of option letters as in options.c; `several`: more than one file may be named. */
+void options_read(Options *options, const char *command, const char *allowed, bool several,
+                  char **words, int count);
 void options_print(FILE *out, const char *allowed);
 
 /* ---- main.c ------------------------------------------------------------------------------ */
@@ -80,6 +84,7 @@ int emit_command(Session *session);
 int verify_command(Session *session);
 int study_command(Session *session);
 int help_command(Session *session);
+int format_command(Session *session);
 
 /* The study of the results' folder; NULL with the reason said. */
 Store *session_open_study(Session *session, Arena *arena);

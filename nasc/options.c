@@ -50,6 +50,8 @@ static const Option table[] = {
     {'U', "--tune", NULL, TAKES_NOTHING, offsetof(Options, tune),
      "choose schedules by measuring them here, for a device that is this machine; kept in the "
      "study"},
+    {'K', "--check", NULL, TAKES_NOTHING, offsetof(Options, check),
+     "change nothing; name the files that are laid out differently, and end with 1"},
     {'J', "--json", NULL, TAKES_NOTHING, offsetof(Options, json), "results as JSON"},
     {'q', "--quiet", NULL, TAKES_NOTHING, offsetof(Options, quiet), "no progress"},
     {'h', "--help", NULL, TAKES_NOTHING, offsetof(Options, help), "this"},
@@ -167,17 +169,18 @@ static int read_option(Options *options, const char *command, const char *allowe
     refuse_option(command, allowed, words[0]);
 }
 
-void options_read(Options *options, const char *command, const char *allowed, char **words,
-                  int count) {
-    *options = (Options){.seed = -1};
+void options_read(Options *options, const char *command, const char *allowed, bool several,
+                  char **words, int count) {
+    *options = (Options){.seed = -1, .files = (const char **)words};
     for (int i = 0; i < count;) {
         if (words[i][0] == '-' && words[i][1]) {
             i += read_option(options, command, allowed, words + i, count - i);
             continue;
         }
-        if (options->file)
+        if (options->file && !several)
             die(EXIT_USAGE, "\"%s\" takes one file; \"%s\" is one too many", command, words[i]);
-        options->file = words[i++];
+        options->files[options->file_count++] = words[i++];
+        options->file = options->files[0];
     }
 }
 
