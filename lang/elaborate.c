@@ -153,36 +153,41 @@ static void merge_carried(Elab *elab, ExprId guard, Carried *list, int count, Sp
     }
 }
 
-static void run_iteration(Elab *elab, const Statement *s, Value item) {
+/* False where it had a mistake: the iterations after it would have the same, or its
+ * consequences. */
+static bool run_iteration(Elab *elab, const Statement *s, Value item) {
     Scope *outer = elab->scope;
+    bool failed = elab->failed;
     if (!steps_take(elab, 1, s->span))
-        return;
+        return false;
     scope_push(elab);
     if (s->name.length)
         scope_bind(elab, s->name, s->name_span, item, true);
+    elab->failed = false;
     statements_run(elab, &s->body);
+    bool right = !elab->failed;
+    elab->failed |= failed;
     elab->scope = outer;
+    return right;
 }
 
-/* Iteration i runs where i < n; returns false once no member runs it. */
+/* Iteration i runs where i < n; returns false once no member runs it, or it has a mistake. */
 static bool run_repeated(Elab *elab, const Statement *s, ExprId n, int64_t i) {
     ExprId index = fold_integer(&elab->folder, i);
     ExprId runs = fold(&elab->folder, EXPR_LESS, index, n, EXPR_NONE);
     Value item = value_number(index, DIMENSION_NONE, s->name_span);
     if (is_false(&elab->folder, runs))
         return false;
-    if (is_true(&elab->folder, runs)) {
-        run_iteration(elab, s, item);
-        return true;
-    }
+    if (is_true(&elab->folder, runs))
+        return run_iteration(elab, s, item);
     Carried *carried;
     int count = carried_list(elab, &carried);
     ExprId saved = elab->guard;
     elab->guard = fold_and(&elab->folder, saved, runs);
-    run_iteration(elab, s, item);
+    bool right = run_iteration(elab, s, item);
     elab->guard = saved;
     merge_carried(elab, runs, carried, count, s->a->span);
-    return true;
+    return right;
 }
 
 static void run_repeat(Elab *elab, const Statement *s) {
@@ -218,8 +223,9 @@ static void run_for(Elab *elab, const Statement *s) {
                        value_kind_name(list.kind));
         return;
     }
-    for (int i = 0; i < list.count && !elab->exhausted; i++)
-        run_iteration(elab, s, list.items[i]);
+    bool right = true;
+    for (int i = 0; i < list.count && right && !elab->exhausted; i++)
+        right = run_iteration(elab, s, list.items[i]);
 }
 
 /* ---- conditions -------------------------------------------------------------------------- */

@@ -175,7 +175,8 @@ static void library_can_be_replaced(void **state) {
                            STR("block mbconv(x, n) { return x |> dense(n) }\n"), &why));
     Str text = STR("use std/mobile\n"
                    "network n(image: [28, 28, 1]) -> [10] { return image |> mbconv(10) }\n");
-    Spec *spec = spec_read_text(arena, diagnostics, STR("n.nas"), text, (LangOptions){folder});
+    Spec *spec = spec_read_text(arena, diagnostics, STR("n.nas"), text,
+                                (LangOptions){.std_path = folder});
     assert_int_equal(error_count(diagnostics), 0);
     assert_int_equal(spec_space(spec, STR("n"), (Str){"", 0})->ops.count, 2);
     arena_free(arena);
