@@ -100,7 +100,7 @@ static void streamed_backbones_are_placed_optimally(void **state) {
 static void example_is_proven(const char *path, int members) {
     Arena *home = arena_new();
     Diagnostics *diagnostics = diagnostics_new(home);
-    Spec *spec = spec_read(home, diagnostics, path, (LangOptions){NULL});
+    Spec *spec = spec_read(home, diagnostics, path, (LangOptions){.std_path = NULL});
     assert_int_equal(error_count(diagnostics), 0);
     Tally tally = {0};
     for (int n = 0; spec_network(spec, n).length; n++) {

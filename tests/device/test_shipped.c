@@ -26,7 +26,7 @@ static bool lacks_emulator(void) {
 static Target shipped_target(Arena *arena) {
     Diagnostics *diagnostics = diagnostics_new(arena);
     Spec *spec = spec_read_text(arena, diagnostics, STR("devices"), STR("use std/devices\n"),
-                                (LangOptions){NULL});
+                                (LangOptions){.std_path = NULL});
     const Decl *decl = spec_decl(spec, DECL_DEVICE, STR("cortex_m4"));
     Target target;
     assert_non_null(decl);
@@ -45,8 +45,8 @@ static Device *shipped_device(Arena *arena, const Target *target) {
 
 static const Space *example_space(Arena *arena) {
     Diagnostics *diagnostics = diagnostics_new(arena);
-    Spec *spec =
-        spec_read(arena, diagnostics, "examples/fashion/fashion.nas", (LangOptions){NULL});
+    Spec *spec = spec_read(arena, diagnostics, "examples/fashion/fashion.nas",
+                           (LangOptions){.std_path = NULL});
     assert_int_equal(error_count(diagnostics), 0);
     const Space *space = spec_space(spec, spec_network(spec, 0), STR(""));
     assert_non_null(space);

@@ -1,7 +1,8 @@
 /* What the checker says of random files against brute force: `check` accepts exactly those whose
  * every legal member can be built, and of which there is one.
  *
- * RANDOM_SPECS=n tries so many instead of 2000; RANDOM_SEED=n begins there; RANDOM_SHOW=1 shows them.
+ * RANDOM_SPECS=n tries so many instead of 2000; RANDOM_SEED=n begins there; RANDOM_SHOW=1 shows
+ * them.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit.h"
