@@ -65,7 +65,9 @@ static bool words_run(Arena *arena, Words *words, int seconds, Str *output, Str 
 Toolchain target_toolchain(Arena *arena, const Target *target) {
     Str line =
         str_format(arena, "%.*s %.*s", STR_ARG(target->compiler), STR_ARG(target->flags));
-    return (Toolchain){.compiler = line, .bare = target->measure == MEASURE_INSTRUCTIONS};
+    return (Toolchain){.compiler = line,
+                       .runner = target->runner,
+                       .bare = target->measure == MEASURE_INSTRUCTIONS};
 }
 
 bool toolchain_version(Arena *arena, const Toolchain *toolchain, Str *version, Str *why) {

@@ -93,6 +93,7 @@ bool spec_target(const Spec *spec, const Decl *decl, Arena *arena, Target *targe
                           : MEASURE_TIME;
     target->compiler = text_or(decl, "compiler");
     target->flags = text_or(decl, "flags");
+    target->runner = text_or(decl, "runner");
     target->table = text_or(decl, "table");
     target->weight_formats = format_set(decl, "weights");
     target->activation_formats = format_set(decl, "activations");

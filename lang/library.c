@@ -73,11 +73,16 @@ static Str word_of(const Item *item) {
 /* block mbconv(x, channels, expand: 4) */
 static void signature_print(const Item *item, Text *text) {
     text_add(text, "%.*s %.*s", STR_ARG(word_of(item)), STR_ARG(item->name));
+    if (item->base.length)
+        text_add(text, " : %.*s", STR_ARG(item->base));
     if (item->kind != ITEM_BLOCK && item->kind != ITEM_NETWORK)
         return;
     for (int i = 0; i < item->parameters.count; i++) {
         const Parameter *parameter = &item->parameters.at[i];
         text_add(text, "%s%.*s", i ? ", " : "(", STR_ARG(parameter->name));
+        for (int w = 0; w < parameter->words.count; w++)
+            text_add(text, "%s%.*s%s", w ? ", " : " in [", STR_ARG(parameter->words.at[w]),
+                     w + 1 < parameter->words.count ? "" : "]");
         if (parameter->initial) {
             Span span = parameter->initial->span;
             text_add(text, ": %.*s", STR_ARG(source_slice(item->source, span, span)));

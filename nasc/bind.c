@@ -150,6 +150,12 @@ static void bind_fidelity(const Decl *decl, JudgePlan *plan) {
     plan->recalibrate = count_of(decl, "calibrate", RECALIBRATE);
 }
 
+/* Time is that of this machine; instructions are counted by an emulator. */
+static bool is_measurable(const Target *target) {
+    return target->measure == MEASURE_INSTRUCTIONS || target->table.length > 0 ||
+           str_equal(target->isa, STR("native"));
+}
+
 static bool check_target(Session *session, const Decl *decl, const Target *target) {
     const SpecEntry *entry = decl_entry(decl, "device");
     if (entry->count > 1)
@@ -159,7 +165,12 @@ static bool check_target(Session *session, const Decl *decl, const Target *targe
         error_at(session->diagnostics, entry->span,
                  "%.*s is cost-only, and this nasc has no cost model for it",
                  STR_ARG(target->name));
-    return entry->count == 1 && target->code != CODE_NONE;
+    if (target->code != CODE_NONE && !is_measurable(target))
+        error_at(session->diagnostics, entry->span,
+                 "the time of %.*s can be measured on it only: this nasc has no way to run "
+                 "programs there",
+                 STR_ARG(target->name));
+    return entry->count == 1 && target->code != CODE_NONE && is_measurable(target);
 }
 
 static bool check_trains(Session *session, const Space *space) {

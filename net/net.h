@@ -412,6 +412,7 @@ typedef struct Target {
     CodeKind code;
     MeasureKind measure;
     Str compiler, flags;             /* the compiler line is part of the device's identity */
+    Str runner;                      /* runs a compiled program here; empty: it runs as it is */
     Str table;                       /* shipped cost table, by library name; empty: measured */
     unsigned weight_formats, activation_formats; /* bit 1 << Format */
 } Target;

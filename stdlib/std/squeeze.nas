@@ -16,7 +16,7 @@ block fire(x, channels, squeezed) {
 // 2.4 times less): fires between poolings, and no dense layer.
 //   width    what every number of channels is multiplied by
 //   padding  of the first convolution and the poolings; `valid` as published, for large images
-block squeezenet(image, classes: 10, width: 1, padding: same) {
+block squeezenet(image, classes: 10, width: 1, padding in [same, valid]: same) {
     x = image |> conv(scaled(64, width), kernel: 3, stride: 2, padding: padding) |> relu
     for stage in [[[128, 16], [128, 16]], [[256, 32], [256, 32]],
                   [[384, 48], [384, 48], [512, 64], [512, 64]]] {
