@@ -224,13 +224,13 @@ Str genotype_print(Arena *arena, const Space *space, const Gene *gene); /* reach
 /* The member with, for each reached decision, its value number `which` (first, last). */
 void genotype_extreme(const Space *space, Gene *gene, bool largest);
 
-/* How many distinct members: exact where the decisions that control others have at most 2^20
- * joint values and there are no constraints, or at most 2^20 members in all; else an upper
- * bound. */
+/* How many distinct members: members.c. */
 typedef struct SpaceCount {
-    Str digits;   /* decimal; exact integers of any length */
+    Str digits;   /* decimal; exact integers of any length; where not exact, an upper bound */
     double log10; /* of the same */
     bool exact;
+    Str least; /* a lower bound; the same digits where exact */
+    double least_log10;
 } SpaceCount;
 SpaceCount space_count(Arena *arena, const Space *space);
 
@@ -239,6 +239,40 @@ void space_print(const Space *space, Text *text);
  * sound. */
 const char *space_check(const Space *space);
 Key space_key(const Space *space); /* of everything that distinguishes it but spans */
+
+/* ---- members.c: all legal members of a space, without meeting each ----------------------- */
+
+/* What adds up over the operators of a member. Weights are packed without any gap: no layout
+ * takes less. */
+typedef enum { SUM_PARAMETERS, SUM_MACS, SUM_WEIGHT_BYTES, SUM_COUNT } SpaceSum;
+/* What a member may have at most. */
+typedef struct SumLimit {
+    SpaceSum sum;
+    int64_t most;
+    Span span;
+} SumLimit;
+typedef struct Members Members;
+/* The members that satisfy every constraint of the space, and these limits. */
+Members *members_new(Arena *arena, const Space *space, const SumLimit *limits, int count);
+SpaceCount members_count(const Members *members);
+/* Least and largest of a sum over all legal members; where not exact, some legal member may lie
+ * within, but none outside. False: there is no legal member, or no bound is known. */
+typedef struct SumBounds {
+    int64_t low, high;
+    bool exact;
+} SumBounds;
+bool members_sum(Members *members, SpaceSum sum, SumBounds *bounds);
+/* Whether some legal member takes the value of a choice. */
+typedef enum { USE_NONE, USE_SOME, USE_UNKNOWN } MemberUse;
+MemberUse members_use(const Members *members, int choice, int value);
+/* Conditions (constraints, from their number on limits) that together exclude a value, or with
+ * choice -1 every member, and no longer do where any of them is left out. Conditions that stand at
+ * one place of the source count as one, and are given once. Their number; 0: not known. */
+int members_conflict(const Members *members, int choice, int value, const int **conditions);
+/* A legal member, each with the same probability where the count is exact. False: none known. */
+bool members_draw(const Members *members, Random *random, Gene *gene);
+/* Makes a genotype legal by changing few genes; canonical. False: no legal member is known. */
+bool members_repair(const Members *members, Random *random, Gene *gene);
 
 /* ---- net.c: networks without choices ----------------------------------------------------- */
 

@@ -2,7 +2,6 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "net/net.h"
 
-#include <math.h>
 #include <string.h>
 
 /* ---- expressions ------------------------------------------------------------------------- */
@@ -206,130 +205,6 @@ void genotype_extreme(const Space *space, Gene *gene, bool largest) {
             (Gene)(choice->type == VALUE_ALTERNATIVE ? 0 : extreme_value(choice, largest));
     }
     genotype_canonical(space, gene);
-}
-
-/* ---- counting ---------------------------------------------------------------------------- */
-
-/* An exact natural number, in digits of 10^9, least significant first. */
-enum { BIG_BASE = 1000000000, BIG_DIGITS = 256 };
-typedef struct Big {
-    uint32_t digit[BIG_DIGITS];
-    int count;
-    bool full; /* more than 2,304 decimal digits: stays at the largest */
-} Big;
-
-static void big_set(Big *big, uint32_t value) {
-    big->digit[0] = value;
-    big->count = 1;
-    big->full = false;
-}
-
-static void big_fill(Big *big) {
-    for (int i = 0; i < BIG_DIGITS; i++)
-        big->digit[i] = BIG_BASE - 1;
-    big->count = BIG_DIGITS;
-    big->full = true;
-}
-
-static void big_multiply(Big *big, uint32_t factor) {
-    uint64_t carry = 0;
-    for (int i = 0; i < big->count && !big->full; i++) {
-        carry += (uint64_t)big->digit[i] * factor;
-        big->digit[i] = (uint32_t)(carry % BIG_BASE);
-        carry /= BIG_BASE;
-    }
-    if (carry && big->count < BIG_DIGITS)
-        big->digit[big->count++] = (uint32_t)carry;
-    else if (carry)
-        big_fill(big);
-}
-
-static void big_add(Big *sum, const Big *term) {
-    uint64_t carry = 0;
-    bool full = sum->full || term->full;
-    for (int i = 0; !full && (i < term->count || i < sum->count || carry); i++) {
-        full = i == BIG_DIGITS;
-        if (full)
-            break;
-        if (i >= sum->count)
-            sum->digit[sum->count++] = 0;
-        carry += sum->digit[i] + (i < term->count ? term->digit[i] : 0);
-        sum->digit[i] = (uint32_t)(carry % BIG_BASE);
-        carry /= BIG_BASE;
-    }
-    if (full)
-        big_fill(sum);
-}
-
-static SpaceCount big_report(Arena *arena, const Big *big, bool exact) {
-    Text text = text_new(arena);
-    double leading = big->digit[big->count - 1];
-    if (big->count > 1)
-        leading += big->digit[big->count - 2] / (double)BIG_BASE;
-    text_add(&text, "%u", big->digit[big->count - 1]);
-    for (int i = big->count - 2; i >= 0; i--)
-        text_add(&text, "%09u", big->digit[i]);
-    double log = leading > 0 ? log10(leading) + 9.0 * (big->count - 1) : 0;
-    return (SpaceCount){text_str(&text), log, exact && !big->full};
-}
-
-/* The decisions that others, or (with `constraints`) conditions, depend on. */
-static double control_choices(const Space *space, bool constraints, bool *control) {
-    memset(control, 0, sizeof(bool) * (size_t)space->choices.count);
-    for (int c = 0; c < space->choices.count; c++)
-        expr_mentions(space, space->choices.at[c].active, control);
-    for (int i = 0; constraints && i < space->constraints.count; i++)
-        expr_mentions(space, space->constraints.at[i].condition, control);
-    double joint = 1;
-    for (int c = 0; c < space->choices.count; c++)
-        joint *= control[c] ? space->choices.at[c].count : 1;
-    return joint;
-}
-
-/* Advances the genes of `control` as an odometer; false after the last. */
-static bool control_next(const Space *space, const bool *control, Gene *gene) {
-    for (int c = space->choices.count - 1; c >= 0; c--) {
-        if (!control[c])
-            continue;
-        if (++gene[c] < space->choices.at[c].count)
-            return true;
-        gene[c] = 0;
-    }
-    return false;
-}
-
-static bool control_is_canonical(const Space *space, const bool *control, const Gene *gene) {
-    for (int c = 0; c < space->choices.count; c++)
-        if (control[c] && gene[c] && !expr_true(space, space->choices.at[c].active, gene))
-            return false;
-    return true;
-}
-
-/* Members = sum over the joint values of the controlling decisions of the product of the
- * domains of the reached others: conditions mention controlling decisions only. */
-SpaceCount space_count(Arena *arena, const Space *space) {
-    enum { JOINT_LIMIT = 1 << 20 };
-    int choices = space->choices.count;
-    bool *control = arena_array(arena, bool, choices + 1);
-    Gene *gene = arena_array(arena, Gene, choices + 1);
-    Big *total = arena_new_of(arena, Big), *product = arena_new_of(arena, Big);
-    if (control_choices(space, true, control) > JOINT_LIMIT) {
-        big_set(total, 1);
-        for (int c = 0; c < choices; c++)
-            big_multiply(total, (uint32_t)space->choices.at[c].count);
-        return big_report(arena, total, false);
-    }
-    big_set(total, 0);
-    do {
-        if (!control_is_canonical(space, control, gene) || !genotype_legal(space, gene))
-            continue;
-        big_set(product, 1);
-        for (int c = 0; c < choices; c++)
-            if (!control[c] && expr_true(space, space->choices.at[c].active, gene))
-                big_multiply(product, (uint32_t)space->choices.at[c].count);
-        big_add(total, product);
-    } while (control_next(space, control, gene));
-    return big_report(arena, total, true);
 }
 
 /* ---- printing ---------------------------------------------------------------------------- */
