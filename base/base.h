@@ -225,8 +225,22 @@ int error_count(const Diagnostics *diagnostics);
  * at most `limit` errors (0: all), then how many more. Colour only where `out` is a
  * terminal. */
 void diagnostics_print(const Diagnostics *diagnostics, FILE *out, int limit);
-/* The same as a JSON array: severity, file, line, column, length, message, notes. */
+/* The same as a JSON array: severity, file, line, column, length, end_line, end_column (of what
+ * stands behind), message, fix (what to write in place of what is marked, where that is known)
+ * and notes. */
 Str diagnostics_json(const Diagnostics *diagnostics, Arena *arena);
+/* What a message asks whether it was meant, where it quotes what is marked; else empty. */
+Str message_fix(Str message, Str marked);
+/* Each error and warning in order of its place, and the notes of one; for those who show them
+ * in their own way. */
+typedef struct Message {
+    Severity severity;
+    Span span;
+    Str text;
+    int note; /* the first of its notes, or the next one; -1: none */
+} Message;
+int diagnostics_list(const Diagnostics *diagnostics, Arena *arena, Message **messages);
+Message diagnostics_note(const Diagnostics *diagnostics, int note);
 /* What was recorded has been shown; the sources stay, for what is found later. */
 void diagnostics_forget(Diagnostics *diagnostics);
 

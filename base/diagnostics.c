@@ -304,18 +304,46 @@ void diagnostics_print(const Diagnostics *diagnostics, FILE *out, int limit) {
     arena_free(scratch);
 }
 
+/* Where the words stand in a message in backquotes; -1: nowhere. */
+static int quoted_at(Str message, Str words) {
+    for (int i = 1; words.length && i + words.length < message.length; i++)
+        if (message.at[i - 1] == '`' && message.at[i + words.length] == '`' &&
+            !memcmp(message.at + i, words.at, (size_t)words.length))
+            return i;
+    return -1;
+}
+
+Str message_fix(Str message, Str marked) {
+    static const char asks[] = "did you mean `";
+    const char *end = message.at + message.length;
+    const char *found = strstr(message.at, asks);
+    const char *from = found ? found + sizeof asks - 1 : end;
+    const char *stop = memchr(from, '`', (size_t)(end - from));
+    int wrong = quoted_at(message, marked);
+    bool known = stop && stop[1] == '?' && wrong >= 0 && message.at + wrong < from;
+    return known ? (Str){from, (int)(stop - from)} : (Str){"", 0};
+}
+
 /* The members that errors, warnings and notes have in common. */
 static void add_members(const Diagnostics *diagnostics, const Entry *entry, Text *text) {
-    Place place;
-    if (span_place(diagnostics, entry->span, &place)) {
-        Str marked = span_text(diagnostics, entry->span);
+    Place place, end;
+    Span after = {entry->span.start + entry->span.length, 0};
+    Str marked = {"", 0};
+    if (span_place(diagnostics, entry->span, &place) && span_place(diagnostics, after, &end)) {
+        marked = span_text(diagnostics, entry->span);
         text_add(text, "\"file\": ");
         json_add_string(text, place.file);
         text_add(text, ", \"line\": %d, \"column\": %d, \"length\": %d, ", place.line,
                  place.column, code_points(marked.at, marked.at + marked.length));
+        text_add(text, "\"end_line\": %d, \"end_column\": %d, ", end.line, end.column);
     }
     text_add(text, "\"message\": ");
     json_add_string(text, entry->message);
+    Str fix = message_fix(entry->message, marked);
+    if (fix.length) {
+        text_add(text, ", \"fix\": ");
+        json_add_string(text, fix);
+    }
 }
 
 Str diagnostics_json(const Diagnostics *diagnostics, Arena *arena) {
@@ -339,6 +367,23 @@ Str diagnostics_json(const Diagnostics *diagnostics, Arena *arena) {
     }
     text_add(&text, count ? "\n]" : "]");
     return text_str(&text);
+}
+
+int diagnostics_list(const Diagnostics *diagnostics, Arena *arena, Message **messages) {
+    Rank *ranks;
+    int count = ranked(diagnostics, arena, &ranks);
+    *messages = arena_array(arena, Message, count);
+    for (int i = 0; i < count; i++) {
+        const Entry *entry = &diagnostics->entries.at[ranks[i].number];
+        (*messages)[i] =
+            (Message){entry->severity, entry->span, entry->message, entry->first_note};
+    }
+    return count;
+}
+
+Message diagnostics_note(const Diagnostics *diagnostics, int note) {
+    const Entry *entry = &diagnostics->entries.at[note];
+    return (Message){entry->severity, entry->span, entry->message, entry->next_note};
 }
 
 void diagnostics_forget(Diagnostics *diagnostics) {

@@ -214,6 +214,23 @@ static void json_reads_back(void **state) {
     json_decref(root);
 }
 
+/* What to write instead is told where the message quotes what is marked, and only there. */
+static void json_knows_fixes(void **state) {
+    (void)state;
+    Diagnostics *d = diagnostics_new(arena);
+    Str text = STR("x = cov(16)\ny = 12 KB\n");
+    uint32_t start = source_add(d, STR("f.nas"), text);
+    error_at(d, span_of(text, start, "cov"), "a cov: nothing is `cov`; did you mean `conv`?");
+    error_at(d, span_of(text, start, "12 KB"), "no unit `KB`; did you mean `kB`?");
+    json_t *root = json_loads(diagnostics_json(d, arena).at, 0, NULL);
+    json_t *first = json_array_get(root, 0);
+    assert_string_equal(json_string_value(json_object_get(first, "fix")), "conv");
+    assert_int_equal(json_integer_value(json_object_get(first, "end_line")), 1);
+    assert_int_equal(json_integer_value(json_object_get(first, "end_column")), 8);
+    assert_null(json_object_get(json_array_get(root, 1), "fix"));
+    json_decref(root);
+}
+
 int main(void) {
     cmocka_set_message_output(CM_OUTPUT_TAP);
 #define CASE(name) cmocka_unit_test_setup_teardown(name, arena_make, arena_end)
@@ -226,6 +243,7 @@ int main(void) {
         CASE(long_lines_are_cut),
         CASE(mistakes_without_end_are_counted),
         CASE(json_reads_back),
+        CASE(json_knows_fixes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
