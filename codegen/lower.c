@@ -62,6 +62,11 @@ static bool layer_fits(Lowering *low, const Layer *layer) {
 
 static bool layer_computable(Lowering *low, const Layer *layer) {
     Format out = layer->out.format;
+    if (operator_facts[layer->kind].engine != EMITTED) {
+        *low->why = str_format(low->arena, "`%s` cannot be computed by emitted code yet",
+                               operator_facts[layer->kind].name);
+        return false;
+    }
     if (layer->out.shape.time) {
         *low->why = STR("a network with time steps cannot be computed yet");
         return false;

@@ -240,6 +240,7 @@ bool range_expand(Elab *elab, Value range, Value **items, int *count);
 Value operator_call(Elab *elab, const Node *call, OpKind kind);
 int select_make(Elab *elab, ExprId which, const Value *alternatives, int count, Span span);
 int input_make(Elab *elab, Shape shape, Span span);
+int slice_make(Elab *elab, int x, ExprId from, ExprId channels, Span span);
 void sites_make(Elab *elab);
 /* Folds parts that cannot fail but for their size; EXPR_NONE is passed on. */
 ExprId fold2(Elab *elab, ExprKind kind, ExprId a, ExprId b);

@@ -165,6 +165,75 @@ static Value time_call(Elab *elab, const Node *call) {
     return extent(elab, call, AXIS_TIME);
 }
 
+/* ---- split ------------------------------------------------------------------------------- */
+
+/* Into `count` equal parts, or parts of the listed channels. */
+static Value split_parts(Elab *elab, Value x, const ExprId *channels, int count, Span span) {
+    Value list = {.kind = A_LIST, .span = span, .count = count};
+    ExprId from = fold_integer(&elab->folder, 0);
+    list.items = arena_array(elab->arena, Value, count);
+    for (int i = 0; i < count; i++) {
+        int op = from ? slice_make(elab, x.op, from, channels[i], span) : -1;
+        if (op < 0)
+            return value_mistake(span);
+        list.items[i] = (Value){.kind = A_GRAPH, .op = op, .span = span};
+        from = fold2(elab, EXPR_ADD, from, channels[i]);
+    }
+    const SpaceOp *in = &elab->space->ops.at[x.op];
+    ExprId all = in->shape[in->rank - 1];
+    check_add(elab, fold2(elab, EXPR_EQUAL, from, all), span, from, all,
+              "the parts of `split` have $a channels, of $b");
+    return list;
+}
+
+static Value split_equally(Elab *elab, Value x, Value parts, Span span) {
+    enum { MAX_PARTS = 256 };
+    Rational n;
+    ExprId channels[MAX_PARTS];
+    const SpaceOp *in = &elab->space->ops.at[x.op];
+    ExprId all = in->shape[in->rank - 1];
+    if (!is_constant(&elab->folder, parts.expr, &n) || n.d != 1 || n.n < 2 || n.n > MAX_PARTS) {
+        elab_error(elab, parts.span,
+                   "`split` makes 2 to %d parts, as many for every member, and this is %.*s",
+                   MAX_PARTS, STR_ARG(value_describe(elab, parts)));
+        return value_mistake(span);
+    }
+    ExprId share = fold2(elab, EXPR_DIV, all, parts.expr);
+    ExprId whole = share ? fold(&elab->folder, EXPR_FLOOR, share, EXPR_NONE, EXPR_NONE) : share;
+    check_add(elab, fold2(elab, EXPR_EQUAL, whole, share), span, parts.expr, all,
+              "`split` into $a parts needs a multiple of that in channels, and there are $b");
+    for (int i = 0; i < n.n; i++)
+        channels[i] = share;
+    return split_parts(elab, x, channels, (int)n.n, span);
+}
+
+static Value split_call(Elab *elab, const Node *call) {
+    if (!plain_arguments(elab, call, 2, 2))
+        return value_mistake(call->span);
+    Value x = evaluate(elab, call->args.at[0].value);
+    Value parts = evaluate(elab, call->args.at[1].value);
+    if (x.kind == A_MISTAKE || parts.kind == A_MISTAKE)
+        return value_mistake(call->span);
+    if (x.kind != A_GRAPH) {
+        elab_error(elab, x.span, "`split` takes a tensor, and this is %s",
+                   value_kind_name(x.kind));
+        return value_mistake(call->span);
+    }
+    if (parts.kind == A_NUMBER)
+        return split_equally(elab, x, parts, call->span);
+    ExprId *channels = arena_array(elab->arena, ExprId, parts.count + 1);
+    bool right = parts.kind == A_LIST && parts.count > 0;
+    for (int i = 0; right && i < parts.count; i++)
+        right = (channels[i] = number_of(elab, parts.items[i], "a part of `split`")) != 0;
+    if (right)
+        return split_parts(elab, x, channels, parts.count, call->span);
+    if (parts.kind != A_LIST || parts.count == 0)
+        elab_error(elab, parts.span,
+                   "`split` takes how many parts, or a list of their channels, and this is %s",
+                   value_kind_name(parts.kind));
+    return value_mistake(call->span);
+}
+
 const Function functions[] = {
     {"choice", "choice(a, b, ...) or choice(first..last step s)",
      "a decision that the search makes: a fresh one each time it is evaluated", choice_call,
@@ -179,6 +248,8 @@ const Function functions[] = {
     {"tokens", "tokens(x)", "how many tokens a tensor has", tokens_call},
     {"time", "time(x)", "how many time steps a tensor has", time_call},
     {"steps", "steps(x)", "the same as time(x)", time_call},
+    {"split", "split(x, n) or split(x, [a, b, ...])",
+     "the channels of a tensor as a list of n equal parts, or of parts so large", split_call},
     {"floor", "floor(x)", "the largest integer that is not above x", floor_call},
     {"ceil", "ceil(x)", "the smallest integer that is not below x", ceil_call},
     {"round", "round(x)", "the integer nearest to x, halves away from zero", round_call},

@@ -101,11 +101,11 @@ static int inputs_of(OpKind kind, const Node *call) {
 }
 
 static Signature signature_of(OpKind kind, const Node *call) {
-    static const char *const input_names[MAX_INPUTS] = {"x",  "y",  "x3", "x4",
-                                                        "x5", "x6", "x7", "x8"};
+    static const char *const input_names[][MAX_INPUTS] = {
+        {"x", "y", "x3", "x4", "x5", "x6", "x7", "x8"}, {"q", "k", "v"}};
     Signature s = {.inputs = inputs_of(kind, call)};
     for (; s.count < s.inputs; s.count++)
-        s.names[s.count] = str_of(input_names[s.count]);
+        s.names[s.count] = str_of(input_names[kind == OP_ATTENTION][s.count]);
     for (int a = 0; a < ATTRIBUTE_COUNT; a++) {
         Str name = str_of(attribute_facts[a].name);
         if (!operator_has(kind, (Attribute)a) ||
@@ -114,11 +114,29 @@ static Signature signature_of(OpKind kind, const Node *call) {
         s.attribute[s.count] = (Attribute)a;
         s.names[s.count++] = name;
     }
-    s.positional = s.inputs + operator_has(kind, ATTRIBUTE_CHANNELS);
+    s.positional =
+        s.inputs + operator_has(kind, ATTRIBUTE_CHANNELS) + operator_has(kind, ATTRIBUTE_AXIS);
+    if (kind == OP_RESHAPE) { /* tokens lie where a width does, without a height */
+        s.attribute[s.count] = ATTRIBUTE_WIDTH;
+        s.names[s.count++] = STR("tokens");
+    }
     return s;
 }
 
 typedef enum { INPUTS_RIGHT, INPUTS_WRONG, INPUTS_UNKNOWN } Inputs;
+
+static void report_inputs(Elab *elab, const Node *call, OpKind kind) {
+    const OperatorFacts *facts = &operator_facts[kind];
+    bool several = facts->inputs == SEVERAL, three = facts->inputs == 3;
+    elab_error(elab, call->span, "`%s` needs %s tensors: `%s(%s)`", facts->name,
+               several ? "two or more"
+               : three ? "three"
+                       : "two",
+               facts->name,
+               several ? "x, y, ..."
+               : three ? "q, k, v"
+                       : "x, y");
+}
 
 /* Unknown: a mistake before this call was reported, and the rest of the call can still be
  * read. */
@@ -127,11 +145,7 @@ static Inputs evaluate_inputs(Elab *elab, const Node *call, const Argument **slo
     Inputs inputs = INPUTS_RIGHT;
     for (int i = 0; i < op->inputs; i++) {
         if (!slots[i] && i > 0) {
-            elab_error(elab, call->span, "`%s` needs %s tensors: `%s(x, y%s)`",
-                       operator_facts[op->kind].name,
-                       operator_facts[op->kind].inputs == SEVERAL ? "two or more" : "two",
-                       operator_facts[op->kind].name,
-                       operator_facts[op->kind].inputs == SEVERAL ? ", ..." : "");
+            report_inputs(elab, call, op->kind);
             return INPUTS_WRONG;
         }
         if (!slots[i]) {
@@ -153,27 +167,46 @@ static Inputs evaluate_inputs(Elab *elab, const Node *call, const Argument **slo
     return inputs;
 }
 
-/* A natural number, in every member. */
-static ExprId natural(Elab *elab, Value value, Str name, int least, int limit) {
-    const char *what = str_format(elab->arena, "`%.*s`", STR_ARG(name)).at;
-    ExprId id = number_of(elab, value, what);
-    if (!id)
-        return EXPR_NONE;
+static ExprId whole_within(Elab *elab, ExprId id, int least, int limit) {
     Folder *folder = &elab->folder;
     ExprId whole =
         fold2(elab, EXPR_EQUAL, fold(folder, EXPR_FLOOR, id, EXPR_NONE, EXPR_NONE), id);
     ExprId low = fold2(elab, EXPR_LESS_EQUAL, fold_integer(folder, least), id);
     ExprId high = fold2(elab, EXPR_LESS_EQUAL, id, fold_integer(folder, limit));
-    check_add(elab, fold_and(folder, whole, fold_and(folder, low, high)), value.span, id,
-              EXPR_NONE, "`%.*s` must be a whole number from %d to %d, but is $a",
-              STR_ARG(name), least, limit);
+    return fold_and(folder, whole, fold_and(folder, low, high));
+}
+
+/* A natural number, in every member. */
+static ExprId natural(Elab *elab, Value value, Str name, int least, int limit) {
+    const char *what = str_format(elab->arena, "`%.*s`", STR_ARG(name)).at;
+    ExprId id = number_of(elab, value, what);
+    if (id)
+        check_add(elab, whole_within(elab, id, least, limit), value.span, id, EXPR_NONE,
+                  "`%.*s` must be a whole number from %d to %d, but is $a", STR_ARG(name),
+                  least, limit);
     return id;
 }
 
-static bool set_transposed(Elab *elab, Value value, SpaceOp *op) {
-    ExprId id = truth_of(elab, value, "`transposed`");
-    op->attribute[ATTRIBUTE_TRANSPOSED] = id;
-    return id != EXPR_NONE;
+static bool set_truth(Elab *elab, Value value, Attribute attribute, SpaceOp *op) {
+    const char *what = str_format(elab->arena, "`%s`", attribute_facts[attribute].name).at;
+    op->attribute[attribute] = truth_of(elab, value, what);
+    return op->attribute[attribute] != EXPR_NONE;
+}
+
+/* A number of at most three decimals is held in thousandths. */
+static bool set_thousandths(Elab *elab, Value value, Attribute attribute, SpaceOp *op) {
+    const char *name = attribute_facts[attribute].name;
+    int most = attribute == ATTRIBUTE_DECAY ? 1 : 1000;
+    ExprId id = number_of(elab, value, str_format(elab->arena, "`%s`", name).at);
+    ExprId scaled = fold2(elab, EXPR_MUL, id, fold_integer(&elab->folder, 1000));
+    if (!scaled)
+        return false;
+    check_add(elab, whole_within(elab, scaled, attribute_facts[attribute].least, 1000 * most),
+              value.span, id, EXPR_NONE,
+              "`%s` must be a number of at most three decimals, %s 0 and at most %d, but is $a",
+              name, attribute_facts[attribute].least ? "above" : "at least", most);
+    op->attribute[attribute] = scaled;
+    return true;
 }
 
 /* `kernel: 3` sets both axes, `kernel: [5, 3]` height and width. */
@@ -181,8 +214,10 @@ static bool set_attribute(Elab *elab, Value value, Attribute attribute, SpaceOp 
     Str name = str_of(attribute_facts[attribute].name);
     if (value.kind == A_MISTAKE)
         return false;
-    if (attribute == ATTRIBUTE_TRANSPOSED)
-        return set_transposed(elab, value, op);
+    if (attribute_is_truth(attribute))
+        return set_truth(elab, value, attribute, op);
+    if (attribute_is_thousandths(attribute))
+        return set_thousandths(elab, value, attribute, op);
     if (*attribute_facts[attribute].words) {
         op->attribute[attribute] = word_number(elab, value);
         return op->attribute[attribute] != EXPR_NONE;
@@ -210,7 +245,7 @@ static bool set_attribute(Elab *elab, Value value, Attribute attribute, SpaceOp 
 static Words attribute_words(Elab *elab, Attribute attribute) {
     enum { MAX_WORDS = 8 };
     Words words = {.of = str_of(attribute_facts[attribute].name)};
-    if (attribute == ATTRIBUTE_TRANSPOSED)
+    if (attribute_is_truth(attribute))
         return words;
     words.at = arena_array(elab->arena, Str, MAX_WORDS);
     Str word;
@@ -233,6 +268,9 @@ static bool evaluate_attributes(Elab *elab, const Node *call, const Signature *s
         Str hint =
             str_format(elab->arena, "%.*s.%.*s", STR_ARG(op->path), STR_ARG(s->names[i]));
         int initial = attribute_facts[s->attribute[i]].initial;
+        bool repeated = op->attribute[s->attribute[i]] != EXPR_NONE;
+        if (repeated && !slots[i])
+            continue;
         if (slots[i]) {
             Value value = attribute_value(elab, slots[i]->value, s->attribute[i], hint);
             right &= set_attribute(elab, value, s->attribute[i], op);
@@ -249,6 +287,78 @@ static bool evaluate_attributes(Elab *elab, const Node *call, const Signature *s
     return right;
 }
 
+/* ---- tokens ------------------------------------------------------------------------------ */
+
+/* The operator with its shape, in the graph; -1: there is none (reported). */
+static int op_place(Elab *elab, SpaceOp op) {
+    return set_shape(elab, &op) ? op_add(elab, op) : -1;
+}
+
+/* x as [height, width, channels], or with height 0 as [width, channels]. */
+static int reshape_make(Elab *elab, int x, const ExprId *extents, int rank, Str path,
+                        Span span) {
+    SpaceOp op = {.kind = OP_RESHAPE, .path = path, .inputs = 1, .input = {x}, .span = span};
+    ExprId none = fold_integer(&elab->folder, 0);
+    op.attribute[ATTRIBUTE_CHANNELS] = extents[rank - 1];
+    op.attribute[ATTRIBUTE_WIDTH] = rank > 1 ? extents[rank - 2] : none;
+    op.attribute[ATTRIBUTE_HEIGHT] = rank > 2 ? extents[rank - 3] : none;
+    return op_place(elab, op);
+}
+
+static Str path_below(Elab *elab, Str path, const char *part) {
+    return str_format(elab->arena, "%.*s.%s", STR_ARG(path), part);
+}
+
+/* Dense on tokens is the same for each: a convolution of kernel 1 over a row of them. */
+static int dense_on_tokens(Elab *elab, SpaceOp op) {
+    const SpaceOp *in = &elab->space->ops.at[op.input[0]];
+    ExprId one = fold_integer(&elab->folder, 1), tokens = in->shape[in->rank - 2];
+    ExprId row[3] = {one, tokens, in->shape[in->rank - 1]};
+    int x = reshape_make(elab, op.input[0], row, 3, path_below(elab, op.path, "reshape[0]"),
+                         op.span);
+    if (x < 0)
+        return -1;
+    op.kind = OP_CONV;
+    op.input[0] = x;
+    for (Attribute a = ATTRIBUTE_KERNEL_H; a <= ATTRIBUTE_SAME; a++)
+        op.attribute[a] = one;
+    int y = op_place(elab, op);
+    ExprId flat[2] = {tokens, op.attribute[ATTRIBUTE_CHANNELS]};
+    return y < 0 ? -1
+                 : reshape_make(elab, y, flat, 2, path_below(elab, op.path, "reshape[1]"),
+                                op.span);
+}
+
+/* Whether it reads what dense_on_tokens gives, or the like: a row of pixels, now tokens. */
+static bool reads_row(const Elab *elab, const SpaceOp *op) {
+    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+    if (in->kind != OP_RESHAPE || in->rank - in->time != 2)
+        return false;
+    const SpaceOp *row = &elab->space->ops.at[in->input[0]];
+    return row->kind == OP_CONV && row->shape[row->rank - 1] == in->shape[in->rank - 1];
+}
+
+/* A batch norm stands directly after the convolution that it folds into. */
+static int norm_on_tokens(Elab *elab, SpaceOp op) {
+    const SpaceOp in = elab->space->ops.at[op.input[0]];
+    op.input[0] = in.input[0];
+    int y = op_place(elab, op);
+    return y < 0 ? -1
+                 : reshape_make(elab, y, in.shape + in.time, 2,
+                                path_below(elab, op.path, "reshape[0]"), op.span);
+}
+
+static int op_make(Elab *elab, SpaceOp op) {
+    const SpaceOp *in = &elab->space->ops.at[op.input[0]];
+    if (op.kind == OP_DENSE && in->rank - in->time == 2)
+        return dense_on_tokens(elab, op);
+    if (op.kind == OP_BATCH_NORM && reads_row(elab, &op))
+        return norm_on_tokens(elab, op);
+    return op_place(elab, op);
+}
+
+/* ---- calls ------------------------------------------------------------------------------- */
+
 Value operator_call(Elab *elab, const Node *call, OpKind kind) {
     Signature s = signature_of(kind, call);
     const Argument *slots[MAX_SLOTS] = {NULL};
@@ -262,11 +372,18 @@ Value operator_call(Elab *elab, const Node *call, OpKind kind) {
         return value_mistake(call->span);
     op.path = call_path(elab, name);
     bool right = evaluate_attributes(elab, call, &s, slots, &op);
-    if (!right || inputs == INPUTS_UNKNOWN || !set_shape(elab, &op))
-        return value_mistake(call->span);
-    int number = op_add(elab, op);
+    int number = right && inputs == INPUTS_RIGHT ? op_make(elab, op) : -1;
     return number < 0 ? value_mistake(call->span)
                       : (Value){.kind = A_GRAPH, .op = number, .span = call->span};
+}
+
+/* The channels from..from + channels - 1 of x. */
+int slice_make(Elab *elab, int x, ExprId from, ExprId channels, Span span) {
+    SpaceOp op = {.kind = OP_SLICE, .inputs = 1, .input = {x}, .span = span};
+    op.path = call_path(elab, str_of(operator_facts[OP_SLICE].name));
+    op.attribute[ATTRIBUTE_FROM] = from;
+    op.attribute[ATTRIBUTE_CHANNELS] = channels;
+    return op_place(elab, op);
 }
 
 /* ---- sites ------------------------------------------------------------------------------- */
@@ -277,12 +394,16 @@ static int largest(Elab *elab, const SpaceOp *op, ExprId id) {
 
 static int site_inputs(Elab *elab, const SpaceOp *op) {
     const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+    if (op->kind == OP_EMBED)
+        return largest(elab, op, op->attribute[ATTRIBUTE_VOCABULARY]);
     ExprId inputs = in->shape[in->rank - 1];
     if (op->kind == OP_CONV)
         inputs = fold2(elab, EXPR_DIV, inputs, op->attribute[ATTRIBUTE_GROUPS]);
-    if (op->kind != OP_CONV && op->kind != OP_DENSE)
+    if (op->kind == OP_POSITION)
+        inputs = fold_integer(&elab->folder, 1);
+    if (op->kind != OP_CONV && op->kind != OP_DENSE && op->kind != OP_POSITION)
         return 1;
-    for (int d = in->time; op->kind == OP_DENSE && d + 1 < in->rank; d++)
+    for (int d = in->time; op->kind != OP_CONV && d + 1 < in->rank; d++)
         inputs = fold2(elab, EXPR_MUL, inputs, in->shape[d]);
     return largest(elab, op, inputs);
 }

@@ -90,6 +90,17 @@ static bool metric_help(Str topic, Text *text) {
 
 /* ---- networks ---------------------------------------------------------------------------- */
 
+static void default_help(Text *text, Attribute a) {
+    const AttributeFacts *facts = &attribute_facts[a];
+    Str word = attribute_word(a, facts->initial);
+    if (word.length)
+        text_add(text, " (default %.*s)", STR_ARG(word));
+    else if (attribute_is_thousandths(a))
+        text_add(text, " (default %g)", facts->initial / 1000.0);
+    else if (facts->initial >= facts->least)
+        text_add(text, " (default %d)", facts->initial);
+}
+
 static bool operator_help(Str topic, Text *text) {
     OpKind kind;
     if (!operator_of(topic, &kind))
@@ -98,12 +109,14 @@ static bool operator_help(Str topic, Text *text) {
     text_add(text, "%s(%s", facts->name,
              facts->inputs == 1   ? "x"
              : facts->inputs == 2 ? "x, y"
+             : facts->inputs == 3 ? "q, k, v"
                                   : "x, y, ...");
     const char *last = "";
     for (int a = 0; a < ATTRIBUTE_COUNT; a++)
         if (operator_has(kind, (Attribute)a) && strcmp(last, attribute_facts[a].name) != 0) {
             last = attribute_facts[a].name;
-            text_add(text, a == ATTRIBUTE_CHANNELS ? ", %s" : ", %s:", last);
+            text_add(text,
+                     a == ATTRIBUTE_CHANNELS || a == ATTRIBUTE_AXIS ? ", %s" : ", %s:", last);
         }
     text_add(text, ")\n  %s\n", facts->documentation);
     for (int a = 0; a < ATTRIBUTE_COUNT; a++) {
@@ -113,8 +126,8 @@ static bool operator_help(Str topic, Text *text) {
         text_add(text, "  %s", attribute_facts[a].name);
         if (attribute_facts[a].initial == NEEDED)
             text_add(text, " (must be given)");
-        else if (a != ATTRIBUTE_SAME && attribute_facts[a].initial >= attribute_facts[a].least)
-            text_add(text, " (default %d)", attribute_facts[a].initial);
+        else
+            default_help(text, (Attribute)a);
         text_add(text, ": %s\n", attribute_facts[a].documentation);
     }
     return true;

@@ -6,8 +6,24 @@
 
 #include <string.h>
 
-typedef enum { WEIGHTS, ACTIVATIONS, PROPERTIES } Property;
-static const char *const property_names[PROPERTIES] = {"weights", "activations"};
+typedef enum { WEIGHTS, ACTIVATIONS, MEMBRANE, PROPERTIES } Property;
+
+/* What a rule may set. */
+typedef struct PropertyFacts {
+    const char *name, *words; /* of the formats, in messages */
+    unsigned formats;         /* bit 1 << Format */
+    Format initial;           /* where no rule names it */
+} PropertyFacts;
+#define F(NAME) (1u << FORMAT_##NAME)
+static const PropertyFacts property_facts[PROPERTIES] = {
+    {"weights", "i2, i3, i4, i5, i6, i7, i8, i16, f16 or f32",
+     F(I2) | F(I3) | F(I4) | F(I5) | F(I6) | F(I7) | F(I8) | F(I16) | F(F16) | F(F32),
+     FORMAT_I8},
+    {"activations", "i4, i8, i16, f16 or f32", F(I4) | F(I8) | F(I16) | F(F16) | F(F32),
+     FORMAT_I8},
+    {"membrane", "i8, i16, f16 or f32", F(I8) | F(I16) | F(F16) | F(F32), FORMAT_I16},
+};
+#undef F
 
 typedef struct Precise {
     Elab *elab;
@@ -123,7 +139,7 @@ static bool rule_matches(const Precise *p, const Rule *rule, int op) {
 
 static const Node *rule_property(const Rule *rule, Property property) {
     for (int i = 0; i < rule->properties.count; i++)
-        if (str_equal(rule->properties.at[i].name, str_of(property_names[property])))
+        if (str_equal(rule->properties.at[i].name, str_of(property_facts[property].name)))
             return rule->properties.at[i].value;
     return NULL;
 }
@@ -151,15 +167,11 @@ static bool formats_fit(Elab *elab, ExprId id, Property property, Span span) {
         Rational value =
             e->kind == EXPR_CHOICE ? elab->space->choices.at[e->choice].values[v] : e->value;
         Format format = (Format)value.n;
-        bool fits = format == FORMAT_I4 || format == FORMAT_I8 || format == FORMAT_I16 ||
-                    format == FORMAT_F16 || format == FORMAT_F32 ||
-                    (property == WEIGHTS && format < FORMAT_I16);
+        bool fits = property_facts[property].formats >> format & 1;
         if (fits)
             continue;
-        elab_error(elab, span, "`%s` cannot be %s; they are %s", property_names[property],
-                   format_name(format),
-                   property == WEIGHTS ? "i2, i3, i4, i5, i6, i7, i8, i16, f16 or f32"
-                                       : "i4, i8, i16, f16 or f32");
+        elab_error(elab, span, "`%s` cannot be %s; they are %s", property_facts[property].name,
+                   format_name(format), property_facts[property].words);
         return false;
     }
     return true;
@@ -169,19 +181,19 @@ static ExprId format_value(Precise *p, Property property, int op) {
     Elab *elab = p->elab;
     const Node *node = property_of(p, property, op);
     if (!node)
-        return fold_integer(&elab->folder, FORMAT_I8);
+        return fold_integer(&elab->folder, property_facts[property].initial);
     ExprId saved = elab->guard;
     elab->guard = elab->space->ops.at[op].active;
     Str hint = str_format(elab->arena, "%.*s.%s", STR_ARG(elab->space->ops.at[op].path),
-                          property_names[property]);
+                          property_facts[property].name);
     Value value = evaluate_as(elab, node, hint);
     elab->guard = saved;
     if (value.kind == A_FORMAT && formats_fit(elab, value.expr, property, node->span))
         return value.expr;
     if (value.kind != A_FORMAT && value.kind != A_MISTAKE)
         elab_error(elab, node->span, "`%s` must be a format such as i8, and this is %.*s",
-                   property_names[property], STR_ARG(value_describe(elab, value)));
-    return fold_integer(&elab->folder, FORMAT_I8);
+                   property_facts[property].name, STR_ARG(value_describe(elab, value)));
+    return fold_integer(&elab->folder, property_facts[property].initial);
 }
 
 /* The format of a batch norm that reads operator `in`: it folds into an operator with
@@ -191,7 +203,7 @@ static ExprId norm_format(Precise *p, int norm, int in, int depth, ExprId *own) 
     enum { MAX_SELECTS = 1000 };
     Folder *folder = &p->elab->folder;
     const SpaceOp *op = &p->elab->space->ops.at[in];
-    if (is_weighted(op))
+    if (op->kind != OP_SELECT && operator_absorbs_norm(op->kind))
         return op->output;
     if (op->kind != OP_SELECT)
         return *own ? *own : (*own = format_value(p, ACTIVATIONS, norm));
@@ -223,6 +235,10 @@ static void apply_to(Precise *p, int i) {
         op->output = norm_format(p, i, op->input[0], 0, &own);
     else if (operator_facts[op->kind].output == OWN)
         op->output = format_value(p, ACTIVATIONS, i);
+    else if (operator_facts[op->kind].output == SPIKES) {
+        op->output = fold_integer(&p->elab->folder, FORMAT_S1);
+        op->membrane = format_value(p, MEMBRANE, i);
+    }
 }
 
 /* ---- conditions -------------------------------------------------------------------------- */
@@ -302,13 +318,16 @@ static void check_selectors(Precise *p, const Rule *rule) {
 static void check_properties(Precise *p, const Rule *rule) {
     Str names[PROPERTIES];
     for (int i = 0; i < PROPERTIES; i++)
-        names[i] = str_of(property_names[i]);
+        names[i] = str_of(property_facts[i].name);
     for (int i = 0; i < rule->properties.count; i++) {
         const Argument *property = &rule->properties.at[i];
-        if (str_equal(property->name, names[0]) || str_equal(property->name, names[1]))
+        bool known = false;
+        for (int k = 0; k < PROPERTIES; k++)
+            known |= str_equal(property->name, names[k]);
+        if (known)
             continue;
         elab_error(p->elab, property->span,
-                   "a precision sets `weights` and `activations`, not "
+                   "a precision sets `weights`, `activations` and `membrane`, not "
                    "`%.*s`%.*s",
                    STR_ARG(property->name),
                    STR_ARG(suggestion(p->elab->arena, property->name, names, PROPERTIES)));

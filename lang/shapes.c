@@ -288,6 +288,80 @@ static bool global_shape(Elab *elab, SpaceOp *op, const Extents *in) {
     return true;
 }
 
+/* Time is averaged over in time_shape. */
+static bool mean_shape(Elab *elab, SpaceOp *op, const Extents *in) {
+    Rational axis = {AXIS_COUNT, 1};
+    is_constant(&elab->folder, op->attribute[ATTRIBUTE_AXIS], &axis);
+    unchanged(elab, op, in);
+    for (int d = 0; d < in->rank; d++) {
+        if ((int)axis_at(in->rank, false, d) != axis.n)
+            continue;
+        op->shape[d] = fold_integer(&elab->folder, 1);
+        if (axis.n == AXIS_TOKENS)
+            op->shape[0] = in->shape[--op->rank];
+        return true;
+    }
+    elab_error(elab, op->span, "`mean` is over one axis of its input, and %.*s has no `%s`",
+               STR_ARG(shape_describe(elab, op->input[0])), axis_facts[axis.n].name);
+    return false;
+}
+
+static bool needs_tokens(Elab *elab, const SpaceOp *op, const Extents *in, int input) {
+    if (in[input].rank == 2)
+        return true;
+    elab_error(elab, op->span, "`%s` needs tensors [tokens, channels], and this is %.*s",
+               operator_facts[op->kind].name, STR_ARG(shape_describe(elab, op->input[input])));
+    return false;
+}
+
+static bool transpose_shape(Elab *elab, SpaceOp *op, const Extents *in) {
+    if (!needs_tokens(elab, op, in, 0))
+        return false;
+    op->rank = 2;
+    op->shape[0] = in->shape[1];
+    op->shape[1] = in->shape[0];
+    return true;
+}
+
+static bool embed_shape(Elab *elab, SpaceOp *op, const Extents *in) {
+    if (!needs_tokens(elab, op, in, 0))
+        return false;
+    ExprId one = fold_integer(&elab->folder, 1);
+    check_add(elab, fold2(elab, EXPR_EQUAL, in->shape[1], one), op->span, in->shape[1],
+              EXPR_NONE,
+              "`embed` reads tokens of one channel, which is the token's number, but there are "
+              "$a");
+    op->rank = 2;
+    op->shape[0] = in->shape[0];
+    op->shape[1] = op->attribute[ATTRIBUTE_CHANNELS];
+    return true;
+}
+
+static bool attention_shape(Elab *elab, SpaceOp *op, const Extents *in) {
+    static const char *const whose[] = {"q and k", NULL, "v"};
+    for (int k = 0; k < op->inputs; k++)
+        if (!needs_tokens(elab, op, in, k))
+            return false;
+    ExprId heads = op->attribute[ATTRIBUTE_HEADS];
+    check_add(elab, fold2(elab, EXPR_EQUAL, in[0].shape[1], in[1].shape[1]), op->span,
+              in[0].shape[1], in[1].shape[1],
+              "`attention` needs as many channels in q as in k, but there are $a and $b");
+    check_add(elab, fold2(elab, EXPR_EQUAL, in[1].shape[0], in[2].shape[0]), op->span,
+              in[1].shape[0], in[2].shape[0],
+              "`attention` needs as many tokens in k as in v, but there are $a and $b");
+    for (int k = 0; k < op->inputs; k += 2) {
+        ExprId ratio = fold2(elab, EXPR_DIV, in[k].shape[1], heads);
+        ExprId whole =
+            ratio ? fold(&elab->folder, EXPR_FLOOR, ratio, EXPR_NONE, EXPR_NONE) : ratio;
+        check_add(elab, fold2(elab, EXPR_EQUAL, whole, ratio), op->span, heads, in[k].shape[1],
+                  "`heads` must divide the channels of %s, but is $a of $b", whose[k]);
+    }
+    op->rank = 2;
+    op->shape[0] = in[0].shape[0];
+    op->shape[1] = in[2].shape[1];
+    return true;
+}
+
 /* The symbolic counterparts of the shape rules in net/operators.c; a test compares them. */
 static bool (*const shape_rules[OP_COUNT])(Elab *elab, SpaceOp *op, const Extents *in) = {
     [OP_CONV] = conv_shape,
@@ -317,6 +391,13 @@ static bool (*const shape_rules[OP_COUNT])(Elab *elab, SpaceOp *op, const Extent
     [OP_SOFTMAX] = unchanged,
     [OP_LAYER_NORM] = norm_shape,
     [OP_MATMUL] = matmul_shape,
+    [OP_MEAN] = mean_shape,
+    [OP_TRANSPOSE] = transpose_shape,
+    [OP_EMBED] = embed_shape,
+    [OP_POSITION] = unchanged,
+    [OP_ATTENTION] = attention_shape,
+    [OP_HOLD] = unchanged,
+    [OP_LIF] = unchanged,
 };
 
 /* ---- time -------------------------------------------------------------------------------- */
@@ -357,11 +438,49 @@ static void set_time(const SpaceOp *in, SpaceOp *op) {
     op->time = true;
 }
 
-bool set_shape(Elab *elab, SpaceOp *op) {
+/* Whether it is over an axis, and which decisions leave no doubt of. */
+static bool axis_known(Elab *elab, const SpaceOp *op, Rational *axis) {
+    if (op->kind != OP_MEAN || is_constant(&elab->folder, op->attribute[ATTRIBUTE_AXIS], axis))
+        return true;
+    elab_error(elab, op->span, "the axis of `mean` may not depend on decisions");
+    return false;
+}
+
+/* What makes an axis of time, needs one, or makes it vanish: a copy with time or without. */
+static bool time_shape(Elab *elab, SpaceOp *op, bool means) {
+    const SpaceOp *in = &elab->space->ops.at[op->input[0]];
+    bool hold = op->kind == OP_HOLD;
+    if (in->time == hold) {
+        elab_error(elab, op->span, "`%s` needs a tensor %s time steps, and this is %.*s",
+                   operator_facts[op->kind].name, hold ? "without" : "with",
+                   STR_ARG(shape_describe(elab, op->input[0])));
+        return false;
+    }
+    op->rank = in->rank + hold - means;
+    op->time = !means;
+    memcpy(op->shape + hold, in->shape + means, sizeof(ExprId) * (size_t)(op->rank - hold));
+    if (hold)
+        op->shape[0] = op->attribute[ATTRIBUTE_STEPS];
+    return true;
+}
+
+static bool rule_shape(Elab *elab, SpaceOp *op) {
     Extents steps[MAX_INPUTS];
+    Rational axis = {AXIS_COUNT, 1};
+    if (!axis_known(elab, op, &axis))
+        return false;
+    bool means = axis.n == AXIS_TIME;
+    if (op->kind == OP_HOLD || op->kind == OP_LIF || means)
+        return time_shape(elab, op, means);
     if (!steps_of(elab, op, steps) || !shape_rules[op->kind](elab, op, steps))
         return false;
     set_time(&elab->space->ops.at[op->input[0]], op);
+    return true;
+}
+
+bool set_shape(Elab *elab, SpaceOp *op) {
+    if (!rule_shape(elab, op))
+        return false;
     for (int d = 0; d < op->rank; d++)
         if (!op->shape[d]) {
             elab_error(elab, op->span, "%s", elab->folder.why);

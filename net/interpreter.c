@@ -164,6 +164,8 @@ static void (*const runners[OP_COUNT])(const Run *run) = {
     [OP_SOFTMAX] = run_softmax,
     [OP_LAYER_NORM] = run_layer_norm,
     [OP_MATMUL] = run_matmul,
+    [OP_MEAN] = run_mean,
+    [OP_TRANSPOSE] = run_transpose,
 };
 
 static void read_input(const Tensor *tensor, const void *input, int32_t *codes) {

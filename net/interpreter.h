@@ -41,6 +41,13 @@ void run_curve(const Run *run);
 void run_softmax(const Run *run);
 void run_layer_norm(const Run *run);
 void run_matmul(const Run *run);
+void run_transpose(const Run *run); /* moves values, and so bits of floats */
+void run_mean(const Run *run);
+/* The axis that a mean is over: so many rows before it, of so many places, `inner` apart. */
+typedef struct Spread {
+    int64_t outer, places, inner;
+} Spread;
+Spread spread_of(const Run *run);
 
 /* interpreter_float.c: every operator, of floats */
 void run_float(const Run *run);

@@ -143,6 +143,17 @@ static void float_global_average(const Run *run) {
     }
 }
 
+static void float_mean(const Run *run) {
+    Spread s = spread_of(run);
+    for (int64_t o = 0; o < s.outer; o++)
+        for (int64_t i = 0; i < s.inner; i++) {
+            float sum = 0;
+            for (int64_t k = 0; k < s.places; k++)
+                sum = sum + value(run, 0, (o * s.places + k) * s.inner + i);
+            store(run, o * s.inner + i, sum / (float)s.places);
+        }
+}
+
 /* ---- one value from one ------------------------------------------------------------------ */
 
 static float hard_sigmoid(float x) {
@@ -291,6 +302,8 @@ static void (*const runners[OP_COUNT])(const Run *run) = {
     [OP_SOFTMAX] = float_rows,
     [OP_LAYER_NORM] = float_rows,
     [OP_MATMUL] = float_matmul,
+    [OP_MEAN] = float_mean,
+    [OP_TRANSPOSE] = run_transpose,
 };
 
 void run_float(const Run *run) {

@@ -98,3 +98,35 @@ void run_matmul(const Run *run) {
             run->y[(int64_t)r * columns + c] = requantised(run->layer, 0, acc);
         }
 }
+
+/* ---- axes -------------------------------------------------------------------------------- */
+
+void run_transpose(const Run *run) {
+    int rows = run->in[0]->shape.dim[0], columns = run->in[0]->shape.dim[1];
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < columns; c++)
+            run->y[(int64_t)c * rows + r] = run->x[0][(int64_t)r * columns + c];
+}
+
+Spread spread_of(const Run *run) {
+    Shape in = run->in[0]->shape;
+    Spread spread = {1, 1, 1};
+    int axis = run->layer->attribute[ATTRIBUTE_AXIS], at = 0;
+    while ((int)axis_at(in.rank, in.time, at) != axis)
+        spread.outer *= in.dim[at++];
+    spread.places = in.dim[at];
+    for (int d = at + 1; d < in.rank; d++)
+        spread.inner *= in.dim[d];
+    return spread;
+}
+
+void run_mean(const Run *run) {
+    Spread s = spread_of(run);
+    for (int64_t o = 0; o < s.outer; o++)
+        for (int64_t i = 0; i < s.inner; i++) {
+            int64_t sum = 0;
+            for (int64_t k = 0; k < s.places; k++)
+                sum += run->x[0][(o * s.places + k) * s.inner + i] - run->in[0]->zero;
+            run->y[o * s.inner + i] = requantised(run->layer, 0, sum);
+        }
+}

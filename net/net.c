@@ -59,6 +59,9 @@ static bool op_formats(Instance *in, const SpaceOp *from, Op *op) {
     if (from->weights && !attribute_value(in, from->weights, &format))
         return refuse(in, from->span, "the weights format has no value");
     op->weights = (Format)format;
+    if (from->membrane && !attribute_value(in, from->membrane, &format))
+        return refuse(in, from->span, "the membrane's format has no value");
+    op->membrane = from->membrane ? (Format)format : FORMAT_F32;
     if (operator_facts[from->kind].output == INHERITS)
         op->output = in->net->ops[op->input[0]].output;
     else if (!attribute_value(in, from->output, &format))
@@ -142,13 +145,27 @@ int op_fan_in(const Net *net, int i) {
     }
 }
 
+/* Each token of q with each of k, and that with v; whoever computes a causal one may do less. */
+static int64_t attention_macs(const Net *net, const Op *op) {
+    Shape q = net->ops[op->input[0]].shape, k = shape_step(net->ops[op->input[1]].shape);
+    int64_t pairs = shape_pixels(q) * ((int64_t)k.dim[0] + op->attribute[ATTRIBUTE_CACHE]);
+    return pairs * (k.dim[1] + shape_channels(op->shape));
+}
+
 int64_t op_macs(const Net *net, int i) {
+    if (net->ops[i].kind == OP_ATTENTION)
+        return attention_macs(net, &net->ops[i]);
     return shape_elements(net->ops[i].shape) * op_fan_in(net, i);
 }
 
 int64_t op_parameters(const Net *net, int i) {
     if (net->ops[i].kind == OP_LAYER_NORM)
         return 2 * (int64_t)shape_channels(net->ops[i].shape);
+    if (net->ops[i].kind == OP_POSITION)
+        return shape_elements(shape_step(net->ops[i].shape));
+    if (net->ops[i].kind == OP_EMBED)
+        return (int64_t)shape_channels(net->ops[i].shape) *
+               net->ops[i].attribute[ATTRIBUTE_VOCABULARY];
     if (operator_facts[net->ops[i].kind].weights != WEIGHTED)
         return 0;
     return (int64_t)shape_channels(net->ops[i].shape) * (op_fan_in(net, i) + 1);
@@ -184,7 +201,7 @@ static int only_reader(const Net *net, int i) {
 }
 
 int net_folded_norm(const Net *net, int i) {
-    if (operator_facts[net->ops[i].kind].weights != WEIGHTED)
+    if (!operator_absorbs_norm(net->ops[i].kind))
         return -1;
     int reader = only_reader(net, i);
     return reader >= 0 && net->ops[reader].kind == OP_BATCH_NORM ? reader : -1;
@@ -246,6 +263,8 @@ static void attribute_print(Text *text, const int *value, Attribute a) {
         pair_print(text, facts->name, value[0], value[1]);
     else if (*facts->words)
         text_add(text, ", %s: %.*s", facts->name, STR_ARG(attribute_word(a, *value)));
+    else if (attribute_is_thousandths(a))
+        text_add(text, ", %s: %d.%03d", facts->name, *value / 1000, *value % 1000);
     else
         text_add(text, ", %s: %d", facts->name, *value);
 }
@@ -296,7 +315,10 @@ void net_print(const Net *net, Text *text) {
         text_add(text, "    %.*s: ", STR_ARG(op->path));
         if (operator_facts[op->kind].weights == WEIGHTED)
             text_add(text, "weights = %s, ", format_name(op->weights));
-        text_add(text, "activations = %s\n", format_name(op->output));
+        if (operator_facts[op->kind].output == SPIKES)
+            text_add(text, "membrane = %s\n", format_name(op->membrane));
+        else
+            text_add(text, "activations = %s\n", format_name(op->output));
     }
     text_add(text, "}\n");
 }
@@ -345,6 +367,8 @@ Key net_key(const Net *net) {
     for (int i = 0; i < net->count; i++) {
         const Op *op = &net->ops[i];
         text_add(&text, "%d w%d o%d", op->kind, op->weights, op->output);
+        if (operator_facts[op->kind].output == SPIKES)
+            text_add(&text, " m%d", op->membrane);
         for (int k = 0; k < op->inputs; k++)
             text_add(&text, " <%d", op->input[k]);
         for (int a = 0; a < ATTRIBUTE_COUNT; a++) /* those after SAME came later than keys */

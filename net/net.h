@@ -34,7 +34,7 @@ int64_t format_row_bytes(Format format, int64_t count);
 /* ---- operators.c ------------------------------------------------------------------------- */
 
 typedef enum {
-#define OPERATOR(NAME, spelling, inputs, attributes, weights, output, doc) OP_##NAME,
+#define OPERATOR(NAME, spelling, inputs, attributes, weights, output, engine, doc) OP_##NAME,
 #include "net/operators.def"
 #undef OPERATOR
     OP_COUNT,
@@ -49,7 +49,8 @@ typedef enum {
 } Attribute;
 
 typedef enum { NONE, WEIGHTED, NORM } WeightsKind;
-typedef enum { OWN, INHERITS } OutputKind;
+typedef enum { OWN, SPIKES, INHERITS } OutputKind;
+typedef enum { CHECKED, INTERPRETED, EMITTED } EngineKind;
 enum { MAX_RANK = 4, MAX_INPUTS = 8 };
 enum { SEVERAL = MAX_INPUTS + 1 }; /* of inputs: from two to MAX_INPUTS, as the call has */
 enum { NEEDED = -1 };              /* of an attribute's default: it must be given */
@@ -60,6 +61,7 @@ typedef struct OperatorFacts {
     unsigned attributes; /* bit 1 << Attribute */
     WeightsKind weights;
     OutputKind output;
+    EngineKind engine;
     const char *documentation;
 } OperatorFacts;
 typedef struct AttributeFacts {
@@ -76,6 +78,10 @@ bool operator_has(OpKind kind, Attribute attribute);
 bool operator_takes(OpKind kind, int inputs);
 /* The word for a value; empty: the value is written as a number. */
 Str attribute_word(Attribute attribute, int value);
+/* A batch norm after it folds into its weights. */
+bool operator_absorbs_norm(OpKind kind);
+bool attribute_is_truth(Attribute attribute);
+bool attribute_is_thousandths(Attribute attribute);
 /* Whether a and the attribute after it are height and width under one spelling. */
 bool attribute_is_pair(Attribute attribute);
 /* A function of one number: each output is a function of one input, and of nothing else. */
@@ -174,6 +180,7 @@ typedef struct SpaceOp {
     ExprId select;                     /* OP_SELECT: which input (from 0) is passed on */
     ExprId attribute[ATTRIBUTE_COUNT]; /* EXPR_NONE where the kind has none */
     ExprId weights, output;            /* formats; EXPR_NONE: not weighted, or inherited */
+    ExprId membrane;                   /* of what spikes, the format of its state */
     int rank;
     bool time;                         /* the first axis is time */
     ExprId shape[MAX_RANK];            /* symbolic output shape */
@@ -284,6 +291,7 @@ typedef struct Op {
     Shape shape;
     Format weights; /* of weighted operators */
     Format output;  /* of the result; inherited ones resolved */
+    Format membrane; /* of what spikes */
     int origin;     /* its operator in the Space */
     int site;       /* in the Space, or -1 */
     Span span;

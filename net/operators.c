@@ -5,8 +5,8 @@
 #define HAS(attribute) (1u << ATTRIBUTE_##attribute)
 
 const OperatorFacts operator_facts[OP_COUNT] = {
-#define OPERATOR(NAME, spelling, inputs, attributes, weights, output, doc)                     \
-    {spelling, inputs, attributes, weights, output, doc},
+#define OPERATOR(NAME, spelling, inputs, attributes, weights, output, engine, doc)             \
+    {spelling, inputs, attributes, weights, output, engine, doc},
 #include "net/operators.def"
 #undef OPERATOR
 };
@@ -47,6 +47,18 @@ bool attribute_is_pair(Attribute attribute) {
            attribute == ATTRIBUTE_FACTOR_H;
 }
 
+bool operator_absorbs_norm(OpKind kind) {
+    return kind == OP_CONV || kind == OP_DEPTHWISE || kind == OP_DENSE;
+}
+
+bool attribute_is_truth(Attribute attribute) {
+    return attribute == ATTRIBUTE_TRANSPOSED || attribute == ATTRIBUTE_CAUSAL;
+}
+
+bool attribute_is_thousandths(Attribute attribute) {
+    return attribute == ATTRIBUTE_THRESHOLD || attribute == ATTRIBUTE_DECAY;
+}
+
 Str attribute_word(Attribute attribute, int value) {
     const char *word = attribute_facts[attribute].words;
     for (; value > 0 && *word; word++)
@@ -64,7 +76,8 @@ bool operator_is_curve(OpKind kind) {
 
 bool operator_moves(OpKind kind) {
     return kind == OP_SLICE || kind == OP_PAD || kind == OP_UPSAMPLE ||
-           kind == OP_CHANNEL_SHUFFLE || kind == OP_FLATTEN || kind == OP_RESHAPE;
+           kind == OP_CHANNEL_SHUFFLE || kind == OP_FLATTEN || kind == OP_RESHAPE ||
+           kind == OP_TRANSPOSE;
 }
 
 int64_t shape_elements(Shape shape) {
@@ -337,6 +350,59 @@ static const char *matmul(const int *attribute, const Shape *input, int inputs, 
     return NULL;
 }
 
+/* Time is averaged over in steps_shape. */
+static const char *mean(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    (void)inputs;
+    *out = *input;
+    for (int d = 0; d < input->rank; d++) {
+        Axis axis = axis_at(input->rank, false, d);
+        if ((int)axis != attribute[ATTRIBUTE_AXIS])
+            continue;
+        out->dim[d] = 1;
+        if (axis == AXIS_TOKENS)
+            *out = (Shape){.rank = 1, .dim = {shape_channels(*input)}};
+        return NULL;
+    }
+    return "has no such axis";
+}
+
+static const char *transpose(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    (void)attribute, (void)inputs;
+    if (input->rank != 2)
+        return "needs an input with tokens and channels";
+    *out = (Shape){.rank = 2, .dim = {input->dim[1], input->dim[0]}};
+    return NULL;
+}
+
+static const char *embed(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    (void)inputs;
+    int channels = attribute[ATTRIBUTE_CHANNELS], entries = attribute[ATTRIBUTE_VOCABULARY];
+    if (input->rank != 2 || input->dim[1] != 1)
+        return "needs an input of tokens with one channel, which is the token's number";
+    if (channels < 1 || channels > MAX_DIM || entries < 1 || entries > MAX_DIM)
+        return "the channels and the vocabulary must be between 1 and 65536";
+    *out = *input;
+    out->dim[1] = channels;
+    return NULL;
+}
+
+static const char *attention(const int *attribute, const Shape *input, int inputs, Shape *out) {
+    int heads = attribute[ATTRIBUTE_HEADS];
+    for (int k = 0; k < inputs; k++)
+        if (input[k].rank != 2)
+            return "needs three inputs with tokens and channels";
+    if (input[0].dim[1] != input[1].dim[1])
+        return "needs as many channels in k as in q";
+    if (input[1].dim[0] != input[2].dim[0])
+        return "needs as many tokens in v as in k";
+    if (heads < 1 || input[0].dim[1] % heads || input[2].dim[1] % heads)
+        return "heads must divide the channels";
+    if (attribute[ATTRIBUTE_CACHE] < 0 || attribute[ATTRIBUTE_CACHE] > MAX_DIM)
+        return "the cache must be between 0 and 65536 tokens";
+    *out = (Shape){.rank = 2, .dim = {input[0].dim[0], input[2].dim[1]}};
+    return NULL;
+}
+
 static ShapeRule *const shape_rules[OP_COUNT] = {
     [OP_CONV] = conv,
     [OP_DEPTHWISE] = window,
@@ -365,6 +431,13 @@ static ShapeRule *const shape_rules[OP_COUNT] = {
     [OP_SOFTMAX] = unchanged,
     [OP_LAYER_NORM] = layer_norm,
     [OP_MATMUL] = matmul,
+    [OP_MEAN] = mean,
+    [OP_TRANSPOSE] = transpose,
+    [OP_EMBED] = embed,
+    [OP_POSITION] = unchanged,
+    [OP_ATTENTION] = attention,
+    [OP_HOLD] = unchanged,
+    [OP_LIF] = unchanged,
 };
 
 static Shape with_time(Shape step, int steps) {
@@ -374,17 +447,39 @@ static Shape with_time(Shape step, int steps) {
     return shape;
 }
 
-/* Every operator does to each step in time what it does to a tensor without time. */
+/* What makes an axis of time, needs one, or makes it vanish. */
+static bool time_shape(OpKind kind, const int *attribute, const Shape *input, Shape *out,
+                       const char **why) {
+    bool means = kind == OP_MEAN && attribute[ATTRIBUTE_AXIS] == AXIS_TIME;
+    int steps = attribute[ATTRIBUTE_STEPS];
+    if (kind != OP_HOLD && kind != OP_LIF && !means)
+        return false;
+    *why = NULL;
+    if (kind == OP_HOLD && input->time)
+        *why = "needs an input without time steps";
+    else if (kind == OP_HOLD && (steps < 1 || steps > MAX_DIM))
+        *why = "the number of time steps must be between 1 and 65536";
+    else if (kind != OP_HOLD && !input->time)
+        *why = "needs an input with time steps";
+    else
+        *out = kind == OP_HOLD ? with_time(*input, steps) : means ? shape_step(*input) : *input;
+    return true;
+}
+
+/* Every other operator does to each step in time what it does to a tensor without time. */
 static const char *steps_shape(OpKind kind, const int *attribute, const Shape *input,
                                int inputs, Shape *out) {
     Shape step[MAX_INPUTS] = {{0}};
+    const char *why;
+    if (time_shape(kind, attribute, input, out, &why))
+        return why;
     for (int k = 0; k < inputs; k++) {
         if (input[k].time != input[0].time ||
             (input[k].time && input[k].dim[0] != input[0].dim[0]))
             return "needs inputs with the same number of time steps";
         step[k] = shape_step(input[k]);
     }
-    const char *why = shape_rules[kind](attribute, step, inputs, out);
+    why = shape_rules[kind](attribute, step, inputs, out);
     if (!why && input[0].time)
         *out = with_time(*out, input[0].dim[0]);
     return why;

@@ -234,7 +234,26 @@ static const char *quantise_layer(Arena *arena, const FloatModel *from, const Mo
                : "its accumulator cannot be proven to hold the sum";
 }
 
+/* Whether the reference can run every operator of the network. */
+static bool is_run(Arena *arena, const Net *net, Span *span, Str *why) {
+    for (int i = 0; i < net->count; i++) {
+        const Op *op = &net->ops[i];
+        *span = op->span;
+        if (operator_facts[op->kind].engine == CHECKED) {
+            *why = str_format(arena, "`%s` cannot be run yet", operator_facts[op->kind].name);
+            return false;
+        }
+        if (op->shape.time) {
+            *why = STR("a network with time steps cannot be run yet");
+            return false;
+        }
+    }
+    return true;
+}
+
 bool model_quantise(Arena *arena, const FloatModel *from, Model *model, Span *span, Str *why) {
+    if (!is_run(arena, from->net, span, why))
+        return false;
     *model = model_build(arena, from->net);
     for (int i = 0; i < model->count; i++) {
         Layer *layer = &model->layers[i];

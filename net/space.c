@@ -306,6 +306,7 @@ static void op_print(const Space *space, Text *text, int i) {
     text_add(text, ")");
     format_print(space, text, "weights", op->weights);
     format_print(space, text, "output", op->output);
+    format_print(space, text, "membrane", op->membrane);
     if (op->site >= 0)
         text_add(text, " site=%d", op->site);
     text_add(text, " : [");
@@ -359,7 +360,8 @@ static const char *op_fault(const Space *space, int i) {
     bool sound = expr_in_range(space, op->active);
     for (int d = 0; d < op->rank; d++)
         sound = sound && expr_in_range(space, op->shape[d]);
-    if (!sound || !expr_in_range(space, op->weights) || !expr_in_range(space, op->output))
+    if (!sound || !expr_in_range(space, op->weights) || !expr_in_range(space, op->output) ||
+        !expr_in_range(space, op->membrane))
         return "an operator with an expression that does not exist";
     if (op->kind == OP_SELECT)
         return expr_in_range(space, op->select) && op->select ? NULL
@@ -372,8 +374,10 @@ static const char *op_fault(const Space *space, int i) {
             return "an operator with an attribute too many or too few";
     if ((operator_facts[op->kind].weights == WEIGHTED) != (op->weights != EXPR_NONE))
         return "a weights format where there are no weights, or none where there are";
-    if ((operator_facts[op->kind].output == OWN) != (op->output != EXPR_NONE))
+    if ((operator_facts[op->kind].output != INHERITS) != (op->output != EXPR_NONE))
         return "an output format where it is inherited, or none where it is not";
+    if ((operator_facts[op->kind].output == SPIKES) != (op->membrane != EXPR_NONE))
+        return "a membrane where nothing spikes, or none where something does";
     if ((operator_facts[op->kind].weights != NONE) !=
         (op->site >= 0 && op->site < space->sites.count))
         return "an operator with weights but no site, or the other way round";

@@ -23,6 +23,7 @@ int layer_multipliers(const Model *model, const Layer *layer) {
     case OP_MUL:
     case OP_MATMUL:
     case OP_SOFTMAX:
+    case OP_MEAN:
         return 1;
     case OP_HARD_SIGMOID:
     case OP_HARD_SWISH:
@@ -100,6 +101,22 @@ static const char *quantise_matmul(const Model *model, Layer *layer) {
     int64_t bound = products_bound(a, b, shape_channels(a->shape));
     layer->accumulator_bits = wide && bound >= (int64_t)1 << 31 ? 64 : 32;
     return quantise_products(a->scale * b->scale / layer->out.scale, layer);
+}
+
+static int64_t places_of(const Model *model, const Layer *layer) {
+    return shape_elements(input_of(model, layer, 0)->shape) / shape_elements(layer->out.shape);
+}
+
+/* Of a sum of n codes, whether the zero point is subtracted from each or once. */
+static int64_t sum_bound(const Tensor *in, int64_t n) {
+    return n * max_i64(centred_size(in), plain_size(in) + size_of(in->zero));
+}
+
+static const char *quantise_mean(const Model *model, Layer *layer) {
+    const Tensor *in = input_of(model, layer, 0);
+    int64_t n = places_of(model, layer);
+    layer->accumulator_bits = sum_bound(in, n) >= (int64_t)1 << 31 ? 64 : 32;
+    return quantise_products(in->scale / ((double)n * layer->out.scale), layer);
 }
 
 static bool table_scale(double scale) {
@@ -200,6 +217,8 @@ const char *unweighted_quantise(Arena *arena, const Model *model, const OpWeight
                                  layer);
     case OP_MATMUL:
         return quantise_matmul(model, layer);
+    case OP_MEAN:
+        return quantise_mean(model, layer);
     case OP_SOFTMAX:
         return quantise_softmax(arena, model, layer);
     case OP_LAYER_NORM:
@@ -287,6 +306,8 @@ const char *unweighted_fault(const Model *model, Layer *layer) {
         return products_fault(model, layer, products_bound(a, b, 1));
     case OP_MATMUL:
         return products_fault(model, layer, products_bound(a, b, shape_channels(a->shape)));
+    case OP_MEAN:
+        return products_fault(model, layer, sum_bound(a, places_of(model, layer)));
     case OP_SOFTMAX:
         return softmax_fault(model, layer);
     case OP_LAYER_NORM:

@@ -85,7 +85,7 @@ static void all_operators_equal_the_reference(void **state) {
     }
     arena_free(arena);
     for (int k = 0; k < OP_COUNT; k++)
-        if (seen[k] < 10)
+        if (seen[k] < 10 && operator_facts[k].engine == EMITTED)
             fail_msg("%s was drawn %d times", operator_facts[k].name, seen[k]);
 }
 

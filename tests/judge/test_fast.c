@@ -43,7 +43,7 @@ static void fast_gives_the_interpreters_codes(void **state) {
     arena_free(arena);
     printf("# %d refused\n", refused);
     for (int k = 0; k < OP_COUNT; k++)
-        if (seen[k] < 10)
+        if (seen[k] < 10 && operator_facts[k].engine == EMITTED)
             fail_msg("%s was drawn %d times", operator_facts[k].name, seen[k]);
     assert_true(refused < NETS / 4);
 }

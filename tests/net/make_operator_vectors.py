@@ -264,6 +264,44 @@ def records_matmul(draw):
         record.emit()
 
 
+# ---- mean --------------------------------------------------------------------------------------
+
+AXES = {"tokens": 1, "height": 2, "width": 3, "channels": 4}
+
+
+def records_mean(draw):
+    """Each output by its coordinates: those of the input with any place in the axis."""
+    for i in range(40):
+        axis = ["tokens", "height", "width", "channels", "channels"][i % 5]
+        rank = 2 if axis == "tokens" or i % 5 == 4 else 3
+        shape = [draw.between(1, 5) for _ in range(rank)]
+        at = {"tokens": 0, "height": 0, "width": 1, "channels": rank - 1}[axis]
+        a = (shape, any_tensor(draw, [["i8", "i4"], ["i16"], ["u8"]][i % 3], -7, -4))
+        kept = [1 if d == at else n for d, n in enumerate(shape)]
+        out = (kept[1:] if axis == "tokens" else kept, any_tensor(draw, ["i8", "i4", "i16"], -8, -3))
+        record = Record("mean", [a], out, [AXES[axis]])
+        n = shape[at]
+        got = one_constant(a[1][1] / (n * out[1][1]), False)
+        record.constants = (*got, [], 0, [])
+        for _ in range(2):
+            x, groups = draw_codes(draw, a), {}
+            for flat, code in enumerate(x):
+                place, rest = [], flat
+                for extent in reversed(shape):
+                    place.insert(0, rest % extent)
+                    rest //= extent
+                place[at] = 0
+                groups.setdefault(tuple(place), []).append(code)
+            y = []
+            for place in sorted(groups):
+                acc = sum(code - a[1][2] for code in groups[place])
+                y.append(requantise(acc, got[2][0], got[1], out[1][2], *out_range(out)))
+                exact = sum(real(a, code) for code in groups[place]) / n
+                check_near(out, y[-1], exact, HALF + Fraction(abs(acc), 2**got[1]) + Fraction(1, 2**14))
+            record.runs.append((x, y))
+        record.emit()
+
+
 # ---- moves -------------------------------------------------------------------------------------
 
 
@@ -308,6 +346,10 @@ def records_moves(draw):
                  [at(p, q, g * (c // groups) + k) for p in range(h) for q in range(w)
                   for k in range(c // groups) for g in range(groups)])
         move("flatten", [], [h * w * c], x)
+        flat = Record("transpose", [([h * w, c], codes)], ([c, h * w], codes))
+        flat.constants = (32, 0, [], [], 0, [])
+        flat.runs.append((x, [x[p * c + k] for k in range(c) for p in range(h * w)]))
+        flat.emit()
         move("reshape", [c, 0, h * w], [h * w, c], x)
         move("reshape", [2, w * c // 2, h], [w * c // 2, h, 2], x)
 
@@ -793,6 +835,8 @@ def records_float_pools(draw):
         real_record(name, [x], [2, 2, 2], out, [2, 2, 2, 2, 1], [], y)
     y = [mean([at(i, j, c) for i in range(3) for j in range(4)]) for c in range(2)]
     real_record("global_average", [x], [2], out, [], [], y)
+    y = [mean([at(i, j, c) for i in range(3)]) for j in range(4) for c in range(2)]
+    real_record("mean", [x], [1, 4, 2], out, [AXES["height"]], [], y)
     y = [at(i - 1, j, c) if i else 0.0 for i in range(4) for j in range(4) for c in range(2)]
     real_record("pad", [x], [4, 4, 2], out, [1, 0, 0, 0], [], y)
 
@@ -802,7 +846,7 @@ def main():
     print("# Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0")
     for seed, records in enumerate((records_mul, records_concat, records_matmul, records_moves,
                                     records_curves, records_softmax, records_norm,
-                                    records_float_weighted, records_floats)):
+                                    records_float_weighted, records_floats, records_mean)):
         records(Draw(100 + seed))
 
 

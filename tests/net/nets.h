@@ -128,7 +128,7 @@ static inline Op random_op(Random *random, const Maker *maker, int x) {
 
 /* One operator without weights from `mul` on; not each has a shape. */
 static inline Op random_other(Random *random, const Maker *maker, int x) {
-    Op op = {.kind = (OpKind)random_between(random, OP_MUL, OP_COUNT - 1), .input = {x}};
+    Op op = {.kind = (OpKind)random_between(random, OP_MUL, OP_MATMUL), .input = {x}};
     Shape in = maker->ops.at[x].shape;
     int channels = shape_channels(in), pixels = shape_pixels(in);
     if (in.rank == 2 && random_below(random, 3))
