@@ -453,7 +453,7 @@ const Space *network_elaborate(Arena *arena, Diagnostics *diagnostics, const Spe
         return NULL;
     Value result = body_result(elab, &network->body, network->span, network->name);
     check_result(elab, network, result);
-    if (elab->folder.lost)
+    if (elab->folder.lost && !elab->exhausted)
         elab_error(elab, network->span,
                    "its conditions have grown too large; tie some decisions");
     bool unproven = spec->options.unproven;

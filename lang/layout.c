@@ -105,12 +105,14 @@ static bool can_end(TokenKind kind) {
     case TOKEN_COLON:
     case TOKEN_ASSIGN:
     case TOKEN_ARROW:
+    case TOKEN_MINUS:
+    case TOKEN_NOT:
+    case TOKEN_IF:
     case TOKEN_THEN:
     case TOKEN_ELSE:
         return false;
     default:
-        return token_facts[kind].class != JOINS || kind == TOKEN_UNIT ||
-               kind == TOKEN_PERCENT || kind == TOKEN_STAR;
+        return token_facts[kind].class != JOINS || kind == TOKEN_UNIT || kind == TOKEN_PERCENT;
     }
 }
 

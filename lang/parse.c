@@ -31,15 +31,17 @@ static void list_expected(Text *text, const bool *expected) {
 
 /* What people coming from other languages write, and what is meant. */
 static const char *hint_for(const Parse *parse, Token found, const bool *expected) {
-    TokenKind last = parse->layout.open.count
-                         ? parse->layout.open.at[parse->layout.open.count - 1].kind
-                         : TOKEN_EOF;
+    int open = parse->layout.open.count - (found.kind == TOKEN_LBRACE); /* itself is the last */
+    TokenKind last = open > 0 ? parse->layout.open.at[open - 1].kind : TOKEN_EOF;
     if (found.kind == TOKEN_ASSIGN && expected[TOKEN_EQUAL])
         return "; `==` compares";
     if (found.kind == TOKEN_COLON && expected[TOKEN_END] && expected[TOKEN_COMMA])
         return "; a comma at the end of the line before continues its list";
-    if (found.kind == TOKEN_END && (last == TOKEN_LPAREN || last == TOKEN_LBRACKET))
+    bool inside = last == TOKEN_LPAREN || last == TOKEN_LBRACKET;
+    if (inside && (found.kind == TOKEN_END || found.kind == TOKEN_LBRACE))
         return "; a bracket is not closed";
+    if (found.kind == TOKEN_IF && expected[TOKEN_REPEAT])
+        return "; `if` chooses a value: `x = if c then a else b`";
     return "";
 }
 

@@ -1,0 +1,4 @@
+network n(image: [28, 28, 1]) -> [10] {
+    let a = [8, 16].first
+    return image |> global_average |> dense(10)
+}

@@ -1,0 +1,5 @@
+network n(image: [28, 28, 1]) -> [10] {
+    let a = choice(1, 2)
+    legal a in [1]
+    return image |> global_average |> dense(10)
+}

@@ -1,0 +1,4 @@
+network n(image: [28, 28, 1]) -> [10] {
+    x = optional(3)
+    return x |> global_average |> dense(10)
+}

@@ -1,0 +1,5 @@
+network n(image: [28, 28, 1]) -> [10] {
+    x = image
+    repeat 20000 { x = x |> relu }
+    return x |> global_average |> dense(10)
+}

@@ -1,0 +1,7 @@
+network n(image: [28, 28, 1]) -> [10] {
+    return image |> conv(choice(8, 16), kernel: 3) |> global_average |> dense(10)
+}
+
+precision of n {
+    a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a: weights = i8
+}

@@ -1,0 +1,7 @@
+network n(image: [28, 28, 1]) -> [10] {
+    x = image
+    repeat 10000 {
+        repeat 11 { x = x |> relu }
+    }
+    return x |> global_average |> dense(10)
+}
