@@ -27,9 +27,10 @@ struct Judge {
     Jit *jit; /* or NULL */
     Store *store;
     Arena *arena;
-    Seat *seats; /* (pool_threads) */
-    Key context; /* of everything but the genotype that accuracy depends on */
-    Key costs;   /* of what costs depend on */
+    Seat *seats;          /* (pool_threads) */
+    const Members *legal; /* NULL where nothing but limits of costs excludes a design */
+    Key context;          /* of everything but the genotype that accuracy depends on */
+    Key costs;            /* of what costs depend on */
     bool wants_full_precision;
     int64_t judged, cached;
 };
@@ -423,8 +424,33 @@ int64_t judge_cached(const Judge *judge) {
 
 /* ---- the problem of a search ------------------------------------------------------------- */
 
+/* Conditions, and the limits that add up over operators: designs are made to keep them, so that
+ * none is drawn in vain. */
+static const Members *legal_members(const Judge *judge, Arena *arena) {
+    SumLimit limits[MAX_LIMITS];
+    int count = 0;
+    for (int i = 0; i < judge->plan.limits; i++) {
+        const Limit *limit = &judge->plan.limit[i];
+        bool parameters = limit->metric == METRIC_PARAMETERS;
+        if ((parameters || limit->metric == METRIC_MACS) && !limit->at_least &&
+            limit->value < 9e18)
+            limits[count++] = (SumLimit){parameters ? SUM_PARAMETERS : SUM_MACS,
+                                         (int64_t)floor(limit->value), limit->span};
+    }
+    return judge->space->constraints.count + count
+               ? members_new(arena, judge->space, limits, count)
+               : NULL;
+}
+
+/* The same genes are repaired to the same design, whenever that is. */
 static void problem_canonical(void *context, uint8_t *genes) {
-    genotype_canonical(((Judge *)context)->space, genes);
+    const Judge *judge = context;
+    genotype_canonical(judge->space, genes);
+    if (judge->legal) {
+        Key key = key_of(genes, (size_t)judge->space->choices.count);
+        Random random = {key.lo, key.hi, 0};
+        members_repair(judge->legal, &random, genes);
+    }
 }
 
 static bool problem_legal(void *context, const uint8_t *genes) {
@@ -445,8 +471,11 @@ static Gene extreme_format(const Choice *choice, bool widest) {
  * them all narrow, and a quarter all wide: the large and the precise networks that limits
  * leave room for. */
 static void problem_draw(void *context, Random *random, uint8_t *genes) {
-    const Space *space = ((Judge *)context)->space;
+    const Judge *judge = context;
+    const Space *space = judge->space;
     int manner = random_below(random, 4);
+    if (manner >= 2 && judge->legal && members_draw(judge->legal, random, genes))
+        return;
     for (int c = 0; c < space->choices.count; c++) {
         const Choice *choice = &space->choices.at[c];
         genes[c] = (Gene)random_below(random, choice->count);
@@ -503,6 +532,7 @@ Problem judge_problem(Judge *judge, Arena *arena) {
         if (!map_get(groups, stage, &group[c]))
             map_put(groups, stage, group[c] = next++);
     }
+    judge->legal = legal_members(judge, arena);
     return (Problem){.genes = genes,
                      .cardinality = cardinality,
                      .ordinal = ordinal,

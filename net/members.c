@@ -201,5 +201,7 @@ bool members_draw(const Members *m, Random *random, Gene *gene) {
 bool members_repair(const Members *m, Random *random, Gene *gene) {
     const Diagram *d = known_members(m);
     genotype_canonical(m->space, gene);
+    if (d && d->kind == FEWER && genotype_legal(m->space, gene))
+        return true; /* it may be one of those that are missing */
     return d && diagram_repair(d, random, gene);
 }

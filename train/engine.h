@@ -264,7 +264,11 @@ double rate_at(const TrainPlan *plan, int64_t step, int64_t steps);
 /* ---- sandwich.c -------------------------------------------------------------------------- */
 
 /* The genes of member `number` of a step: 0 is the largest, 1 the smallest, the others
- * random; in canonical form and legal. */
-void sandwich_genes(const Space *space, uint64_t seed, int64_t step, int number, Gene *gene);
+ * random; in canonical form and legal. `legal` may be NULL where the space has no
+ * constraints. */
+void sandwich_genes(const Space *space, const Members *legal, uint64_t seed, int64_t step,
+                    int number, Gene *gene);
+/* The largest member, or the legal one nearest to it. */
+void largest_genes(const Space *space, const Members *legal, Gene *gene);
 
 #endif

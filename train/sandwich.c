@@ -3,7 +3,6 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/engine.h"
 
-enum { TRIES = 100 };
 static const uint64_t SANDWICH_STREAM = (uint64_t)0x5a << 56;
 
 typedef enum { HIGH_BITS, RANDOM_BITS, LOW_BITS, BITS_COUNT } Bits;
@@ -23,31 +22,35 @@ static void bits_set(const Space *space, Bits bits, Gene *gene) {
     }
 }
 
-/* A candidate for a place in the sandwich; false where it is not legal. */
-static bool genes_try(const Space *space, Random *random, bool smallest, Bits bits,
-                      Gene *gene) {
+/* Makes the genes a legal member's. Where none is known, which an empty space has been refused
+ * for, they stay as they are. */
+static void genes_settle(const Space *space, const Members *legal, Random random, Gene *gene) {
+    genotype_canonical(space, gene);
+    if (legal && !genotype_legal(space, gene))
+        members_repair(legal, &random, gene);
+}
+
+void largest_genes(const Space *space, const Members *legal, Gene *gene) {
+    genotype_extreme(space, gene, true);
+    genes_settle(space, legal, (Random){0, SANDWICH_STREAM, 0}, gene);
+}
+
+/* Formats rotate so that every legal choice of bits gets its share of steps. Where constraints
+ * forbid an extreme, a member near it takes its place. */
+void sandwich_genes(const Space *space, const Members *legal, uint64_t seed, int64_t step,
+                    int number, Gene *gene) {
+    uint64_t stream = SANDWICH_STREAM | (uint64_t)step << 8 | (uint64_t)number;
+    Random random = {seed, stream, 0};
+    bool smallest = number == 1;
+    if (number == 0) {
+        largest_genes(space, legal, gene);
+        return;
+    }
     if (smallest)
         genotype_extreme(space, gene, false);
     for (int i = 0; i < space->choices.count; i++)
         if (!smallest || space->choices.at[i].type == VALUE_FORMAT)
-            gene[i] = (Gene)random_below(random, space->choices.at[i].count);
-    bits_set(space, bits, gene);
-    genotype_canonical(space, gene);
-    return genotype_legal(space, gene);
-}
-
-/* Formats rotate so that every legal choice of bits gets its share of steps. Where constraints
- * forbid an extreme, a random member takes its place. */
-void sandwich_genes(const Space *space, uint64_t seed, int64_t step, int number, Gene *gene) {
-    uint64_t stream = SANDWICH_STREAM | (uint64_t)step << 8 | (uint64_t)number;
-    Random random = {seed, stream, 0};
-    Bits turn = (Bits)((step + number) % BITS_COUNT);
-    genotype_extreme(space, gene, true);
-    if (number == 0 && genotype_legal(space, gene))
-        return;
-    for (int i = 0; i < TRIES; i++)
-        if (genes_try(space, &random, number == 1 && i < TRIES / 4,
-                      i < TRIES / 2 ? turn : RANDOM_BITS, gene))
-            return;
-    genotype_extreme(space, gene, true);
+            gene[i] = (Gene)random_below(&random, space->choices.at[i].count);
+    bits_set(space, (Bits)((step + number) % BITS_COUNT), gene);
+    genes_settle(space, legal, random, gene);
 }

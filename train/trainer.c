@@ -28,6 +28,8 @@ typedef struct Trainer {
     bool full_precision;
     const Supernet *teacher;
     Gene *genes; /* of the member being made */
+    Arena *arena;
+    const Members *legal; /* NULL where no constraint says otherwise: all are */
 
     int images, pieces, batch_pieces; /* of an epoch; of a batch */
     int64_t epoch_steps, steps, float_steps;
@@ -223,14 +225,14 @@ static void members_make(Trainer *t) {
     int64_t step = t->supernet->step;
     if (t->gene) {
         if (t->teacher) {
-            genotype_extreme(space, t->genes, true);
+            largest_genes(space, t->legal, t->genes);
             member_make(t, 0, t->teacher, t->genes, true);
         }
         member_make(t, t->count - 1, t->supernet, t->gene, t->full_precision);
         return;
     }
     for (int i = 0; i < t->count; i++) {
-        sandwich_genes(space, t->seed, step, i, t->genes);
+        sandwich_genes(space, t->legal, t->seed, step, i, t->genes);
         member_make(t, i, t->supernet, t->genes, i == 0 || step < t->float_steps);
     }
 }
@@ -372,7 +374,10 @@ static void trainer_size(Trainer *t) {
 static void trainer_allocate(Trainer *t) {
     size_t batch = (size_t)t->batch_pieces * PIECE,
            classes = (size_t)t->supernet->task->classes;
-    t->genes = memory_new((size_t)t->supernet->space->choices.count + 1);
+    const Space *space = t->supernet->space;
+    t->arena = arena_new();
+    t->legal = space->constraints.count ? members_new(t->arena, space, NULL, 0) : NULL;
+    t->genes = memory_new((size_t)space->choices.count + 1);
     t->members = memory_new((size_t)t->count * sizeof(Member));
     for (int i = 0; i < t->count; i++)
         t->members[i].arena = arena_new();
@@ -387,6 +392,7 @@ static void trainer_allocate(Trainer *t) {
 }
 
 static void trainer_free(Trainer *t) {
+    arena_free(t->arena);
     for (int i = 0; i < t->count; i++)
         arena_free(t->members[i].arena);
     for (int i = 0; i < pool_threads(t->pool); i++)

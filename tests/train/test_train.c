@@ -348,10 +348,11 @@ static void test_sandwich_is_legal(void **state) {
     ExprId small = expr_make(w.arena, space, EXPR_LESS, sum,
                              expr_constant(w.arena, space, RATIONAL(13)), 0);
     vec_push(w.arena, &space->constraints, ((Constraint){small, {0, 0}}));
+    const Members *legal = members_new(w.arena, space, NULL, 0);
     bool seen[2] = {false, false};
     for (int step = 0; step < 60; step++)
         for (int number = 0; number < 4; number++) {
-            sandwich_genes(space, 3, step, number, gene);
+            sandwich_genes(space, legal, 3, step, number, gene);
             memcpy(canonical, gene, (size_t)space->choices.count);
             genotype_canonical(space, canonical);
             assert_true(genotype_legal(space, gene));
