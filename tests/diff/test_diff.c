@@ -37,7 +37,8 @@ static void networks_are_of_all_kinds(void **state) {
         arena_free(arena);
     }
     for (int k = OP_INPUT; k < OP_COUNT; k++)
-        if (k != OP_BATCH_NORM && operator_facts[k].engine == EMITTED) /* it is a depthwise in a model */
+        /* A batch norm is a depthwise in a model. */
+        if (k != OP_BATCH_NORM && operator_facts[k].engine == EMITTED)
             assert_in_range(kinds[k], 10, 100000);
     for (Format f = FORMAT_I2; f <= FORMAT_I16; f++)
         assert_in_range(weights[f], 50, 100000);

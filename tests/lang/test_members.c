@@ -75,7 +75,9 @@ static void widen(Extents *extents, const Net *net, int i) {
     bool windowed = operator_has(op->kind, ATTRIBUTE_KERNEL_H);
     int inputs = op->kind == OP_CONV    ? shape_channels(in) / op->attribute[ATTRIBUTE_GROUPS]
                  : op->kind == OP_DENSE ? (int)shape_elements(shape_step(in))
-                                        : 1;
+                 : op->kind == OP_EMBED ? op->attribute[ATTRIBUTE_VOCABULARY]
+                 : op->kind == OP_POSITION ? shape_pixels(shape_step(in))
+                                           : 1;
     int h = windowed ? op->attribute[ATTRIBUTE_KERNEL_H] : 1;
     int w = windowed ? op->attribute[ATTRIBUTE_KERNEL_W] : 1;
     extents->kernel_h = (int)max_i64(extents->kernel_h, h);
