@@ -2,10 +2,10 @@
  * sound, and members of it can be built.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fuzz/fuzz.h"
+
 #include "lang/lang.h"
 #include "tests/lang/random_spec.h"
-
-#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
@@ -36,6 +36,7 @@ static void build_members(Arena *arena, const Space *space, Str text) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
+    double begun = fuzz_clock();
     enum { MEMBERS = 100000 };
     SpecRecipe recipe = spec_recipe_of(bytes, count, true, MEMBERS);
     Arena *arena = arena_new();
@@ -51,5 +52,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
         fail(space_check(space), text);
     build_members(arena, space, text);
     arena_free(arena);
+    fuzz_require_quick(begun);
     return 0;
 }

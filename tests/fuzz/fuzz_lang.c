@@ -1,10 +1,9 @@
 /* Any bytes as a .nas file: reading ends, and says what is wrong or gives sound spaces.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
-#include "lang/lang.h"
+#include "tests/fuzz/fuzz.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include "lang/lang.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
@@ -46,6 +45,7 @@ static void require_members(Spec *spec, Arena *arena) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
+    double begun = fuzz_clock();
     Arena *arena = arena_new();
     Diagnostics *diagnostics = diagnostics_new(arena);
     Str text = {(const char *)bytes, (int)count};
@@ -58,5 +58,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     diagnostics_print(diagnostics, sink, 0);
     fclose(sink);
     arena_free(arena);
+    fuzz_require_quick(begun);
     return 0;
 }

@@ -2,13 +2,14 @@
  * shown.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
-#include "lang/syntax.h"
+#include "tests/fuzz/fuzz.h"
 
-#include <stdlib.h>
+#include "lang/syntax.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
+    double begun = fuzz_clock();
     Arena *arena = arena_new();
     Diagnostics *diagnostics = diagnostics_new(arena);
     Source source = {.name = STR("fuzz.nas"),
@@ -19,5 +20,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     if (!right)
         diagnostics_json(diagnostics, arena);
     arena_free(arena);
+    fuzz_require_quick(begun);
     return 0;
 }
