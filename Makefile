@@ -42,11 +42,11 @@ LIBRARY = $(sort $(shell find stdlib -name '*.nas' -o -name '*.csv' 2>/dev/null)
     $(wildcard runtime/*.[ch] runtime/*.ld))
 TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 # What tests share that is too large for a header: random models and ways to execute them, random
-# .nas texts, and the networks of benches.
+# .nas texts, what fuzzers execute, and the networks of benches.
 DIFF = $(BUILD)/tests/diff/diff
 SHARED = $(BUILD)/libtests.a
 SHARED_SOURCES = $(filter-out tests/diff/diff.c tests/diff/test_%,$(wildcard tests/diff/*.c)) \
-    bench/networks.c tests/lang/random_spec.c
+    $(wildcard tests/fuzz/fuzz_*.c) bench/networks.c tests/lang/random_spec.c
 
 all: $(NASC)
 

@@ -5,9 +5,16 @@
 #ifndef FUZZ_H
 #define FUZZ_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+
+/* Each in a file of its name; 0, or the process ends. */
+int fuzz_parser(const uint8_t *bytes, size_t count);
+int fuzz_lang(const uint8_t *bytes, size_t count);
+int fuzz_elaborate(const uint8_t *bytes, size_t count);
 
 /* The sanitisers make an input some fifteen times as slow. */
 #ifdef __SANITIZE_ADDRESS__

@@ -7,9 +7,7 @@
 #include "lang/lang.h"
 #include "tests/lang/random_spec.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
-
-static void fail(const char *why, Str text) {
+static void give_up(const char *why, Str text) {
     fprintf(stderr, "%s:\n%.*s", why, STR_ARG(text));
     abort();
 }
@@ -31,11 +29,11 @@ static void build_members(Arena *arena, const Space *space, Str text) {
         if (!genotype_legal(space, gene))
             continue;
         if (!space_instantiate(arena, space, gene, &net, &span, &why) || net_check(&net))
-            fail("a legal member cannot be built", text);
+            give_up("a legal member cannot be built", text);
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
+int fuzz_elaborate(const uint8_t *bytes, size_t count) {
     double begun = fuzz_clock();
     enum { MEMBERS = 100000 };
     SpecRecipe recipe = spec_recipe_of(bytes, count, true, MEMBERS);
@@ -46,10 +44,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
     const Space *space = spec_space(spec, STR("n"), (Str){"", 0});
     if (error_count(diagnostics) || !space) {
         diagnostics_print(diagnostics, stderr, 0);
-        fail("a text that is right is refused", text);
+        give_up("a text that is right is refused", text);
     }
     if (space_check(space))
-        fail(space_check(space), text);
+        give_up(space_check(space), text);
     build_members(arena, space, text);
     arena_free(arena);
     fuzz_require_quick(begun);

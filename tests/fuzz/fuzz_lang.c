@@ -5,8 +5,6 @@
 
 #include "lang/lang.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
-
 static void require_sound(Spec *spec, Arena *arena) {
     for (int i = 0; spec_network(spec, i).length; i++) {
         const Space *space = spec_space(spec, spec_network(spec, i), (Str){"", 0});
@@ -44,7 +42,7 @@ static void require_members(Spec *spec, Arena *arena) {
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
+int fuzz_lang(const uint8_t *bytes, size_t count) {
     double begun = fuzz_clock();
     Arena *arena = arena_new();
     Diagnostics *diagnostics = diagnostics_new(arena);

@@ -6,9 +6,7 @@
 
 #include "lang/syntax.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
+int fuzz_parser(const uint8_t *bytes, size_t count) {
     double begun = fuzz_clock();
     Arena *arena = arena_new();
     Diagnostics *diagnostics = diagnostics_new(arena);

@@ -4,16 +4,10 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit.h"
 
-#include <dirent.h>
+#include "base/base.h"
+#include "tests/fuzz/fuzz.h"
 
-#define LLVMFuzzerTestOneInput parser_input
-#include "tests/fuzz/fuzz_parser.c"
-#undef LLVMFuzzerTestOneInput
-#define LLVMFuzzerTestOneInput lang_input
-#include "tests/fuzz/fuzz_lang.c"
-#undef LLVMFuzzerTestOneInput
-#define LLVMFuzzerTestOneInput elaborate_input
-#include "tests/fuzz/fuzz_elaborate.c"
+#include <dirent.h>
 
 #define FOLDER "tests/fuzz/corpus/"
 
@@ -38,17 +32,17 @@ static void replay(const char *name, int (*input)(const uint8_t *bytes, size_t c
 
 static void parser_corpus(void **state) {
     (void)state;
-    replay("fuzz_parser", parser_input);
+    replay("fuzz_parser", fuzz_parser);
 }
 
 static void lang_corpus(void **state) {
     (void)state;
-    replay("fuzz_lang", lang_input);
+    replay("fuzz_lang", fuzz_lang);
 }
 
 static void elaborate_corpus(void **state) {
     (void)state;
-    replay("fuzz_elaborate", elaborate_input);
+    replay("fuzz_elaborate", fuzz_elaborate);
 }
 
 int main(void) {
