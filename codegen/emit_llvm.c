@@ -392,10 +392,10 @@ static void write_address(const Writer *w, const Insn *insn) {
     write_whole(w, insn->dst, address(w, insn->a, insn->b, insn->scale, insn->imm));
 }
 
-/* For reading, into the nearest cache. */
+/* For reading, into the second nearest cache. */
 static void write_prefetch(const Writer *w, const Insn *insn) {
     Value at = address(w, insn->a, insn->b, insn->scale, insn->imm);
-    Value arguments[] = {at, i32_constant(w, 0), i32_constant(w, 3), i32_constant(w, 1)};
+    Value arguments[] = {at, i32_constant(w, 0), i32_constant(w, 2), i32_constant(w, 1)};
     call_intrinsic(w, "llvm.prefetch", LLVMTypeOf(at), arguments, 4);
 }
 
@@ -524,16 +524,24 @@ static Value odd_words(const Writer *w, Value words) {
     return shuffled(w, words, NULL, pick, count);
 }
 
+/* The same, of a vector of 512 bits; by an intrinsic, which nothing makes a shuffle of. */
+static Value odd_words_shifted(const Writer *w, Value words) {
+    LLVMTypeRef pairs = lanes_of(integer_type(w, 64), value_lanes(words) / 2);
+    Value arguments[] = {LLVMBuildBitCast(w->builder, words, pairs, ""), i32_constant(w, 32)};
+    return call_intrinsic(w, "llvm.x86.avx512.psrli.q.512", NULL, arguments, 2);
+}
+
 /* vpmuldq multiplies the even lanes of 32 bits; odd ones are moved there first, and their
- * products' high words are already where they belong. Moves by shuffles: vectors of 512 bits
- * shift on one port only, which has half of the products to do besides. */
-static Value mulhi_even_odd(const Writer *w, Reg left, Reg right) {
+ * products' high words are already where they belong. Of two vectors of 512 bits one is shuffled
+ * and one is shifted: each can be done on one port only, and not on the same. */
+static Value mulhi_even_odd(const Writer *w, Reg left, Reg right, bool shifts) {
     Value a = read_as(w, left, I32), b = read_as(w, right, I32);
     LLVMBuilderRef builder = w->builder;
     int count = value_lanes(a), pick[MAX_LANES];
     LLVMTypeRef pairs = lanes_of(integer_type(w, 64), count / 2);
     Value half = constant(w, I64, count / 2, 32),
-          operand[4] = {a, b, odd_words(w, a), odd_words(w, b)};
+          operand[4] = {a, b, shifts ? odd_words_shifted(w, a) : odd_words(w, a),
+                        odd_words(w, b)};
     for (int i = 0; i < 4; i++) {
         Value pair = LLVMBuildBitCast(builder, operand[i], pairs, "");
         pair = LLVMBuildShl(builder, pair, half, "");
@@ -549,7 +557,8 @@ static Value mulhi_even_odd(const Writer *w, Reg left, Reg right) {
 
 static void write_mulhi(const Writer *w, const Insn *insn) {
     if (has_x86(w, bits_of(w, insn->dst)) && type_bits(insn->type) == 32) {
-        write_lanes(w, insn->dst, mulhi_even_odd(w, insn->a, insn->b));
+        bool shifts = bits_of(w, insn->dst) == 512 && insn->dst % 2;
+        write_lanes(w, insn->dst, mulhi_even_odd(w, insn->a, insn->b, shifts));
         return;
     }
     int bits = type_bits(insn->type), count = lanes_in(w, insn->dst, insn->type);

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 /* CODE_VERSION is raised whenever emit_llvm.c or the passes give other code for a routine. */
-enum { CODE_VERSION = 6, CACHE_SCHEMA = 1 };
+enum { CODE_VERSION = 7, CACHE_SCHEMA = 1 };
 /* Past these a search goes on without compiling more, and the file begins anew. */
 enum { MOST_KERNELS = 16384, MOST_ROWS = 32768 };
 static const char ROWS[] = "kernel";
@@ -422,8 +422,27 @@ static Spot spot_of(const Program *program, int buffer, int64_t offset, Room cal
     return (Spot){ROOM_ARENA, program->buffers[buffer].offset + offset};
 }
 
+enum { WEIGHTS_ALIGNMENT = 64 };
+
+static int64_t weights_room(const Lowered *code) {
+    int64_t bytes =
+        code->weights ? code->weights_count * (type_bits(code->weights_type) / 8) : 0;
+    return (bytes + WEIGHTS_ALIGNMENT - 1) / WEIGHTS_ALIGNMENT * WEIGHTS_ALIGNMENT;
+}
+
+/* Weights lie in the order of their use, since kernels fetch what lies behind their own. */
+static uint8_t *weights_place(const Program *program, Arena *arena) {
+    int64_t bytes = WEIGHTS_ALIGNMENT;
+    for (int s = 0; s < program->count; s++)
+        if (program->steps[s].shares < 0)
+            bytes += weights_room(program->steps[s].lowered);
+    uint8_t *at = arena_alloc(arena, (size_t)bytes);
+    return at + (WEIGHTS_ALIGNMENT - (uintptr_t)at % WEIGHTS_ALIGNMENT) % WEIGHTS_ALIGNMENT;
+}
+
+/* `weights`: where the step's own go; moves on. */
 static bool step_prepare(Jit *jit, const Program *program, int number, Arena *arena,
-                         JitStep *steps, Str *why) {
+                         uint8_t **weights, JitStep *steps, Str *why) {
     const Step *step = &program->steps[number];
     const Lowered *code = step->lowered;
     JitStep *out = &steps[number];
@@ -440,9 +459,11 @@ static bool step_prepare(Jit *jit, const Program *program, int number, Arena *ar
         out->constants = steps[step->shares].constants;
         return out->code != NULL;
     }
-    if (code->weights)
-        out->weights =
-            elements_store(arena, code->weights_type, code->weights, code->weights_count);
+    if (code->weights) {
+        out->weights = *weights;
+        elements_write(*weights, code->weights_type, code->weights, code->weights_count);
+        *weights += weights_room(code);
+    }
     if (code->constants)
         out->constants =
             elements_store(arena, code->constants_type, code->constants, code->constants_count);
@@ -452,8 +473,9 @@ static bool step_prepare(Jit *jit, const Program *program, int number, Arena *ar
 JitProgram *jit_program(Jit *jit, const Program *program, Arena *arena, Str *why) {
     JitProgram *ready = arena_new_of(arena, JitProgram);
     *ready = (JitProgram){arena_array(arena, JitStep, program->count), program->count};
+    uint8_t *weights = weights_place(program, arena);
     for (int s = 0; s < program->count; s++)
-        if (!step_prepare(jit, program, s, arena, ready->steps, why))
+        if (!step_prepare(jit, program, s, arena, &weights, ready->steps, why))
             return NULL;
     return ready;
 }

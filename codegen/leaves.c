@@ -885,7 +885,7 @@ static void print_helpers(Leaves *leaves, Text *text, Text *mentions) {
 static const char preamble[] =
     "#if defined(__GNUC__)\n"
     "#define $_LEAF static inline __attribute__((always_inline, unused))\n"
-    "#define $_PREFETCH(at) __builtin_prefetch((at), 0, 3)\n"
+    "#define $_PREFETCH(at) __builtin_prefetch((at), 0, 2)\n"
     "#else\n"
     "#define $_LEAF static inline\n"
     "#define $_PREFETCH(at) ((void)(at))\n"

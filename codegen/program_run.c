@@ -13,9 +13,8 @@ static uint8_t *aligned_bytes(Arena *arena, int64_t bytes) {
     return at + (ALIGNMENT - (uintptr_t)at % ALIGNMENT) % ALIGNMENT;
 }
 
-uint8_t *elements_store(Arena *arena, Type type, const int64_t *values, int64_t count) {
+void elements_write(uint8_t *to, Type type, const int64_t *values, int64_t count) {
     int bytes = type_bits(type) / 8;
-    uint8_t *to = aligned_bytes(arena, count * bytes);
     for (int64_t i = 0; i < count; i++) {
         int8_t narrow = (int8_t)values[i];
         int16_t half = (int16_t)values[i];
@@ -26,6 +25,11 @@ uint8_t *elements_store(Arena *arena, Type type, const int64_t *values, int64_t 
                                         : (const void *)&values[i];
         memcpy(to + i * bytes, from, (size_t)bytes);
     }
+}
+
+uint8_t *elements_store(Arena *arena, Type type, const int64_t *values, int64_t count) {
+    uint8_t *to = aligned_bytes(arena, count * (type_bits(type) / 8));
+    elements_write(to, type, values, count);
     return to;
 }
 

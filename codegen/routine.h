@@ -185,7 +185,8 @@ bool routine_run(Arena *arena, const Routine *routine, const Region region[ARG_C
 
 /* ---- program_run.c: programs by the kernel interpreter ---------------------------------- */
 
-/* Elements as a machine keeps them, aligned to 64 bytes. */
+/* Elements as a machine keeps them; elements_store: in the arena, aligned to 64 bytes. */
+void elements_write(uint8_t *to, Type type, const int64_t *values, int64_t count);
 uint8_t *elements_store(Arena *arena, Type type, const int64_t *values, int64_t count);
 /* Runs a program that has its constants on one input; both as stored by the caller (u8, i8, i16,
  * or 4-bit codes packed to bytes, each pixel's channels padded to a byte). False and *why

@@ -12,7 +12,9 @@ enum {
     NEAR_BYTES = 32768,   /* of a block's weights, that they stay in the nearest cache */
     WINDOW_BYTES = 49152, /* of copied rows */
     FAR_BYTES = 32768,    /* weights of a layer that are not expected in a near cache */
-    AHEAD_BYTES = 4096,   /* of the next weights, where each is read once */
+    REUSED = 3, /* tiles that read a weight: with fewer, there is no time to fetch more */
+    PACE = 2,   /* of fetching ahead */
+    LINE_BYTES = 64,
     SHARED_BYTES = 32768, /* weights of a dense layer that are better read packed */
 };
 
@@ -35,7 +37,8 @@ typedef struct Conv {
     int64_t vector_bytes; /* of weights, for one dot product */
     bool wide;            /* sums of 64 bits, of parts that are summed in 32 */
     int part;             /* steps of a part */
-    int64_t ahead;        /* bytes from weights in use to those that are fetched; 0: none */
+    Reg ahead;            /* weights that are fetched while others are in use; NO_REG: none */
+    int64_t pace;         /* bytes that this moves on in each pass over steps */
     int out_size, in2_size;
     Reg weights, constants; /* of the group at work */
     Reg in, out, in2;
@@ -255,12 +258,9 @@ static void load_weights(const Conv *c, const Tile *tile, int s, Reg weights, Re
     Type type = v->element == U8 ? I8 : I16;
     for (int i = 0; i < tile->vectors; i++) {
         int64_t at = (s * tile->vectors + i * c->shared) * c->vector_bytes;
-        if (s % c->shared == 0) {
+        if (s % c->shared == 0)
             raw[i] = op_load(v->r, type, v->bits, v->lowered->weights_type, weights, at,
                              v->lanes * v->taps);
-            if (c->ahead)
-                op_prefetch(v->r, weights, at + c->ahead);
-        }
         w[i] = c->shared > 1 ? shared_weights(c, raw[i], s % c->shared) : raw[i];
     }
 }
@@ -297,6 +297,16 @@ static void flush_parts(const Conv *c, const Tile *tile, const Reg *sums) {
     }
 }
 
+/* Weights of a large layer come from afar: those of later blocks, and of the layers that follow in
+ * memory, are brought to a middle cache while this one computes. */
+static void fetch_ahead(const Conv *c) {
+    if (c->ahead == NO_REG)
+        return;
+    for (int64_t at = 0; at < c->pace; at += LINE_BYTES)
+        op_prefetch(c->v->r, c->ahead, at);
+    op_advance(c->v->r, c->ahead, NO_REG, 0, c->pace);
+}
+
 /* A run of taps; advances `weights`. */
 static void add_run(const Conv *c, const Tile *tile, Reg from, Reg weights, const Reg *sums) {
     Routine *r = c->v->r;
@@ -307,6 +317,7 @@ static void add_run(const Conv *c, const Tile *tile, Reg from, Reg weights, cons
     Reg in = goes_on ? copied(c->v, from) : from;
     if (passes > 1)
         op_loop_n(r, passes);
+    fetch_ahead(c);
     add_steps(c, tile, at_once, in, weights, sums);
     op_advance(r, weights, NO_REG, 0, at_once * bytes);
     if (goes_on)
@@ -611,25 +622,35 @@ static Conv conv_of(Vector *v) {
     return c;
 }
 
-/* Weights of a large layer come from afar: while a block is in use, the next is fetched. */
-static int64_t bytes_ahead(const Conv *c) {
+/* Fetching ahead passes through the weights PACE times as fast as products do. */
+static void begin_fetching(Conv *c) {
+    Vector *v = c->v;
     Block block[2];
     int full;
     blocks_of(c, block, &full);
-    if (c->v->lowered->weights_count * c->weight_size < FAR_BYTES)
-        return 0;
-    if (c->v->out.h * c->v->out.w == 1)
-        return AHEAD_BYTES;
-    return full > 1 ? block_weight_bytes(c, block[0].vectors) : 0;
+    int64_t bytes = v->lowered->weights_count * c->weight_size;
+    c->ahead = NO_REG;
+    if (bytes < FAR_BYTES || full < 2 || c->groups > 1 || c->window.blocks > 1)
+        return;
+    Tile tile = tile_for(c, &block[0]);
+    int64_t tiles = (int64_t)((c->window.rows + tile.height - 1) / tile.height) *
+                    ((v->out.w + tile.width - 1) / tile.width);
+    if (tiles < REUSED)
+        return;
+    int64_t passes = tiles * v->step->kernel_h * max_i64(1, c->steps / steps_at_once(c, &tile));
+    int64_t block_bytes = block_weight_bytes(c, block[0].vectors);
+    c->pace = PACE * block_bytes / passes;
+    c->ahead = routine_pointer(v->r);
+    op_copy_to(v->r, c->ahead, op_address(v->r, ARG_WEIGHTS, NO_REG, 0, block_bytes));
 }
 
 bool vector_conv(Vector *v) {
     Conv c = conv_of(v);
     pack(&c);
-    c.ahead = bytes_ahead(&c);
     bool beyond = c.run != c.steps * v->taps;
     bool converts = vector_type(v->step->kernel.in) != v->element;
     c.window = window_open(v, beyond || converts, 4 * c.shared, WINDOW_BYTES);
+    begin_fetching(&c);
     conv_groups(&c);
     window_close(v, &c.window);
     return true;

@@ -8,10 +8,11 @@
 #include <assert.h>
 
 enum {
-    MAX_TAPS = 4,          /* sum vectors of a vector of elements; rows that a lane sums */
-    MAX_SUMS = 16,         /* sum vectors of a tile */
-    MAX_PERIOD = 4,        /* vectors after which flat rows repeat their channels */
-    WINDOW_BYTES = 131072, /* of copied rows */
+    MAX_TAPS = 4,         /* sum vectors of a vector of elements; rows that a lane sums */
+    MAX_SUMS = 24,        /* sum vectors of a tile */
+    MAX_FLAT_SUMS = 16,   /* of one that is a row high */
+    MAX_PERIOD = 4,       /* vectors after which flat rows repeat their channels */
+    WINDOW_BYTES = 65536, /* of copied rows */
 };
 
 /* Vectors of elements that the same code serves: `repeat` neighbours, each with constants of its
@@ -322,7 +323,8 @@ static void move_out(const Depthwise *d, Spot *spot, Reg index, int64_t out) {
 static void inner_tiles(const Depthwise *d, const Slice *slice, int first, int count,
                         Spot spot) {
     Routine *r = d->v->r;
-    int most = MAX_SUMS / d->v->taps / d->height;
+    int most =
+        (d->height > 1 && !d->period ? MAX_SUMS : MAX_FLAT_SUMS) / d->v->taps / d->height;
     Tile tile = {tile_length(count, 1, (most + 1) / 2, most), d->height};
     int tiles = (count + tile.width - 1) / tile.width;
     spot.first = -1;

@@ -4,7 +4,8 @@
 #include "codegen/routine.h"
 
 static bool acts(const Insn *insn) {
-    return insn->kind == INSN_STORE || insn->kind == INSN_LOOP || insn->kind == INSN_END;
+    return insn->kind == INSN_STORE || insn->kind == INSN_PREFETCH || insn->kind == INSN_LOOP ||
+           insn->kind == INSN_END;
 }
 
 static void mark_reads(const Routine *r, bool *read) {

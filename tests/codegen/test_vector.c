@@ -248,6 +248,8 @@ static const Case shapes[] = {
      FORMAT_I8},
     {OP_DENSE, 2, 2, 512, 40, 1, 1, 1, 1, false, 1, true, false, FORMAT_U8, FORMAT_I2,
      FORMAT_I16},
+    {OP_CONV, 5, 5, 260, 260, 1, 1, 1, 1, false, 1, false, false, I8S},
+    {OP_CONV, 4, 6, 72, 200, 3, 3, 1, 1, true, 1, false, false, I8S},
     {OP_DEPTHWISE, 12, 12, 64, 64, 3, 3, 1, 1, true, 1, false, false, I8S},
     {OP_DEPTHWISE, 9, 10, 96, 96, 3, 3, 2, 2, true, 1, false, false, I8S},
     {OP_DEPTHWISE, 11, 13, 8, 8, 3, 3, 1, 1, true, 1, false, false, I8S},
@@ -343,11 +345,43 @@ static void are_refused(void **state) {
     assert_int_equal(case_run(NULL, &c, &isas[0], 1), 1);
 }
 
+/* How often the code of a layer's steps says that something will be read. */
+static int prefetches(const Case *c, const Isa *isa) {
+    Arena *arena = arena_new();
+    Model model;
+    Program program;
+    Span span;
+    Str why;
+    int count = 0;
+    assert_true(case_model(arena, c, 1, &model));
+    assert_true(program_build_isa(arena, &model, NULL, isa, &program, &span, &why));
+    for (int s = 0; s < program.count; s++) {
+        const Routine *routine = &program.steps[s].lowered->routine;
+        for (int i = 0; i < routine->insns.count; i++)
+            count += routine->insns.at[i].kind == INSN_PREFETCH;
+    }
+    arena_free(arena);
+    return count;
+}
+
+/* Weights that the nearest cache cannot hold are asked for before they are used; others, and
+ * those that are read once, are not. */
+static void large_weights_are_fetched(void **state) {
+    (void)state;
+    Case c = {OP_CONV, 5, 5, 260, 260, 1, 1, 1, 1, false, 1, false, false, I8S};
+    for (int i = 0; i < 2; i++)
+        assert_true(prefetches(&c, &isas[i]) > 0);
+    c.out_c = 20;
+    assert_int_equal(prefetches(&c, &isas[0]), 0);
+    c = (Case){OP_DENSE, 1, 1, 640, 128, 1, 1, 1, 1, false, 1, false, false, I8S};
+    assert_int_equal(prefetches(&c, &isas[0]), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes_of_networks), cmocka_unit_test(are_taken),
         cmocka_unit_test(shapes_compiled),    cmocka_unit_test(are_refused),
-        cmocka_unit_test(random_layers),
+        cmocka_unit_test(random_layers),      cmocka_unit_test(large_weights_are_fetched),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
