@@ -5,6 +5,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit.h"
 #include "device/device.h"
+#include "lang/lang.h"
 #include "tests/device/nets.h"
 
 #include <math.h>
@@ -297,6 +298,61 @@ static void test_outputs_big_endian(void **state) {
                   &portable, 1, 5);
 }
 
+/* ---- the library's devices --------------------------------------------------------------- */
+
+static bool has_first_word(Arena *arena, Str line) {
+    int length = 0;
+    while (length < line.length && line.at[length] != ' ')
+        length++;
+    return length > 0 && has_program(str_terminated(arena, (Str){line.at, length}));
+}
+
+/* Compiles the emitted files by the device's own line. */
+static void check_compiles(Arena *arena, const Toolchain *toolchain, const Target *target) {
+    Built *built = built_of(arena, target, classifier(arena, 1));
+    Workshop workshop;
+    Names sources = {0};
+    Str why = {0};
+    if (!workshop_begin(arena, &workshop, &why) ||
+        !files_write(&workshop, built->files, built->file_count, &sources, &why) ||
+        !toolchain_compile(toolchain, &workshop, sources.at, sources.count, &why))
+        fail_msg("%.*s: %.*s", STR_ARG(target->name), STR_ARG(why));
+    workshop_end(&workshop);
+}
+
+/* With the tools that are here: what can run gives the interpreter's bytes, what cannot
+ * compiles. How many did which is printed. */
+static void test_library(void **state) {
+    (void)state;
+    Arena *arena = arena_new();
+    Diagnostics *diagnostics = diagnostics_new(arena);
+    Spec *spec = spec_read_text(arena, diagnostics, STR("devices"), STR("use std/devices\n"),
+                                (LangOptions){NULL});
+    int count, emitted = 0, compiled = 0, ran = 0;
+    const Str *names = spec_names(spec, DECL_DEVICE, &count);
+    for (int i = 0; i < count; i++) {
+        Target target;
+        assert_true(spec_target(spec, spec_decl(spec, DECL_DEVICE, names[i]), arena, &target));
+        if (target.code == CODE_NONE || str_equal(target.isa, STR("native")))
+            continue;
+        Toolchain toolchain = target_toolchain(arena, &target);
+        bool runs = toolchain.bare ? has_program("qemu-system-arm")
+                                   : has_first_word(arena, toolchain.runner);
+        emitted++;
+        if (!has_first_word(arena, target.compiler))
+            continue;
+        if (runs)
+            check_outputs(&toolchain, &target, i, 2);
+        else
+            check_compiles(arena, &toolchain, &target);
+        *(runs ? &ran : &compiled) += 1;
+        print_message("# %.*s: %s\n", STR_ARG(names[i]), runs ? "ran" : "compiled");
+    }
+    print_message("# of %d devices with code %d ran, %d compiled\n", emitted, ran, compiled);
+    assert_true(emitted >= 12);
+    arena_free(arena);
+}
+
 /* What goes wrong is said, with the tool's own words. */
 static void test_failures(void **state) {
     (void)state;
@@ -398,7 +454,8 @@ int main(void) {
         cmocka_unit_test(test_costs),        cmocka_unit_test(test_repeatable),
         cmocka_unit_test(test_unknown),      cmocka_unit_test(test_outputs_cortex),
         cmocka_unit_test(test_outputs_host), cmocka_unit_test(test_outputs_big_endian),
-        cmocka_unit_test(test_failures),     cmocka_unit_test(test_host_profile),
+        cmocka_unit_test(test_library),      cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_host_profile),
     };
     progress_quiet(true);
     cmocka_set_message_output(CM_OUTPUT_TAP);
