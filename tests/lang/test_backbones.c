@@ -32,7 +32,12 @@ typedef struct Known {
  * 1512.03385, option A, as github.com/akamaster/pytorch_resnet_cifar10 has it); the projections
  * of option B add 16 * 32 + 32 * 64 weights and 2 * (32 + 64) of their norms. Multiplications by
  * hand: 442,368 of the first convolution, 14,155,776 and twice 12,976,128 of the stages, 262,144 of
- * the projections, 640. */
+ * the projections, 640. Vision transformers have neither class token nor table of positions
+ * (dim + (1 + tokens) * dim fewer parameters), but a depthwise convolution (10 * dim more): 5,717,416
+ * is DeiT-tiny's count, 86,567,656 and 17.564 billion those of torchvision's vit_b_16. Their
+ * multiplications at t = 196 tokens: t * 768 * dim of the patches, 12 times t * dim * (12 * dim +
+ * 2 * t), 9 * t * dim, 1000 * dim; with t = 197 where the class token goes along, and without the
+ * convolution, vit_b_16 comes out. */
 static const Known known[] = {
     {"resnet8", "[32, 32, 3]", "resnet8", 10, 12501632, 1, 78666, KERAS, true},
     {"ds_cnn", "[49, 10, 1]", "ds_cnn", 12, 2656768, 1, 24908, KERAS, true},
@@ -75,6 +80,10 @@ static const Known known[] = {
      TORCH, false},
     {"shufflenet_v2 x1.5", IMAGE, "shufflenet_v2(1000, width: 1.5)", 1000, 296 * MILLION,
      MILLION, 3503624, TORCH, false},
+    {"vit tiny", IMAGE, "vit(192, 12, heads: 3, patch: 16, classes: 1000)", 1000, 1246902528, 1,
+     5717416 - 198 * 192 + 10 * 192, TORCH, false},
+    {"vit base", IMAGE, "vit(768, 12, heads: 12, patch: 16, classes: 1000)", 1000, 17473004544,
+     1, 86567656 - 198 * 768 + 10 * 768, TORCH, false},
     {"shufflenet_v2 x2", IMAGE, "shufflenet_v2(1000, width: 2)", 1000, 583 * MILLION, MILLION,
      7393996, TORCH, false},
 };
@@ -90,7 +99,7 @@ static const Space *space_read(Arena *arena, Str text) {
 
 static Str text_of(Arena *arena, const char *input, int outputs, const char *call) {
     return str_format(arena,
-                      "use std/backbones\nnetwork n(x: %s) -> [%d] {\n"
+                      "use std/backbones\nuse std/vit\nnetwork n(x: %s) -> [%d] {\n"
                       "    return x |> %s\n}\n",
                       input, outputs, call);
 }
@@ -111,10 +120,9 @@ static int64_t parameters_as(const Net *net, const Known *k) {
         int channels = shape_channels(net->ops[i].shape);
         if (net->ops[i].kind == OP_BATCH_NORM)
             sum += k->counted * channels;
-        if (operator_facts[net->ops[i].kind].weights != WEIGHTED)
-            continue;
         sum += op_parameters(net, i);
-        if (!k->biased && net_folded_norm(net, i) >= 0)
+        if (operator_facts[net->ops[i].kind].weights == WEIGHTED && !k->biased &&
+            net_folded_norm(net, i) >= 0)
             sum -= channels;
     }
     return sum;
