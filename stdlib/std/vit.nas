@@ -29,39 +29,35 @@ block vit_encoder(x, heads: 4, mlp: 4) {
                           |> token_dense(channels(x)))
 }
 
-// Attention of several heads, each over its share of the channels (Vaswani et al., arXiv 1706.03762).
+// Attention of several heads, each over its share of the channels (Vaswani et al., arXiv
+// 1706.03762).
 //   heads    a constant that divides the channels
 block self_attention(x, heads: 4) {
-    let size = channels(x) / heads
-    let queries = x |> token_dense(channels(x))
-    let keys = x |> token_dense(channels(x))
-    let values = x |> token_dense(channels(x))
-    y = attention_head(queries, keys, values, size, 0)
+    let queries = x |> token_dense(channels(x)) |> split(heads)
+    let keys = x |> token_dense(channels(x)) |> split(heads)
+    let values = x |> token_dense(channels(x)) |> split(heads)
+    y = attention_head(queries[0], keys[0], values[0])
     repeat heads - 1 as i {
-        y = concat(y, attention_head(queries, keys, values, size, (i + 1) * size))
+        y = concat(y, attention_head(queries[i + 1], keys[i + 1], values[i + 1]))
     }
     return y |> token_dense(channels(x))
 }
 
 // One head: each token takes the values of all, as far as its query meets their keys (Vaswani et
 // al., arXiv 1706.03762).
-//   size     channels of the head
-//   from     the first of them
-block attention_head(queries, keys, values, size, from) {
-    return matmul(queries |> slice(size, from: from), keys |> slice(size, from: from),
-                  transposed: true)
-           |> softmax |> matmul(values |> slice(size, from: from))
+block attention_head(query, key, value) {
+    return matmul(query, key, transposed: true) |> softmax |> matmul(value)
 }
 
-// A dense layer on each token by itself (Vaswani et al., arXiv 1706.03762): a pointwise convolution
-// of the row of tokens.
+// A dense layer on each token by itself (Vaswani et al., arXiv 1706.03762): a pointwise
+// convolution of the row of tokens, for which there is code.
 block token_dense(x, channels) {
     return x |> to_row |> conv(channels, kernel: 1) |> to_tokens
 }
 
 // The places of an image as tokens, row after row (Dosovitskiy et al., arXiv 2010.11929).
 block to_tokens(image) {
-    return image |> reshape(channels(image), width: height(image) * width(image))
+    return image |> reshape(channels(image), tokens: height(image) * width(image))
 }
 
 // Tokens as an image of one row, for what works on images (Dosovitskiy et al., arXiv 2010.11929).

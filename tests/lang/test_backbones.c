@@ -6,6 +6,7 @@
 #include "lang/lang.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* How a publication counts parameters beside weights: Keras four for each normalised channel,
  * PyTorch two, because it does not count the running means and variances. */
@@ -37,7 +38,10 @@ typedef struct Known {
  * is DeiT-tiny's count, 86,567,656 and 17.564 billion those of torchvision's vit_b_16. Their
  * multiplications at t = 196 tokens: t * 768 * dim of the patches, 12 times t * dim * (12 * dim +
  * 2 * t), 9 * t * dim, 1000 * dim; with t = 197 where the class token goes along, and without the
- * convolution, vit_b_16 comes out. */
+ * convolution, vit_b_16 comes out. The smallest GPT-2 (Radford et al. 2019) has 124,439,808, as
+ * Hugging Face counts it, its last layer being the transpose of the table of tokens; here it has
+ * weights and biases of its own. At t = 1024 tokens of 768: 12 times t * 768 * (12 * 768 + 2 * t),
+ * and t * 768 * 50257. */
 static const Known known[] = {
     {"resnet8", "[32, 32, 3]", "resnet8", 10, 12501632, 1, 78666, KERAS, true},
     {"ds_cnn", "[49, 10, 1]", "ds_cnn", 12, 2656768, 1, 24908, KERAS, true},
@@ -84,6 +88,9 @@ static const Known known[] = {
      5717416 - 198 * 192 + 10 * 192, TORCH, false},
     {"vit base", IMAGE, "vit(768, 12, heads: 12, patch: 16, classes: 1000)", 1000, 17473004544,
      1, 86567656 - 198 * 768 + 10 * 768, TORCH, false},
+    {"gpt-2", "[tokens 1024, 1]", "decoder(50257, dim: 768, depth: 12, heads: 12)", 50257,
+     12LL * 1024 * 768 * (12 * 768 + 2 * 1024) + 1024LL * 768 * 50257, 1,
+     124439808 + 50257 * 768 + 50257, TORCH, false},
     {"shufflenet_v2 x2", IMAGE, "shufflenet_v2(1000, width: 2)", 1000, 583 * MILLION, MILLION,
      7393996, TORCH, false},
 };
@@ -99,9 +106,9 @@ static const Space *space_read(Arena *arena, Str text) {
 
 static Str text_of(Arena *arena, const char *input, int outputs, const char *call) {
     return str_format(arena,
-                      "use std/backbones\nuse std/vit\nnetwork n(x: %s) -> [%d] {\n"
-                      "    return x |> %s\n}\n",
-                      input, outputs, call);
+                      "use std/backbones\nuse std/vit\nuse std/decoder\n"
+                      "network n(x: %s) -> [%s%d] {\n    return x |> %s\n}\n",
+                      input, strstr(input, "tokens") ? "tokens 1024, " : "", outputs, call);
 }
 
 static Net member(Arena *arena, const Space *space, const Gene *gene) {
