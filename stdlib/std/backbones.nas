@@ -1,4 +1,4 @@
-// std/backbones: published networks, whole: all modules that hold some.
+// std/backbones: published networks, whole: all modules of convolutional ones.
 // Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0
 //
 // `image |> resnet8(classes: 10)`. Figures that are known of them stand in their modules; nasc

@@ -26,9 +26,9 @@ block spiking_encoder(x, heads: 4, mlp: 4) {
     return add(seen, seen |> spiking_dense(mlp * channels(x)) |> spiking_dense(channels(x)))
 }
 
-// Spiking attention (Zhou et al., arXiv 2209.15425): products of spikes of queries, keys and values,
-// without softmax. They are not scaled: the neurons behind them spike at 4, which is the paper's 0.5
-// of products times 0.125.
+// Spiking attention (Zhou et al., arXiv 2209.15425): products of spikes of queries, keys and
+// values, without softmax. They are not scaled: the neurons behind them spike at 4, which is the
+// paper's 0.5 of products times 0.125.
 //   heads    a constant that divides the channels
 block spiking_attention(x, heads: 4) {
     let queries = x |> spiking_dense(channels(x)) |> split(heads)
@@ -46,7 +46,8 @@ block spiking_head(query, key, value) {
     return matmul(query, key, transposed: true) |> matmul(value) |> lif(threshold: 4)
 }
 
-// A dense layer on each token by itself, normalised, and its spikes (Zhou et al., arXiv 2209.15425).
+// A dense layer on each token by itself, normalised, and its spikes (Zhou et al., arXiv
+// 2209.15425).
 block spiking_dense(x, channels) {
     return x |> dense(channels) |> batch_norm |> lif
 }

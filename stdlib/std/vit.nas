@@ -25,34 +25,28 @@ block vit(image, dim: 64, depth: 8, heads: 4, patch: 4, mlp: 4, classes: 10) {
 // on each token by itself, both added to what came in. The result has the shape of x.
 block vit_encoder(x, heads: 4, mlp: 4) {
     let seen = add(x, x |> layer_norm |> self_attention(heads: heads))
-    return add(seen, seen |> layer_norm |> token_dense(mlp * channels(x)) |> gelu
-                          |> token_dense(channels(x)))
+    return add(seen, seen |> layer_norm |> dense(mlp * channels(x)) |> gelu
+                          |> dense(channels(x)))
 }
 
 // Attention of several heads, each over its share of the channels (Vaswani et al., arXiv
 // 1706.03762).
 //   heads    a constant that divides the channels
 block self_attention(x, heads: 4) {
-    let queries = x |> token_dense(channels(x)) |> split(heads)
-    let keys = x |> token_dense(channels(x)) |> split(heads)
-    let values = x |> token_dense(channels(x)) |> split(heads)
+    let queries = x |> dense(channels(x)) |> split(heads)
+    let keys = x |> dense(channels(x)) |> split(heads)
+    let values = x |> dense(channels(x)) |> split(heads)
     y = attention_head(queries[0], keys[0], values[0])
     repeat heads - 1 as i {
         y = concat(y, attention_head(queries[i + 1], keys[i + 1], values[i + 1]))
     }
-    return y |> token_dense(channels(x))
+    return y |> dense(channels(x))
 }
 
 // One head: each token takes the values of all, as far as its query meets their keys (Vaswani et
 // al., arXiv 1706.03762).
 block attention_head(query, key, value) {
     return matmul(query, key, transposed: true) |> softmax |> matmul(value)
-}
-
-// A dense layer on each token by itself (Vaswani et al., arXiv 1706.03762): a pointwise
-// convolution of the row of tokens, for which there is code.
-block token_dense(x, channels) {
-    return x |> to_row |> conv(channels, kernel: 1) |> to_tokens
 }
 
 // The places of an image as tokens, row after row (Dosovitskiy et al., arXiv 2010.11929).
