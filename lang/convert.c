@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-static bool mistake(Converter *c, Span span, const char *format, ...) PRINTF(3, 4);
-static bool mistake(Converter *c, Span span, const char *format, ...) {
+bool mistake(Converter *c, Span span, const char *format, ...) {
     char message[400];
     va_list arguments;
     va_start(arguments, format);
@@ -16,7 +15,18 @@ static bool mistake(Converter *c, Span span, const char *format, ...) {
     return false;
 }
 
-static SpecItem *items_new(Converter *c, SpecValue *out, int count) {
+void engine_missing(Converter *c, Span span, Str what, const char *engine) {
+    if (!*engine || c->known)
+        return;
+    Str text = str_format(c->spec->arena, "%.*s has no engine yet: %s", STR_ARG(what), engine);
+    vec_push(c->spec->arena, c->missing, ((Missing){span, text}));
+}
+
+static Str quoted(Converter *c, Str name) {
+    return str_format(c->spec->arena, "`%.*s`", STR_ARG(name));
+}
+
+SpecItem *items_new(Converter *c, SpecValue *out, int count) {
     out->items = arena_array(c->spec->arena, SpecItem, count);
     out->count = count;
     return out->items;
@@ -42,11 +52,10 @@ static bool in_range(FactType type, Rational number) {
     return number.n >= 0;
 }
 
-static bool convert_number(Converter *c, const Node *node, FactType type, const char *of,
-                           Str what, SpecValue *out) {
+static bool accept_number(Converter *c, const Node *node, Value value, FactType type,
+                          const char *of, Str what, SpecValue *out) {
     Dimension dimension = dimension_of(of);
     const char *wanted = dimension ? dimension_name(dimension) : fact_type_name(type);
-    Value value = evaluate(c->elab, node);
     Rational number;
     if (value.kind != A_NUMBER || value.dimension != dimension ||
         !is_constant(&c->elab->folder, value.expr, &number))
@@ -59,6 +68,11 @@ static bool convert_number(Converter *c, const Node *node, FactType type, const 
     out->number = number;
     out->dimension = dimension;
     return true;
+}
+
+bool convert_number(Converter *c, const Node *node, FactType type, const char *of, Str what,
+                    SpecValue *out) {
+    return accept_number(c, node, evaluate(c->elab, node), type, of, what, out);
 }
 
 static bool convert_constant(Converter *c, const Node *node, FactType type, Str what,
@@ -91,8 +105,11 @@ static bool convert_word(Converter *c, const Node *node, const char *of, Str wha
     Str words[MAX_WORDS];
     out->type = SPEC_NAME;
     out->text = node->text;
-    if (node->kind == NODE_NAME && word_facts_of(of, node->text))
+    const WordFacts *word = node->kind == NODE_NAME ? word_facts_of(of, node->text) : NULL;
+    if (word) {
+        engine_missing(c, node->span, quoted(c, node->text), word->engine);
         return true;
+    }
     int count = word_names(of, words, MAX_WORDS);
     Str shown = node->kind == NODE_NAME ? node->text : (Str){"", 0};
     return mistake(c, node->span, "`%.*s` cannot be this%.*s", STR_ARG(what),
@@ -100,8 +117,8 @@ static bool convert_word(Converter *c, const Node *node, const char *of, Str wha
 }
 
 /* Names of a kind of declaration. */
-static bool convert_name(Converter *c, const Node *node, ItemKind kind, const char *word,
-                         SpecValue *out) {
+bool convert_name(Converter *c, const Node *node, ItemKind kind, const char *word,
+                  SpecValue *out) {
     Str of = str_of(word);
     out->type = SPEC_NAME;
     out->text = node->text;
@@ -121,78 +138,6 @@ static bool convert_name(Converter *c, const Node *node, ItemKind kind, const ch
                    STR_ARG(suggestion(c->spec->arena, node->text, names, count)));
 }
 
-static void metric_names(Str *names) {
-    for (int i = 0; i < metric_count; i++)
-        names[i] = str_of(metric_facts[i].name);
-}
-
-static bool convert_metric(Converter *c, const Node *node, SpecValue *out) {
-    Str names[32];
-    out->type = SPEC_NAME;
-    out->text = node->text;
-    metric_names(names);
-    if (node->kind != NODE_NAME)
-        return mistake(c, node->span,
-                       "here stands the name of a metric, such as accuracy or flash");
-    if (metric_of(node->text))
-        return true;
-    return mistake(c, node->span, "no metric is called `%.*s`%.*s", STR_ARG(node->text),
-                   STR_ARG(suggestion(c->spec->arena, node->text, names, metric_count)));
-}
-
-/* ---- limits ------------------------------------------------------------------------------ */
-
-static bool is_metric(const Node *node) {
-    return node->kind == NODE_NAME && metric_of(node->text);
-}
-
-/* The operator with its sides exchanged. */
-static const char *comparison_sign(TokenKind op, bool exchanged) {
-    switch (op) {
-    case TOKEN_LESS:
-        return exchanged ? ">" : "<";
-    case TOKEN_LESS_EQUAL:
-        return exchanged ? ">=" : "<=";
-    case TOKEN_GREATER:
-        return exchanged ? "<" : ">";
-    case TOKEN_GREATER_EQUAL:
-        return exchanged ? "<=" : ">=";
-    case TOKEN_EQUAL:
-        return "==";
-    default:
-        return NULL;
-    }
-}
-
-static bool convert_limit(Converter *c, const Node *node, SpecValue *out) {
-    const char *sign = node->kind == NODE_BINARY ? comparison_sign(node->op, false) : NULL;
-    if (!sign)
-        return mistake(c, node->span, "a limit compares a metric: `ram <= 16 KiB`");
-    bool exchanged = !is_metric(node->a) && is_metric(node->b);
-    const Node *metric = exchanged ? node->b : node->a, *bound = exchanged ? node->a : node->b;
-    SpecItem *items = items_new(c, out, 2);
-    items[0].value.span = metric->span;
-    items[1].value.span = bound->span;
-    if (!convert_metric(c, metric, &items[0].value))
-        return false;
-    Dimension dimension = metric_of(metric->text)->dimension;
-    Value value = evaluate(c->elab, bound);
-    Rational number;
-    if (value.kind == A_MISTAKE)
-        return false;
-    if (value.kind != A_NUMBER || !is_constant(&c->elab->folder, value.expr, &number))
-        return mistake(c, bound->span, "a limit is a constant, and this is %s",
-                       value_kind_name(value.kind));
-    if (value.dimension != dimension)
-        return mistake(c, bound->span, "`%.*s` is %s, and this is %s", STR_ARG(metric->text),
-                       dimension_name(dimension), dimension_name(value.dimension));
-    out->type = SPEC_COMPARE;
-    out->text = str_of(comparison_sign(node->op, exchanged));
-    items[1].value = (SpecValue){
-        .type = SPEC_NUMBER, .span = bound->span, .number = number, .dimension = dimension};
-    return true;
-}
-
 /* ---- calls ------------------------------------------------------------------------------- */
 
 enum { MAX_ARGUMENTS = 24 };
@@ -207,10 +152,99 @@ static int arguments_of(const char *call, const ArgumentFacts **facts, Str *name
     return count;
 }
 
-/* An initial value in a table: a number or a word. */
-static void initial_argument(const ArgumentFacts *facts, Span span, SpecValue *out) {
-    *out = (SpecValue){.span = span, .text = str_of(facts->initial)};
-    out->type = rational_parse(out->text, &out->number) ? SPEC_NUMBER : SPEC_NAME;
+static void initial_value(Str text, Span span, SpecValue *out) {
+    *out = (SpecValue){.span = span, .text = text};
+    out->type = rational_parse(text, &out->number) ? SPEC_NUMBER : SPEC_NAME;
+}
+
+/* An initial value in a table: a number or a word, or several with commas. */
+static void initial_argument(Converter *c, const ArgumentFacts *facts, Span span,
+                             SpecValue *out) {
+    const char *at = facts->initial;
+    initial_value(str_of(at), span, out);
+    if (facts->many != MANY)
+        return;
+    int count = 1;
+    for (const char *comma = at; (comma = strchr(comma, ',')); comma++)
+        count++;
+    SpecItem *items = items_new(c, out, count);
+    out->type = SPEC_LIST;
+    for (int i = 0; i < count; i++, at += strspn(at, ", ")) {
+        Str text = {at, (int)strcspn(at, ",")};
+        items[i] = (SpecItem){.span = span};
+        initial_value(text, span, &items[i].value);
+        at += text.length;
+    }
+}
+
+static bool is_choice(const Node *node) {
+    return node->kind == NODE_CALL && node->a->kind == NODE_NAME &&
+           str_equal(node->a->text, STR("choice"));
+}
+
+typedef VEC(SpecItem) Chosen;
+
+/* One of the alternatives of a choice; a range stands for its values. */
+static bool convert_alternative(Converter *c, const Node *node, const ArgumentFacts *facts,
+                                Chosen *chosen) {
+    Str what = str_of(facts->name);
+    Value *values;
+    int count = 1;
+    SpecItem item = {.span = node->span};
+    if (node->kind != NODE_RANGE) {
+        bool right = spec_convert(c, node, facts->type, facts->of, what, &item.value);
+        vec_push(c->spec->arena, chosen, item);
+        return right;
+    }
+    if (!range_expand(c->elab, evaluate(c->elab, node), &values, &count))
+        return false;
+    for (int i = 0; i < count; i++) {
+        item.value = (SpecValue){.span = node->span};
+        if (!accept_number(c, node, values[i], facts->type, facts->of, what, &item.value))
+            return false;
+        vec_push(c->spec->arena, chosen, item);
+    }
+    return true;
+}
+
+static bool convert_choice(Converter *c, const Node *node, const ArgumentFacts *facts,
+                           SpecValue *out) {
+    Chosen chosen = {0};
+    for (int i = 0; i < node->args.count; i++)
+        if (!convert_alternative(c, node->args.at[i].value, facts, &chosen))
+            return false;
+    out->type = SPEC_CHOICE;
+    out->items = chosen.at;
+    out->count = chosen.count;
+    return chosen.count > 0 || mistake(c, node->span, "`choice` needs values to choose from");
+}
+
+static bool convert_list(Converter *c, const Node *node, const ArgumentFacts *facts,
+                         SpecValue *out) {
+    Argument alone = {.span = node->span, .value = (Node *)node};
+    const Argument *args = node->kind == NODE_LIST ? node->args.at : &alone;
+    int count = node->kind == NODE_LIST ? node->args.count : 1;
+    bool right = true;
+    SpecItem *items = items_new(c, out, count);
+    out->type = SPEC_LIST;
+    for (int i = 0; i < count; i++) {
+        items[i].span = args[i].span;
+        right &= spec_convert(c, args[i].value, facts->type, facts->of, str_of(facts->name),
+                              &items[i].value);
+    }
+    return right;
+}
+
+static bool convert_argument(Converter *c, const Node *node, const ArgumentFacts *facts,
+                             SpecValue *out) {
+    *out = (SpecValue){.span = node->span};
+    engine_missing(c, node->span, quoted(c, str_of(facts->name)), facts->engine);
+    if (facts->many == MANY)
+        return convert_list(c, node, facts, out);
+    const Node *bare = node->kind == NODE_LABEL ? node->a : node;
+    if (facts->many == CHOSEN && is_choice(bare))
+        return convert_choice(c, bare, facts, out);
+    return spec_convert(c, node, facts->type, facts->of, str_of(facts->name), out);
 }
 
 static bool convert_arguments(Converter *c, const Node *call, const CallFacts *callee,
@@ -227,15 +261,14 @@ static bool convert_arguments(Converter *c, const Node *call, const CallFacts *c
         SpecItem *item = &items[out->count];
         *item = (SpecItem){.name = names[i], .span = call->span};
         if (slots[i]) {
-            item->span = item->value.span = slots[i]->value->span;
-            right &= spec_convert(c, slots[i]->value, facts[i]->type, facts[i]->of, names[i],
-                                  &item->value);
+            item->span = slots[i]->value->span;
+            right &= convert_argument(c, slots[i]->value, facts[i], &item->value);
             out->count++;
         } else if (strcmp(facts[i]->initial, "!") == 0) {
             right = mistake(c, call->span, "`%s` needs `%s`: %s", callee->name, facts[i]->name,
                             facts[i]->documentation);
         } else if (*facts[i]->initial) {
-            initial_argument(facts[i], call->span, &item->value);
+            initial_argument(c, facts[i], call->span, &item->value);
             out->count++;
         }
     }
@@ -258,19 +291,24 @@ static bool unknown_call(Converter *c, const Node *node, Str name, const char *c
 }
 
 /* A name alone is a call without arguments. */
-static bool convert_call(Converter *c, const Node *node, const char *context, Str what,
-                         SpecValue *out) {
+bool convert_call(Converter *c, const Node *node, const char *context, Str what,
+                  SpecValue *out) {
     Node bare = {.kind = NODE_CALL, .span = node->span, .a = (Node *)node};
     const Node *call = node->kind == NODE_NAME ? &bare : node;
     Str name = {"", 0};
     if (call->kind == NODE_CALL && call->a->kind == NODE_NAME)
         name = call->a->text;
-    const CallFacts *callee = call_of(name);
-    if (!callee || strcmp(callee->context, context) != 0)
+    const CallFacts *callee = call_facts_of(context, name);
+    if (!callee)
         return unknown_call(c, node, name, context, what);
     out->type = SPEC_CALL;
     out->text = name;
-    return convert_arguments(c, call, callee, out);
+    bool known = c->known;
+    engine_missing(c, node->span, quoted(c, name), callee->engine);
+    c->known |= *callee->engine != 0;
+    bool right = convert_arguments(c, call, callee, out);
+    c->known = known;
+    return right;
 }
 
 /* ---- shares and results ------------------------------------------------------------------ */
@@ -288,65 +326,105 @@ static bool convert_share(Converter *c, const Node *node, SpecValue *out) {
     return true;
 }
 
-static const char *const results[] = {"knee", "most_accurate", "cheapest", "best"};
-
-static bool convert_result_argument(Converter *c, const Node *node, Str selector,
-                                    SpecValue *out) {
-    bool within = str_equal(selector, STR("cheapest"));
-    if (node->args.count != 1)
-        return mistake(c, node->span, "write `.best(flash)` or `.cheapest(within: 1 %%)`");
-    const Argument *argument = &node->args.at[0];
-    SpecItem *item = items_new(c, out, 1);
-    item->name = within ? STR("within") : STR("metric");
-    item->span = item->value.span = argument->value->span;
-    if (argument->name.length && !str_equal(argument->name, item->name))
-        return mistake(c, argument->span, "`%.*s` takes `%.*s`", STR_ARG(selector),
-                       STR_ARG(item->name));
-    return within
-               ? convert_number(c, argument->value, TYPE_NUMBER, "", item->name, &item->value)
-               : convert_metric(c, argument->value, &item->value);
-}
-
-/* frontier.most_accurate, frontier.cheapest(within: 1 %). */
-static bool convert_selection(Converter *c, const Node *node, SpecValue *out) {
-    const Node *field = node->kind == NODE_CALL ? node->a : node;
-    Str names[COUNT(results)];
-    for (int i = 0; i < COUNT(results); i++)
-        names[i] = str_of(results[i]);
-    SpecValue search = {0};
-    if (field->kind != NODE_FIELD || field->a->kind != NODE_NAME)
-        return mistake(c, node->span, "write `SEARCH.most_accurate`, or the name of a network");
-    if (!convert_name(c, field->a, ITEM_DECL, "search", &search))
+/* A share of `train`, or a source of its own. */
+static bool convert_data(Converter *c, const Node *node, const char *context, Str what,
+                         SpecValue *out) {
+    if (node->kind == NODE_SHARE || node->kind == NODE_NUMBER)
+        return convert_share(c, node, out);
+    if (!convert_call(c, node, context, what, out))
         return false;
-    bool known = false, takes = false;
-    for (int i = 0; i < COUNT(results); i++)
-        if (str_equal(field->text, names[i])) {
-            known = true;
-            takes = i >= 2;
-        }
-    if (!known)
-        return mistake(c, field->span, "a search has no result `%.*s`%.*s",
-                       STR_ARG(field->text),
-                       STR_ARG(suggestion(c->spec->arena, field->text, names, COUNT(results))));
-    out->text =
-        str_format(c->spec->arena, "%.*s.%.*s", STR_ARG(field->a->text), STR_ARG(field->text));
-    out->type = takes ? SPEC_CALL : SPEC_NAME;
-    if (takes != (node->kind == NODE_CALL))
-        return mistake(c, node->span,
-                       takes ? "write `.best(flash)` or `.cheapest(within: 1 %%)`"
-                             : "this result takes no arguments");
-    return !takes || convert_result_argument(c, node, field->text, out);
+    engine_missing(c, node->span, quoted(c, what), "data of its own beside `train`");
+    return true;
 }
 
-static bool convert_result(Converter *c, const Node *node, SpecValue *out) {
-    if (node->kind != NODE_NAME)
-        return convert_selection(c, node, out);
-    if (item_find(c->source, ITEM_DECL, STR("search"), node->text))
-        return mistake(c, node->span,
-                       "say which result of the search: `%.*s.most_accurate`, "
-                       "`.knee`, `.cheapest(within: 1 %%)` or `.best(flash)`",
-                       STR_ARG(node->text));
-    return convert_name(c, node, ITEM_NETWORK, "network", out);
+/* 20 designs; also written designs(20). */
+static bool convert_amount(Converter *c, const Node *node, const char *of, Str what,
+                           SpecValue *out) {
+    const char *unit = strcmp(of, "DESIGNS") == 0 ? "designs" : "images";
+    Value value = {0};
+    Rational number;
+    if (node->kind == NODE_CALL)
+        return convert_call(c, node, unit, what, out);
+    value = evaluate(c->elab, node);
+    if (value.kind == A_MISTAKE)
+        return false;
+    if (value.kind != A_NUMBER || !is_constant(&c->elab->folder, value.expr, &number) ||
+        value.dimension != dimension_of(of))
+        return mistake(c, node->span, "`%.*s` is %s: `512 %s`", STR_ARG(what),
+                       dimension_name(dimension_of(of)), unit);
+    if (!in_range(TYPE_COUNT, number))
+        return mistake(c, node->span, "`%.*s` is a whole number of %s, from 1", STR_ARG(what),
+                       unit);
+    out->type = SPEC_CALL;
+    out->text = str_of(unit);
+    SpecItem *item = items_new(c, out, 1);
+    *item = (SpecItem){.name = STR("count"), .span = node->span};
+    item->value = (SpecValue){.type = SPEC_NUMBER, .span = node->span, .number = number};
+    return true;
+}
+
+/* 1..5, or one. */
+static bool convert_seeds(Converter *c, const Node *node, Str what, SpecValue *out) {
+    if (node->kind != NODE_RANGE)
+        return convert_number(c, node, TYPE_NATURAL, "", what, out);
+    SpecItem *items = items_new(c, out, 2);
+    out->type = SPEC_RANGE;
+    if (node->c)
+        return mistake(c, node->c->span, "seeds follow one another: `1..5`");
+    if (!convert_number(c, node->a, TYPE_NATURAL, "", what, &items[0].value) ||
+        !convert_number(c, node->b, TYPE_NATURAL, "", what, &items[1].value))
+        return false;
+    if (rational_compare(items[0].value.number, items[1].value.number) > 0)
+        return mistake(c, node->span, "this range of seeds is empty");
+    return true;
+}
+
+/* cross_entropy + 0.5 * dice */
+static bool convert_sum(Converter *c, const Node *node, const char *of, Str what,
+                        SpecValue *out) {
+    bool sum = node->kind == NODE_BINARY && node->op == TOKEN_PLUS;
+    bool product = node->kind == NODE_BINARY && node->op == TOKEN_STAR;
+    if (!sum && !product)
+        return convert_word(c, node, of, what, out);
+    SpecItem *items = items_new(c, out, 2);
+    out->type = SPEC_OPERATE;
+    out->text = node->text;
+    items[0].value.span = node->a->span;
+    items[1].value.span = node->b->span;
+    bool left = sum ? convert_sum(c, node->a, of, what, &items[0].value)
+                    : convert_number(c, node->a, TYPE_NUMBER, "", what, &items[0].value);
+    bool right = sum ? convert_sum(c, node->b, of, what, &items[1].value)
+                     : convert_word(c, node->b, of, what, &items[1].value);
+    return left && right;
+}
+
+/* ---- fleets ------------------------------------------------------------------------------ */
+
+static bool convert_device(Converter *c, const Node *node, SpecValue *out) {
+    return convert_name(c, node, ITEM_DECL, "device", out);
+}
+
+/* 5 of jetson_orin */
+static bool convert_member(Converter *c, const Node *node, SpecValue *out) {
+    bool several = node->kind == NODE_SHARE;
+    const Node *device = several ? node->b : node;
+    Rational number = several ? node->a->number : RATIONAL(1);
+    if (!convert_device(c, device, out))
+        return false;
+    out->span = node->span;
+    out->type = SPEC_SHARE;
+    out->number = number;
+    if (!several || (!node->a->dimension && in_range(TYPE_COUNT, number)))
+        return true;
+    return mistake(c, node->a->span, "a fleet has a whole number of each device, from 1");
+}
+
+/* A device, or a call. */
+static bool convert_station(Converter *c, const Node *node, const char *context, Str what,
+                            SpecValue *out) {
+    bool call = node->kind == NODE_CALL ||
+                (node->kind == NODE_NAME && call_facts_of(context, node->text));
+    return call ? convert_call(c, node, context, what, out) : convert_device(c, node, out);
 }
 
 bool spec_convert(Converter *c, const Node *node, FactType type, const char *of, Str what,
@@ -368,11 +446,31 @@ bool spec_convert(Converter *c, const Node *node, FactType type, const char *of,
     case TYPE_SHARE:
         return convert_share(c, node, out);
     case TYPE_RESULT:
-        return convert_result(c, node, out);
+        return convert_result(c, node, of, out);
     case TYPE_METRIC:
-        return convert_metric(c, node, out);
+        return convert_metric(c, node, of, ROLE_OBJECTIVE, out);
     case TYPE_LIMIT:
-        return convert_limit(c, node, out);
+        return convert_limit(c, node, of, out);
+    case TYPE_CLAIM:
+        return convert_claim(c, node, out);
+    case TYPE_RANK:
+        return convert_rank(c, node, of, out);
+    case TYPE_SWEEP:
+        return convert_sweep(c, node, out);
+    case TYPE_ARM:
+        return convert_arm(c, node, out);
+    case TYPE_SUM:
+        return convert_sum(c, node, of, what, out);
+    case TYPE_AMOUNT:
+        return convert_amount(c, node, of, what, out);
+    case TYPE_SEEDS:
+        return convert_seeds(c, node, what, out);
+    case TYPE_DATA:
+        return convert_data(c, node, of, what, out);
+    case TYPE_MEMBER:
+        return convert_member(c, node, out);
+    case TYPE_STATION:
+        return convert_station(c, node, of, what, out);
     case TYPE_NETWORK:
         return convert_name(c, node, ITEM_NETWORK, "network", out);
     case TYPE_PRECISION:
@@ -380,7 +478,13 @@ bool spec_convert(Converter *c, const Node *node, FactType type, const char *of,
     case TYPE_TASK:
         return convert_name(c, node, ITEM_DECL, "task", out);
     case TYPE_DEVICE:
-        return convert_name(c, node, ITEM_DECL, "device", out);
+        return convert_device(c, node, out);
+    case TYPE_FLEET:
+        return convert_name(c, node, ITEM_DECL, "fleet", out);
+    case TYPE_SEARCH:
+        return convert_name(c, node, ITEM_DECL, "search", out);
+    case TYPE_SPLIT:
+        return convert_name(c, node, ITEM_DECL, "split", out);
     }
     return false;
 }

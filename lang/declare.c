@@ -134,15 +134,20 @@ static void gather_default(Spec *spec, const Source *defaults, const KeyFacts *f
 }
 
 static bool convert_all(Spec *spec, const Gathered *from, const KeyFacts *facts, Span fallback,
-                        SpecEntry *entry) {
+                        MissingList *missing, SpecEntry *entry) {
     entry->values = arena_array(spec->arena, SpecValue, from->nodes.count);
+    Converter converter = {.spec = spec, .missing = missing};
     bool right = true;
+    if (from->given)
+        engine_missing(&converter, from->span, str_format(spec->arena, "`%s`", facts->key),
+                       facts->engine);
+    converter.known = !from->given || *facts->engine;
     for (int i = 0; i < from->nodes.count; i++) {
         Given given = from->nodes.at[i];
-        Elab *elab =
+        converter.source = given.source;
+        converter.elab =
             elab_new(spec->arena, spec->diagnostics, spec, STR("constants"), given.source);
-        elab->constants_only = true;
-        Converter converter = {spec, elab, given.source};
+        converter.elab->constants_only = true;
         right &= spec_convert(&converter, given.node, facts->type, facts->of, entry->key,
                               &entry->values[i]);
         if (!from->given)
@@ -153,7 +158,7 @@ static bool convert_all(Spec *spec, const Gathered *from, const KeyFacts *facts,
 }
 
 static bool entry_make(Spec *spec, const Item *item, const KeyFacts *facts,
-                       const Source *defaults, SpecEntry *entry) {
+                       const Source *defaults, MissingList *missing, SpecEntry *entry) {
     enum { MAX_BASES = 32 };
     Gathered gathered = {.span = item->span};
     gather(spec, item, facts, MAX_BASES, &gathered);
@@ -171,7 +176,7 @@ static bool entry_make(Spec *spec, const Item *item, const KeyFacts *facts,
                  facts->key);
         return false;
     }
-    return convert_all(spec, &gathered, facts, item->span, entry);
+    return convert_all(spec, &gathered, facts, item->span, missing, entry);
 }
 
 /* ---- declarations ------------------------------------------------------------------------ */
@@ -227,11 +232,14 @@ static void declaration_check(Spec *spec, const Item *item, const Source *defaul
                    .span = item->span,
                    .root = item->source == spec->sources.at[0]};
     decl->entries = arena_array(spec->arena, SpecEntry, key_count);
+    MissingList missing = {0};
     for (int k = 0; k < key_count; k++)
         if (key_facts[k].kind == decl->kind)
-            entry_make(spec, item, &key_facts[k], defaults, &decl->entries[decl->count++]);
+            entry_make(spec, item, &key_facts[k], defaults, &missing,
+                       &decl->entries[decl->count++]);
     vec_push(spec->arena, &spec->decls, decl);
     vec_push(spec->arena, &spec->decl_items, item);
+    vec_push(spec->arena, &spec->missing, missing);
 }
 
 void declarations_check(Spec *spec) {
@@ -243,6 +251,13 @@ void declarations_check(Spec *spec) {
         for (int i = 0; i < spec->sources.at[s]->items.count; i++)
             if (spec->sources.at[s]->items.at[i]->kind == ITEM_DECL)
                 declaration_check(spec, spec->sources.at[s]->items.at[i], defaults);
+}
+
+const Item *item_of_decl(const Spec *spec, const Decl *decl) {
+    for (int i = 0; i < spec->decls.count; i++)
+        if (spec->decls.at[i] == decl)
+            return spec->decl_items.at[i];
+    return NULL;
 }
 
 const Decl *decl_of_item(const Spec *spec, const Item *item) {

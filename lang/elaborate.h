@@ -292,6 +292,7 @@ typedef struct Elaborated {
     const Item *network, *precision; /* precision may be NULL */
     const Space *space;              /* NULL: it has mistakes */
 } Elaborated;
+typedef VEC(Missing) MissingList;
 struct Spec {
     Arena *arena;
     Diagnostics *diagnostics;
@@ -299,6 +300,7 @@ struct Spec {
     VEC(Source *) sources; /* at[0] is the root */
     VEC(Decl *) decls;
     VEC(const Item *) decl_items; /* beside decls */
+    VEC(MissingList) missing;     /* beside decls */
     VEC(Elaborated) spaces;
 };
 /* Reads the root and everything that it uses. */
@@ -359,7 +361,20 @@ typedef enum {
     TYPE_NETWORK,
     TYPE_PRECISION,
     TYPE_TASK,
-    TYPE_DEVICE
+    TYPE_DEVICE,
+    TYPE_FLEET,
+    TYPE_SEARCH,
+    TYPE_SPLIT,
+    TYPE_SUM,
+    TYPE_AMOUNT,
+    TYPE_SEEDS,
+    TYPE_DATA,
+    TYPE_RANK,
+    TYPE_CLAIM,
+    TYPE_SWEEP,
+    TYPE_ARM,
+    TYPE_MEMBER,
+    TYPE_STATION
 } FactType;
 typedef enum { ONE, MANY, CHOSEN } FactCount; /* values: see keys.def, calls.def */
 /* engine: what nasc lacks to do what this says; empty: nothing. */
@@ -382,11 +397,19 @@ typedef struct ArgumentFacts {
     FactCount many;
     const char *of, *initial, *engine, *documentation;
 } ArgumentFacts;
+typedef enum { OF_SEARCH = 1, OF_SPLIT = 2, OF_BOTH = 3 } MetricOf;
+typedef enum {
+    ROLE_CLAIM,
+    ROLE_LIMIT,
+    ROLE_OBJECTIVE
+} MetricRole; /* each includes the former */
 typedef struct MetricFacts {
     const char *name;
     Dimension dimension;
     bool higher; /* is better */
-    const char *documentation;
+    MetricOf of;
+    MetricRole role;
+    const char *engine, *documentation;
 } MetricFacts;
 extern const KeyFacts key_facts[];
 extern const WordFacts word_facts[];
@@ -396,7 +419,8 @@ extern const MetricFacts metric_facts[];
 extern const int key_count, word_count, call_count, argument_count, metric_count;
 const char *fact_type_name(FactType type);
 const MetricFacts *metric_of(Str name);
-const CallFacts *call_of(Str name);
+const CallFacts *call_of(Str name);                            /* in any context */
+const CallFacts *call_facts_of(const char *context, Str name); /* NULL: none */
 const WordFacts *word_facts_of(const char *context, Str word); /* NULL: none */
 int word_names(const char *context, Str *out, int limit);
 Dimension dimension_of(const char *name); /* "BYTES"; "": none */
@@ -407,17 +431,73 @@ typedef struct Converter {
     Spec *spec;
     Elab *elab;           /* of constants */
     const Source *source; /* whose names the value means */
+    MissingList *missing; /* of the declaration */
+    bool known;           /* that an engine is missing here: said once, for the whole */
 } Converter;
 bool spec_convert(Converter *converter, const Node *node, FactType type, const char *of,
                   Str what, SpecValue *out);
+/* Reports; false. */
+bool mistake(Converter *converter, Span span, const char *format, ...) PRINTF(3, 4);
+SpecItem *items_new(Converter *converter, SpecValue *out, int count);
+/* "`greedy` has no engine yet: greedy search"; nothing where `engine` is empty. */
+void engine_missing(Converter *converter, Span span, Str what, const char *engine);
+bool convert_number(Converter *converter, const Node *node, FactType type, const char *of,
+                    Str what, SpecValue *out);
+bool convert_name(Converter *converter, const Node *node, ItemKind kind, const char *word,
+                  SpecValue *out);
+bool convert_call(Converter *converter, const Node *node, const char *context, Str what,
+                  SpecValue *out);
+
+/* ---- limits.c: metrics, and what compares and calculates with them ----------------------- */
+
+/* of: "search" or "split"; empty: either. */
+bool convert_metric(Converter *converter, const Node *node, const char *of, MetricRole role,
+                    SpecValue *out);
+bool convert_limit(Converter *converter, const Node *node, const char *of, SpecValue *out);
+bool convert_claim(Converter *converter, const Node *node, SpecValue *out);
+bool convert_rank(Converter *converter, const Node *node, const char *of, SpecValue *out);
+bool convert_sweep(Converter *converter, const Node *node, SpecValue *out);
+
+/* ---- picks.c: what was found: results of searches, arms of experiments ------------------- */
+
+bool convert_result(Converter *converter, const Node *node, const char *of, SpecValue *out);
+bool convert_arm(Converter *converter, const Node *node, SpecValue *out);
+/* "joint[cortex_m4].knee": the name of the search. */
+Str result_search(Str result);
+
+/* ---- engines.c: what nasc lacks: decl_missing --------------------------------------------- */
 
 /* ---- declare.c: declarations ------------------------------------------------------------- */
 
 void declarations_check(Spec *spec);
 const Decl *decl_of_item(const Spec *spec, const Item *item);
+const Item *item_of_decl(const Spec *spec, const Decl *decl);
 
 /* ---- searches.c: whether a search's parts fit together ----------------------------------- */
 
-void searches_check(Spec *spec);
+void search_check(Spec *spec, int index); /* of spec->decls; so below */
+/* The declaration that a value of a declaration names; NULL: none, or it has mistakes. */
+const Decl *named_decl(const Spec *spec, const Item *item, DeclKind kind,
+                       const SpecValue *name);
+/* The network item that a value of TYPE_RESULT leads to; NULL: none does. */
+const Item *subject_of(const Spec *spec, const Item *item, const SpecValue *from);
+void objectives_check(Spec *spec, const Decl *decl);
+/* Network, precision and task of a search or split; the space, or NULL. */
+const Space *subject_check(Spec *spec, const Item *item, const Decl *decl);
+/* Formats and metrics of a search or split against a device; space may be NULL. */
+void device_check(Spec *spec, const Space *space, const Decl *decl, const Decl *device);
+/* The shares that a call's argument may take lie below one, or at most at one. */
+void share_check(Spec *spec, const SpecValue *call, const char *name, bool whole);
+
+/* ---- tasks.c, splits.c, emits.c, experiments.c: likewise of the other kinds -------------- */
+
+void task_check(Spec *spec, int index);
+void fleet_check(Spec *spec, int index);
+void split_check(Spec *spec, int index);
+void emit_check(Spec *spec, int index);
+/* Whether the search whose result it is searches for the device that it names, if any. */
+void result_check(Spec *spec, const Item *item, const SpecValue *from);
+void experiment_check(Spec *spec, int index);
+void declarations_fit(Spec *spec);
 
 #endif

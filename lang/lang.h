@@ -17,7 +17,9 @@ typedef enum {
     DIMENSION_POWER,     /* watts */
     DIMENSION_ENERGY,    /* joules */
     DIMENSION_RATE,      /* bits per second */
-    DIMENSION_LENGTH     /* metres */
+    DIMENSION_LENGTH,    /* metres */
+    DIMENSION_DESIGNS,   /* 20 designs */
+    DIMENSION_IMAGES     /* 512 images */
 } Dimension;
 
 typedef enum {
@@ -31,7 +33,9 @@ typedef enum {
     SPEC_CALL,    /* text is the callee, items its arguments: supernet(epochs: 20) */
     SPEC_COMPARE, /* text is "<=", ">=", "<", ">", "=="; items are left and right */
     SPEC_RANGE,   /* items: first, last, step */
-    SPEC_SHARE    /* number of text: "10 % of train" */
+    SPEC_SHARE,   /* number of text: "10 % of train", "5 of jetson_orin" */
+    SPEC_OPERATE, /* text is "+", "-", "*", "/", "at", "in"; items are left and right */
+    SPEC_CHOICE   /* items: what may be chosen */
 } SpecType;
 
 typedef struct SpecItem SpecItem;
@@ -83,7 +87,8 @@ typedef struct Spec Spec;
  * the embedded library. */
 typedef struct LangOptions {
     const char *std_path;
-    bool unproven; /* for tests: spaces are given without the proof that every member is right */
+    bool
+        unproven; /* for tests: spaces are given without the proof that every member is right */
 } LangOptions;
 
 /* Reads, parses, resolves and checks a file and what it uses. Never NULL; look at
@@ -113,6 +118,18 @@ const Space *spec_space(Spec *spec, Str network, Str precision);
 Span spec_network_span(const Spec *spec, Str network);
 /* Every name of a kind that a reference could mean, for suggestions. */
 const Str *spec_names(const Spec *spec, DeclKind kind, int *count);
+/* The network that a search or split works on, if through results of other searches; empty
+ * where it has none. */
+Str spec_subject(const Spec *spec, const Decl *decl);
+
+/* What is asked for that nothing in nasc does yet: a sentence, and the place that asks. */
+typedef struct Missing {
+    Span span;
+    Str what;
+} Missing;
+/* Of a declaration and all that it refers to. Such a declaration is checked and counted, but
+ * not run. */
+const Missing *decl_missing(const Spec *spec, const Decl *decl, int *count);
 /* Key of all text that was read (the file and what it uses). */
 Key spec_key(const Spec *spec);
 

@@ -46,14 +46,30 @@ static void value_print(Text *text, const SpecValue *value) {
         return;
     case SPEC_SHARE: {
         Rational percent;
+        if (value->number.d == 1) {
+            text_add(text, "%lld of %.*s", (long long)value->number.n, STR_ARG(value->text));
+            return;
+        }
         if (rational_mul(value->number, RATIONAL(100), &percent))
             text_add_str(text, rational_print(text->arena, percent));
         text_add(text, " %% of %.*s", STR_ARG(value->text));
         return;
     }
+    case SPEC_OPERATE:
+        value_print(text, &value->items[0].value);
+        text_add(text, " %.*s ", STR_ARG(value->text));
+        value_print(text, &value->items[1].value);
+        return;
+    case SPEC_RANGE:
+        items_print(text, value, "..");
+        return;
+    case SPEC_CHOICE:
+        text_add(text, "choice(");
+        items_print(text, value, ", ");
+        text_add(text, ")");
+        return;
     case SPEC_LIST:
     case SPEC_RECORD:
-    case SPEC_RANGE:
         text_add(text, "[");
         items_print(text, value, ", ");
         text_add(text, "]");

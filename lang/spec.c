@@ -124,7 +124,7 @@ static void spec_check(Spec *spec, Source *root) {
     check_lets(spec);
     networks_check(spec);
     declarations_check(spec);
-    searches_check(spec);
+    declarations_fit(spec);
 }
 
 Spec *spec_read(Arena *arena, Diagnostics *diagnostics, const char *path, LangOptions options) {

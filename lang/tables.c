@@ -1,4 +1,5 @@
-/* tables.c: the facts about declarations that keys.def, calls.def and net/metrics.def state.
+/* tables.c: the facts about declarations that kinds.def, keys.def, calls.def, results.def and
+ * net/metrics.def state.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
@@ -38,9 +39,13 @@ const int argument_count = COUNT(argument_facts);
 
 const MetricFacts metric_facts[] = {
 #define METRIC(NAME, name, dimension, better, documentation)                                   \
-    {name, DIMENSION_##dimension, better, documentation},
+    {name, DIMENSION_##dimension, better, OF_BOTH, ROLE_OBJECTIVE, "", documentation},
 #include "net/metrics.def"
 #undef METRIC
+#define RESULT(name, dimension, better, of, role, engine, documentation)                       \
+    {name, DIMENSION_##dimension, better, OF_##of, ROLE_##role, engine, documentation},
+#include "lang/results.def"
+#undef RESULT
 };
 const int metric_count = COUNT(metric_facts);
 
@@ -52,22 +57,36 @@ const KindFacts kind_facts[DECL_KINDS] = {
 };
 
 const char *fact_type_name(FactType type) {
-    static const char *const names[] = {[TYPE_STRING] = "a string",
-                                        [TYPE_NUMBER] = "a number",
-                                        [TYPE_COUNT] = "a whole number, from 1",
-                                        [TYPE_NATURAL] = "a whole number, from 0",
-                                        [TYPE_TRUTH] = "true or false",
-                                        [TYPE_FORMAT] = "a format",
-                                        [TYPE_WORD] = "a word",
-                                        [TYPE_CALL] = "a call",
-                                        [TYPE_SHARE] = "a share such as 10 % of train",
-                                        [TYPE_RESULT] = "a search's result, or a network",
-                                        [TYPE_METRIC] = "a metric",
-                                        [TYPE_LIMIT] = "a limit such as ram <= 16 KiB",
-                                        [TYPE_NETWORK] = "the name of a network",
-                                        [TYPE_PRECISION] = "the name of a precision",
-                                        [TYPE_TASK] = "the name of a task",
-                                        [TYPE_DEVICE] = "the name of a device"};
+    static const char *const names[] = {
+        [TYPE_STRING] = "a string",
+        [TYPE_NUMBER] = "a number",
+        [TYPE_COUNT] = "a whole number, from 1",
+        [TYPE_NATURAL] = "a whole number, from 0",
+        [TYPE_TRUTH] = "true or false",
+        [TYPE_FORMAT] = "a format",
+        [TYPE_WORD] = "a word",
+        [TYPE_CALL] = "a call",
+        [TYPE_SHARE] = "a share such as 10 % of train",
+        [TYPE_RESULT] = "the name of a network, or a result such as frontier.knee",
+        [TYPE_METRIC] = "a metric",
+        [TYPE_LIMIT] = "a limit such as ram <= 16 KiB",
+        [TYPE_NETWORK] = "the name of a network",
+        [TYPE_PRECISION] = "the name of a precision",
+        [TYPE_TASK] = "the name of a task",
+        [TYPE_DEVICE] = "the name of a device",
+        [TYPE_FLEET] = "the name of a fleet",
+        [TYPE_SEARCH] = "the name of a search",
+        [TYPE_SPLIT] = "the name of a split",
+        [TYPE_SUM] = "a word, or a sum such as cross_entropy + 0.5 * dice",
+        [TYPE_AMOUNT] = "an amount",
+        [TYPE_SEEDS] = "a seed, or a range such as 1..5",
+        [TYPE_DATA] = "a share such as 10 % of train, or a source",
+        [TYPE_RANK] = "a metric at a format, such as accuracy at f32",
+        [TYPE_CLAIM] = "a comparison such as a.accuracy >= b.accuracy + 1 %",
+        [TYPE_SWEEP] = "a metric and values, such as memory in [16 KiB, 32 KiB]",
+        [TYPE_ARM] = "a search, a split, or a call",
+        [TYPE_MEMBER] = "a device, or several such as 5 of jetson_orin",
+        [TYPE_STATION] = "a device, or a link"};
     return names[type];
 }
 
@@ -88,6 +107,14 @@ const MetricFacts *metric_of(Str name) {
 const CallFacts *call_of(Str name) {
     for (int i = 0; i < call_count; i++)
         if (str_equal(name, str_of(call_facts[i].name)))
+            return &call_facts[i];
+    return NULL;
+}
+
+const CallFacts *call_facts_of(const char *context, Str name) {
+    for (int i = 0; i < call_count; i++)
+        if (strcmp(call_facts[i].context, context) == 0 &&
+            str_equal(name, str_of(call_facts[i].name)))
             return &call_facts[i];
     return NULL;
 }
