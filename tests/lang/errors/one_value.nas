@@ -7,8 +7,8 @@ network n(image: [28, 28, 1]) -> [10] {
 
 search s {
     network: n
-    task: fashion
-    device: cortex_m4, host
+    task: fashion, fashion
+    device: cortex_m4
     maximize: accuracy
     minimize: flash
     train: supernet(epochs: 2)
