@@ -123,10 +123,11 @@ static Str message_of(Arena *arena, const char *format, va_list arguments) {
     return (Str){message, length};
 }
 
-static bool known_error(const Diagnostics *diagnostics, Span span) {
+/* What was said of a place needs no second saying: an inherited key is checked again. */
+static bool is_known(const Diagnostics *diagnostics, Severity severity, Span span) {
     for (int i = 0; span.start && i < diagnostics->entries.count; i++) {
         const Entry *entry = &diagnostics->entries.at[i];
-        if (entry->severity == ERROR && entry->span.start == span.start &&
+        if (entry->severity == severity && entry->span.start == span.start &&
             entry->span.length == span.length)
             return true;
     }
@@ -160,7 +161,7 @@ static bool worth_keeping(const Diagnostics *diagnostics, Severity severity) {
 static void record(Diagnostics *diagnostics, Severity severity, Span span, const char *format,
                    va_list arguments) {
     bool kept = worth_keeping(diagnostics, severity);
-    if (kept && severity == ERROR && known_error(diagnostics, span)) {
+    if (kept && severity != NOTE && is_known(diagnostics, severity, span)) {
         diagnostics->owner = -1;
         return;
     }

@@ -7,7 +7,7 @@
 
 /* ---- objectives -------------------------------------------------------------------------- */
 
-static bool metric_given(const SpecEntry *entry, Str name, int before) {
+static bool value_given(const SpecEntry *entry, Str name, int before) {
     for (int i = 0; i < entry->count && i < before; i++)
         if (str_equal(entry->values[i].text, name))
             return true;
@@ -23,7 +23,7 @@ static void check_direction(Spec *spec, const SpecEntry *entry, bool maximize) {
                      "`%s` is better when it is %s; it belongs in `%s:`", metric->name,
                      metric->higher ? "larger" : "smaller",
                      metric->higher ? "maximize" : "minimize");
-        else if (metric_given(entry, value->text, i))
+        else if (value_given(entry, value->text, i))
             error_at(spec->diagnostics, value->span, "`%s` is named twice", metric->name);
     }
 }
@@ -286,6 +286,25 @@ static void check_qualities(Spec *spec, const Decl *decl, const Decl *task) {
     }
 }
 
+/* What starts from another search's results takes, for each of its devices, that device's. */
+static void check_start(Spec *spec, const Item *item, const Decl *decl, const SpecValue *from) {
+    const Item *search = picked_search(item, from);
+    const Decl *other = search ? decl_of_item(spec, search) : NULL;
+    bool bracket = memchr(from->text.at, '[', (size_t)from->text.length) != NULL;
+    if (bracket || decl->kind != DECL_SEARCH || !other) {
+        result_check(spec, item, from);
+        return;
+    }
+    const SpecEntry *mine = decl_entry(decl, "device"), *known = decl_entry(other, "device");
+    for (int i = 0; i < mine->count && known->count; i++)
+        if (!value_given(known, mine->values[i].text, known->count)) {
+            error_at(spec->diagnostics, from->span,
+                     "`%.*s` found nothing for `%.*s`, which is a device of `%.*s`",
+                     STR_ARG(other->name), STR_ARG(mine->values[i].text), STR_ARG(decl->name));
+            return;
+        }
+}
+
 const Space *subject_check(Spec *spec, const Item *item, const Decl *decl) {
     const SpecValue *from = decl_value(decl, "network");
     const SpecValue *precision = decl_value(decl, "precision");
@@ -294,7 +313,7 @@ const Space *subject_check(Spec *spec, const Item *item, const Decl *decl) {
         check_qualities(spec, decl, task);
     if (!from || !check_chain(spec, item, from))
         return NULL;
-    result_check(spec, item, from);
+    check_start(spec, item, decl, from);
     const Item *network = subject_of(spec, item, from);
     check_training_data(spec, decl, network, task);
     if (!network)
@@ -376,8 +395,6 @@ static const char *unknown_on(const Decl *device, Str metric) {
         return "`clock` and `cycles_per_instruction`";
     if (str_equal(metric, STR("instructions")) && !counts)
         return "`measure: instructions`";
-    if (str_equal(metric, STR("energy")) && !decl_value(device, "power") && !costs)
-        return "`power`";
     return NULL;
 }
 
@@ -400,6 +417,11 @@ static void check_known(Spec *spec, const SpecValue *value, const Decl *device) 
         error_at(spec->diagnostics, value->span,
                  "`%.*s` is not known of `%.*s`: the device needs %s", STR_ARG(value->text),
                  STR_ARG(device->name), lacks);
+    if (str_equal(value->text, STR("energy")) && !decl_value(device, "power"))
+        warn_at(spec->diagnostics, value->span,
+                "`%.*s` states no `power`, from which energy "
+                "follows",
+                STR_ARG(device->name));
     Str key = {value->text.at + 7, value->text.length - 7};
     if (str_starts(value->text, STR("device.")) && !device_states(device, key))
         error_at(spec->diagnostics, value->span, "`%.*s` states no `%.*s`",
@@ -431,7 +453,7 @@ static void check_devices(Spec *spec, const Item *item, const Decl *search,
     for (int i = 0; i < entry->count; i++) {
         int before = error_count(spec->diagnostics);
         const Decl *device = named_decl(spec, item, DECL_DEVICE, &entry->values[i]);
-        if (metric_given(entry, entry->values[i].text, i))
+        if (value_given(entry, entry->values[i].text, i))
             error_at(spec->diagnostics, entry->values[i].span, "`%.*s` is named twice",
                      STR_ARG(entry->values[i].text));
         else if (device)

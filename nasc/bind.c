@@ -157,20 +157,13 @@ static bool is_measurable(const Target *target) {
 }
 
 static bool check_target(Session *session, const Decl *decl, const Target *target) {
-    const SpecEntry *entry = decl_entry(decl, "device");
-    if (entry->count > 1)
-        error_at(session->diagnostics, entry->values[1].span,
-                 "this nasc searches for one device at a time: write one search for each");
-    if (target->code == CODE_NONE)
-        error_at(session->diagnostics, entry->span,
-                 "%.*s is cost-only, and this nasc has no cost model for it",
-                 STR_ARG(target->name));
-    if (target->code != CODE_NONE && !is_measurable(target))
-        error_at(session->diagnostics, entry->span,
-                 "the time of %.*s can be measured on it only: this nasc has no way to run "
-                 "programs there",
-                 STR_ARG(target->name));
-    return entry->count == 1 && target->code != CODE_NONE && is_measurable(target);
+    if (is_measurable(target))
+        return true;
+    error_at(session->diagnostics, decl_entry(decl, "device")->span,
+             "the time of %.*s can be measured on it only: this nasc has no way to run "
+             "programs there",
+             STR_ARG(target->name));
+    return false;
 }
 
 static bool check_trains(Session *session, const Space *space) {
@@ -182,6 +175,11 @@ static bool check_trains(Session *session, const Space *space) {
     return trains;
 }
 
+bool bind_runs(Session *session, const SearchBinding *binding) {
+    return check_target(session, binding->decl, &binding->target) &&
+           check_trains(session, binding->space);
+}
+
 bool bind_search(Session *session, const Decl *decl, SearchBinding *binding) {
     int before = error_count(session->diagnostics);
     *binding = (SearchBinding){.decl = decl,
@@ -191,9 +189,6 @@ bool bind_search(Session *session, const Decl *decl, SearchBinding *binding) {
     binding->space = spec_space(session->spec, binding->network, binding->precision);
     if (!bind_task(session, decl_value(decl, "task"), &binding->task) ||
         !bind_target(session, decl_value(decl, "device"), &binding->target) || !binding->space)
-        return false;
-    if (!check_target(session, decl, &binding->target) ||
-        !check_trains(session, binding->space))
         return false;
     binding->seed = (uint64_t)number_of(decl_value(decl, "seed"), 1);
     add_objectives(decl, "maximize", true, &binding->judge);
@@ -212,32 +207,25 @@ bool bind_search(Session *session, const Decl *decl, SearchBinding *binding) {
 
 /* ---- emissions --------------------------------------------------------------------------- */
 
-/* "frontier.most_accurate" -> the search, and which of its designs. */
-static bool bind_pick(Session *session, const SpecValue *from, EmitBinding *emit) {
-    static const Str picks[] = {
-        {"knee", 4}, {"most_accurate", 13}, {"cheapest", 8}, {"best", 4}};
+/* "frontier.most_accurate" -> the search, and which of its designs; lang has checked it. A
+ * device in brackets is the search's only one. */
+static bool bind_pick(const SpecValue *from, EmitBinding *emit) {
+    static const char *const picks[] = {"knee", "most_accurate", "cheapest", "best"};
     Str text = from->text;
-    int dot = 0;
-    while (dot < text.length && text.at[dot] != '.')
-        dot++;
-    emit->search = (Str){text.at, dot};
-    Str pick = dot < text.length ? (Str){text.at + dot + 1, text.length - dot - 1} : picks[0];
+    int end = 0, dot = text.length - 1;
+    while (end < text.length && text.at[end] != '.' && text.at[end] != '[')
+        end++;
+    while (dot > 0 && text.at[dot] != '.')
+        dot--;
+    emit->search = (Str){text.at, end};
     for (int p = 0; p < COUNT(picks); p++)
-        if (str_equal(pick, picks[p])) {
+        if (str_equal((Str){text.at + dot + 1, text.length - dot - 1}, str_of(picks[p])))
             emit->pick = (PickKind)p;
-            emit->within = argument(from, "within", 0, 0.01);
-            const SpecValue *metric =
-                emit->pick == PICK_BEST ? call_argument(from, "metric", 0) : NULL;
-            if (emit->pick != PICK_BEST ||
-                (metric && metric_named(metric->text, &emit->metric)))
-                return true;
-        }
-    Str near = str_nearest(pick, picks, COUNT(picks));
-    error_at(
-        session->diagnostics, from->span,
-        "a front offers knee, most_accurate, cheapest(within: 1 %%) and best(METRIC)%s%.*s%s",
-        near.length ? "; did you mean " : "", STR_ARG(near), near.length ? "?" : "");
-    return false;
+    emit->within = argument(from, "within", 0, 0.01);
+    const SpecValue *metric = call_argument(from, "metric", 0);
+    emit->first = emit->pick == PICK_BEST && from->type != SPEC_CALL;
+    return emit->pick != PICK_BEST || emit->first ||
+           (metric && metric_named(metric->text, &emit->metric));
 }
 
 static bool is_network(Session *session, Str name) {
@@ -287,7 +275,7 @@ bool bind_emit(Session *session, const Decl *decl, EmitBinding *emit) {
         emit->network = from->text;
         return bind_frozen(session, decl, emit);
     }
-    return bind_pick(session, from, emit);
+    return bind_pick(from, emit);
 }
 
 /* ---- choosing from a front --------------------------------------------------------------- */
@@ -337,7 +325,9 @@ int pick_design(const EmitBinding *emit, const Design *const *front, const Metri
         return best_by(metrics, count, METRIC_ACCURACY, true);
     case PICK_CHEAPEST:
         return cheapest_within(metrics, count, emit->within, cost_metric(plan));
-    default:
-        return best_by(metrics, count, emit->metric, larger_is_better[emit->metric]);
+    default: {
+        Metric metric = emit->first ? plan->objective[0] : emit->metric;
+        return best_by(metrics, count, metric, larger_is_better[metric]);
+    }
     }
 }

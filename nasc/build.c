@@ -95,7 +95,7 @@ static int deliver_bare(Session *session, Deliver *deliver) {
 int deliver_all(Session *session, Deliver *deliver) {
     EmitBinding *emits = NULL;
     int count = 0, code = EXIT_FILE;
-    if (session_has(session, false))
+    if (session_has(session, false) && session_runs(session, false))
         code = bind_emits(session, &emits, &count);
     const Decl *decl;
     for (int i = 0; !code && (decl = spec_root_decl(session->spec, DECL_SEARCH, i)); i++) {

@@ -4,6 +4,13 @@
 
 #include <string.h>
 
+/* What lacks an engine is not bound: its words mean nothing to a plan yet. */
+static bool is_runnable(const Session *session, const Decl *decl) {
+    int missing;
+    (void)decl_missing(session->spec, decl, &missing);
+    return missing == 0;
+}
+
 /* Every network under the precisions that the searches ask for: elaboration is part of
  * checking. */
 static bool bind_all(Session *session) {
@@ -12,11 +19,13 @@ static bool bind_all(Session *session) {
     const Decl *decl;
     for (int i = 0; (decl = spec_root_decl(session->spec, DECL_SEARCH, i)); i++) {
         SearchBinding binding;
-        (void)bind_search(session, decl, &binding);
+        if (is_runnable(session, decl))
+            (void)bind_search(session, decl, &binding);
     }
     for (int i = 0; (decl = spec_root_decl(session->spec, DECL_EMIT, i)); i++) {
         EmitBinding binding;
-        (void)bind_emit(session, decl, &binding);
+        if (is_runnable(session, decl))
+            (void)bind_emit(session, decl, &binding);
     }
     return error_count(session->diagnostics) == 0;
 }
@@ -85,6 +94,19 @@ static int space_of_search(Session *session, const Decl *decl) {
     return run_end(&run, code);
 }
 
+/* What cannot be run yet can be counted. */
+static void space_unbound(Session *session, const Decl *decl) {
+    const SpecValue *precision = decl_value(decl, "precision");
+    Str network = spec_subject(session->spec, decl);
+    const Space *space =
+        spec_space(session->spec, network, precision ? precision->text : STR(""));
+    printf("search %.*s\n", STR_ARG(decl->name));
+    if (space)
+        show_space(space, stdout);
+    else
+        printf("network %.*s: counted once it is imported\n", STR_ARG(network));
+}
+
 int space_command(Session *session) {
     if (!session_read(session))
         return EXIT_FILE;
@@ -99,7 +121,10 @@ int space_command(Session *session) {
     int searches = 0, code = EXIT_DONE;
     const Decl *decl;
     for (; !code && (decl = spec_root_decl(session->spec, DECL_SEARCH, searches)); searches++)
-        code = space_of_search(session, decl);
+        if (is_runnable(session, decl))
+            code = space_of_search(session, decl);
+        else
+            space_unbound(session, decl);
     for (int i = 0; !searches && spec_network(session->spec, i).length; i++)
         show_space(spec_space(session->spec, spec_network(session->spec, i), STR("")), stdout);
     return code;

@@ -70,6 +70,9 @@ void session_pool(Session *session);
 void session_jit(Session *session);
 /* Whether the file has a search, or else anything to work on; says where it has not. */
 bool session_has(Session *session, bool search);
+/* Whether nasc can do all that the file asks, or all that its searches ask; says what it cannot
+ * do. What cannot be done is checked and counted all the same. */
+bool session_runs(Session *session, bool searches);
 /* The fault that only a later phase can find, at its place in the source. */
 void session_error(Session *session, Span span, Str why);
 /* What was found and not yet shown, warnings too; true where there were errors. */
@@ -112,6 +115,8 @@ typedef struct SearchBinding {
 } SearchBinding;
 /* False with errors in the session's diagnostics. */
 bool bind_search(Session *session, const Decl *decl, SearchBinding *binding);
+/* Whether it can be trained, and its device asked for costs; likewise. */
+bool bind_runs(Session *session, const SearchBinding *binding);
 
 typedef enum { PICK_KNEE, PICK_MOST_ACCURATE, PICK_CHEAPEST, PICK_BEST } PickKind;
 typedef struct EmitBinding {
@@ -119,6 +124,7 @@ typedef struct EmitBinding {
     Str search, network; /* one of them; the other is empty */
     PickKind pick;
     Metric metric; /* of PICK_BEST */
+    bool first;    /* of PICK_BEST: by the search's first objective instead */
     double within; /* of PICK_CHEAPEST: accuracy given up, from 0 to 1 */
     Str weights;   /* file, of a network */
     Span span;

@@ -145,8 +145,17 @@ static int open_device(Run *run) {
     return EXIT_ENVIRONMENT;
 }
 
+static int open_engines(Run *run) {
+    if (bind_runs(run->session, &run->plan))
+        return EXIT_DONE;
+    session_print_errors(run->session);
+    return EXIT_FILE;
+}
+
 int run_open(Run *run) {
-    int code = open_study(run);
+    int code = open_engines(run);
+    if (!code)
+        code = open_study(run);
     if (!code)
         code = open_data(run);
     if (!code)

@@ -41,6 +41,27 @@ bool session_print_errors(Session *session) {
     return any;
 }
 
+static void report_missing(Session *session, const Decl *decl, Map *said) {
+    int count;
+    const Missing *missing = decl_missing(session->spec, decl, &count);
+    for (int i = 0; i < count; i++) {
+        Str place = str_format(session->arena, "%u", (unsigned)missing[i].span.start);
+        if (!map_get(said, place, NULL))
+            error_at(session->diagnostics, missing[i].span, "%.*s", STR_ARG(missing[i].what));
+        map_put(said, place, 1);
+    }
+}
+
+bool session_runs(Session *session, bool searches) {
+    static const DeclKind kinds[] = {DECL_SEARCH, DECL_SPLIT, DECL_EMIT, DECL_EXPERIMENT};
+    Map *said = map_new(session->arena);
+    const Decl *decl;
+    for (int k = 0; k < (searches ? 1 : COUNT(kinds)); k++)
+        for (int i = 0; (decl = spec_root_decl(session->spec, kinds[k], i)); i++)
+            report_missing(session, decl, said);
+    return error_count(session->diagnostics) == 0 || !session_print_errors(session);
+}
+
 void session_error(Session *session, Span span, Str why) {
     Place place;
     if (!span_place(session->diagnostics, span, &place)) {

@@ -3,7 +3,8 @@
 #include "nasc/nasc.h"
 
 static int up_to(Session *session, bool search) {
-    bool sound = session_read(session) && session_has(session, true);
+    bool sound =
+        session_read(session) && session_has(session, true) && session_runs(session, true);
     int code = sound ? EXIT_DONE : EXIT_FILE;
     const Decl *decl;
     for (int i = 0; !code && (decl = spec_root_decl(session->spec, DECL_SEARCH, i)); i++) {
