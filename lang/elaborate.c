@@ -21,10 +21,20 @@ Elab *elab_new(Arena *arena, Diagnostics *diagnostics, const Spec *spec, Str nam
 
 /* ---- messages ---------------------------------------------------------------------------- */
 
+/* The end of a path that is too long to be read. */
+static Str path_shown(Arena *arena, Str path) {
+    enum { MOST = 80 };
+    int from = path.length - MOST;
+    while (from > 0 && from < path.length && path.at[from - 1] != '.')
+        from++;
+    return from <= 0 ? path : str_format(arena, "...%.*s", path.length - from, path.at + from);
+}
+
 void note_calls(Elab *elab, const Frame *frame) {
     enum { MAX_CALLS = 4 };
     for (int i = 0; frame && frame->caller && i < MAX_CALLS; i++, frame = frame->caller)
-        note_at(elab->diagnostics, frame->call, "called here, as `%.*s`", STR_ARG(frame->path));
+        note_at(elab->diagnostics, frame->call, "called here, as `%.*s`",
+                STR_ARG(path_shown(elab->arena, frame->path)));
 }
 
 void elab_error(Elab *elab, Span span, const char *format, ...) {

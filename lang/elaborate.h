@@ -12,7 +12,7 @@
 typedef struct ExprFacts {
     Rational low, high; /* bounds of its value */
     bool bounded;
-    bool integral;
+    Rational step;   /* its value is a multiple of this; of 0: it is 0; d == 0: not known */
     int size, depth; /* of the expression as a tree, so that no evaluation runs away */
     int mentions;    /* how many decisions; -1: more than `choices` holds */
     int choices[3];  /* which, ascending */
@@ -39,6 +39,11 @@ bool is_constant(const Folder *folder, ExprId id, Rational *value);
 bool is_true(const Folder *folder, ExprId id);
 bool is_false(const Folder *folder, ExprId id);
 const ExprFacts *facts_of(const Folder *folder, ExprId id);
+
+/* ---- polynomials.c: what is equal for every member --------------------------------------- */
+
+/* Ends of a - b; false where they are not known. */
+bool difference_bounds(const Folder *folder, ExprId a, ExprId b, Rational *low, Rational *high);
 
 /* ---- values.c: what an expression of the language can be --------------------------------- */
 
@@ -113,6 +118,7 @@ typedef struct Check {
     Str message; /* $a and $b stand for the two expressions */
     ExprId a, b;
     Frame *frame; /* for "called here" */
+    int of[2];    /* the tensors whose extents a and b are, or -1 */
 } Check;
 /* A top-level `let` once evaluated. */
 typedef struct Global {
@@ -275,8 +281,11 @@ bool joint_legal(const Joint *joint); /* canonical, and satisfies the constraint
 
 /* ---- prove.c: what must hold for every legal member -------------------------------------- */
 
-void check_add(Elab *elab, ExprId condition, Span span, ExprId a, ExprId b, const char *format,
-               ...) PRINTF(6, 7);
+/* NULL where it need not be looked at again. */
+Check *check_add(Elab *elab, ExprId condition, Span span, ExprId a, ExprId b,
+                 const char *format, ...) PRINTF(6, 7);
+/* Its sides are extents of these tensors. The check may be NULL. */
+void check_between(Check *check, int left, int right);
 void checks_run(Elab *elab);
 /* Largest value of an expression where the guard holds. */
 Rational expr_largest(Elab *elab, ExprId guard, ExprId id);

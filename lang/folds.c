@@ -10,7 +10,61 @@
  * forever. */
 enum { MAX_EXPR_SIZE = 20000, MAX_EXPR_DEPTH = 400 };
 
-static const ExprFacts unbounded = {.size = 1, .depth = 1, .mentions = -1};
+static const ExprFacts unbounded = {.size = 1, .depth = 1, .mentions = -1, .step = {0, 0}};
+
+/* ---- steps ------------------------------------------------------------------------------- */
+
+static const Rational no_step = {0, 0};
+
+static int64_t common_divisor(int64_t a, int64_t b) {
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a < 0 ? -a : a;
+}
+
+/* The largest step that both are multiples of; of a/b and c/d, that of ad and cb over bd. */
+static Rational step_join(Rational a, Rational b) {
+    int64_t x, y, d;
+    Rational step;
+    if (a.d == 0 || b.d == 0 || a.n == INT64_MIN || b.n == INT64_MIN ||
+        __builtin_mul_overflow(a.n, b.d, &x) || __builtin_mul_overflow(b.n, a.d, &y) ||
+        __builtin_mul_overflow(a.d, b.d, &d) || x == INT64_MIN || y == INT64_MIN)
+        return no_step;
+    return rational_make(common_divisor(x, y), d, &step) ? step : no_step;
+}
+
+static bool is_integral(const ExprFacts *facts) {
+    return facts->step.d == 1;
+}
+
+/* Of a sum, product, ... of such multiples. */
+static Rational step_of(ExprKind kind, const ExprFacts *a, const ExprFacts *b,
+                        const ExprFacts *c) {
+    Rational step;
+    switch (kind) {
+    case EXPR_ADD:
+    case EXPR_SUB:
+    case EXPR_MIN:
+    case EXPR_MAX:
+        return step_join(a->step, b->step);
+    case EXPR_IF:
+        return step_join(b->step, c->step);
+    case EXPR_MUL:
+        return a->step.d && b->step.d && rational_mul(a->step, b->step, &step) ? step : no_step;
+    case EXPR_DIV:
+        return a->step.d && b->bounded && !rational_compare(b->low, b->high) &&
+                       rational_div(a->step, b->low, &step)
+                   ? step_join(step, step)
+                   : no_step;
+    default:
+        return RATIONAL(1);
+    }
+}
+
+/* ---- facts ------------------------------------------------------------------------------- */
 
 /* Brings `facts` up to the expressions made since. */
 static void facts_set(Folder *folder, ExprId id, ExprFacts facts) {
@@ -49,7 +103,7 @@ ExprId fold_constant(Folder *folder, Rational value) {
               (ExprFacts){.low = value,
                           .high = value,
                           .bounded = true,
-                          .integral = rational_is_integer(value),
+                          .step = step_join(RATIONAL(0), value),
                           .size = 1,
                           .depth = 1});
     map_put(folder->known, key, id);
@@ -64,7 +118,7 @@ static ExprFacts choice_facts(const Choice *choice) {
     ExprFacts facts = {.low = choice->values[0],
                        .high = choice->values[0],
                        .bounded = true,
-                       .integral = true,
+                       .step = RATIONAL(0),
                        .size = 1,
                        .depth = 1};
     for (int v = 0; v < choice->count; v++) {
@@ -73,7 +127,7 @@ static ExprFacts choice_facts(const Choice *choice) {
             facts.low = value;
         if (rational_compare(value, facts.high) > 0)
             facts.high = value;
-        facts.integral &= rational_is_integer(value);
+        facts.step = step_join(facts.step, value);
     }
     return facts;
 }
@@ -184,34 +238,14 @@ static bool bounds(ExprKind kind, const ExprFacts *a, const ExprFacts *b, const 
     }
 }
 
-static bool integral(ExprKind kind, const ExprFacts *a, const ExprFacts *b,
-                     const ExprFacts *c) {
-    switch (kind) {
-    case EXPR_ADD:
-    case EXPR_SUB:
-    case EXPR_MUL:
-    case EXPR_MIN:
-    case EXPR_MAX:
-        return a->integral && b->integral;
-    case EXPR_DIV:
-        return false;
-    case EXPR_IF:
-        return b->integral && c->integral;
-    default:
-        return true;
-    }
-}
-
-/* Whether the bounds alone decide a comparison. */
-static bool decided(ExprKind kind, const ExprFacts *a, const ExprFacts *b, bool *truth) {
-    if (!a->bounded || !b->bounded)
-        return false;
-    int low_high = rational_compare(a->low, b->high),
-        high_low = rational_compare(a->high, b->low);
+/* Whether the ends of a - b decide a comparison of them. */
+static bool decided(ExprKind kind, Rational low, Rational high, bool *truth) {
+    int low_high = low.n > 0 ? 1 : low.n < 0 ? -1 : 0;
+    int high_low = high.n > 0 ? 1 : high.n < 0 ? -1 : 0;
     switch (kind) {
     case EXPR_EQUAL:
-        *truth = false;
-        return low_high > 0 || high_low < 0;
+        *truth = low_high == 0 && high_low == 0;
+        return *truth || low_high > 0 || high_low < 0;
     case EXPR_LESS:
         *truth = high_low < 0;
         return high_low < 0 || low_high >= 0;
@@ -221,6 +255,16 @@ static bool decided(ExprKind kind, const ExprFacts *a, const ExprFacts *b, bool 
     default:
         return false;
     }
+}
+
+/* First from the bounds of both, then from those of their difference. */
+static bool compared(const Folder *folder, ExprKind kind, ExprId a, ExprId b, bool *truth) {
+    const ExprFacts *x = facts_of(folder, a), *y = facts_of(folder, b);
+    Rational low, high;
+    if (x->bounded && y->bounded && rational_sub(x->low, y->high, &low) &&
+        rational_sub(x->high, y->low, &high) && decided(kind, low, high, truth))
+        return true;
+    return difference_bounds(folder, a, b, &low, &high) && decided(kind, low, high, truth);
 }
 
 /* ---- small expressions, tried out -------------------------------------------------------- */
@@ -263,7 +307,7 @@ static void tighten(Folder *folder, ExprId id, ExprFacts *facts) {
         return;
     folder->tried += count;
     Gene *gene = arena_array(folder->arena, Gene, facts->choices[facts->mentions - 1] + 1);
-    Rational low = {0, 1}, high = {0, 1}, value;
+    Rational low = {0, 1}, high = {0, 1}, step = {0, 1}, value;
     for (int64_t joint = 0; joint < count; joint++) {
         int64_t rest = joint;
         for (int i = 0; i < facts->mentions; i++) {
@@ -275,7 +319,9 @@ static void tighten(Folder *folder, ExprId id, ExprFacts *facts) {
             return;
         low = joint ? smaller(low, value) : value;
         high = joint ? larger(high, value) : value;
+        step = step_join(step, value);
     }
+    facts->step = step.d ? step : facts->step;
     facts->low = low;
     facts->high = high;
     facts->bounded = true;
@@ -300,8 +346,7 @@ static bool is_truth(const Folder *folder, ExprId id) {
 /* x + 0, x * 1, x and true, ...: EXPR_NONE where nothing simplifies. */
 static ExprId simplified(Folder *folder, ExprKind kind, ExprId a, ExprId b, ExprId c) {
     bool truth;
-    if (kind <= EXPR_LESS_EQUAL && b &&
-        decided(kind, facts_of(folder, a), facts_of(folder, b), &truth))
+    if (kind >= EXPR_EQUAL && kind <= EXPR_LESS_EQUAL && compared(folder, kind, a, b, &truth))
         return truth_id(folder, truth);
     switch (kind) {
     case EXPR_ADD:
@@ -315,7 +360,7 @@ static ExprId simplified(Folder *folder, ExprKind kind, ExprId a, ExprId b, Expr
     case EXPR_FLOOR:
     case EXPR_CEIL:
     case EXPR_ROUND:
-        return facts_of(folder, a)->integral ? a : EXPR_NONE;
+        return is_integral(facts_of(folder, a)) ? a : EXPR_NONE;
     case EXPR_MIN:
     case EXPR_MAX:
         return a == b ? a : EXPR_NONE;
@@ -377,7 +422,7 @@ ExprId fold(Folder *folder, ExprKind kind, ExprId a, ExprId b, ExprId c) {
         return id;
     const ExprFacts *x = facts_of(folder, a), *y = facts_of(folder, b),
                     *z = facts_of(folder, c);
-    ExprFacts facts = {.integral = integral(kind, x, y, z),
+    ExprFacts facts = {.step = step_of(kind, x, y, z),
                        .size = 1 + x->size + (b ? y->size : 0) + (c ? z->size : 0),
                        .depth = 1 + (int)max_i64(x->depth, max_i64(y->depth, z->depth))};
     bool known = x->bounded && (!b || y->bounded) && (!c || z->bounded);

@@ -7,18 +7,26 @@
 
 #include <string.h>
 
-void check_add(Elab *elab, ExprId condition, Span span, ExprId a, ExprId b, const char *format,
-               ...) {
+Check *check_add(Elab *elab, ExprId condition, Span span, ExprId a, ExprId b,
+                 const char *format, ...) {
     if (is_true(&elab->folder, condition) || is_false(&elab->folder, elab->guard))
-        return;
+        return NULL;
     char message[300];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    Check check = {elab->guard, condition, span,       str_copy(elab->arena, str_of(message)),
-                   a,           b,         elab->frame};
+    Check check = {elab->guard, condition, span,        str_copy(elab->arena, str_of(message)),
+                   a,           b,         elab->frame, {-1, -1}};
     vec_push(elab->arena, &elab->checks, check);
+    return &elab->checks.at[elab->checks.count - 1];
+}
+
+void check_between(Check *check, int left, int right) {
+    if (check) {
+        check->of[0] = left;
+        check->of[1] = right;
+    }
 }
 
 /* ---- verdicts ---------------------------------------------------------------------------- */
@@ -113,11 +121,42 @@ static void note_decisions(Elab *elab, const Joint *joint, bool valued) {
     }
 }
 
+/* The operator that first had this extent, going up from op through those that keep it. */
+static int origin_of(const Elab *elab, int op, ExprId extent) {
+    for (;;) {
+        const SpaceOp *at = &elab->space->ops.at[op];
+        if (at->inputs == 0)
+            return op;
+        const SpaceOp *in = &elab->space->ops.at[at->input[0]];
+        bool kept = false;
+        for (int d = 0; d < in->rank; d++)
+            kept |= in->shape[d] == extent;
+        if (!kept)
+            return op;
+        op = at->input[0];
+    }
+}
+
+/* Where an extent that no decision explains comes from. */
+static void note_origins(Elab *elab, const Check *check) {
+    ExprId sides[2] = {check->a, check->b};
+    Rational value;
+    for (int k = 0; k < 2; k++) {
+        if (check->of[k] < 0 || !is_constant(&elab->folder, sides[k], &value))
+            continue;
+        const SpaceOp *from = &elab->space->ops.at[origin_of(elab, check->of[k], sides[k])];
+        note_at(elab->diagnostics, from->span, "%.*s comes from here",
+                STR_ARG(rational_print(elab->arena, value)));
+    }
+}
+
 static void report(Elab *elab, const Check *check, Joint *joint, Verdict verdict) {
-    /* Only what the failing condition itself mentions belongs in the chain. */
+    /* Only what the failing condition and its sides mention belongs in the chain. */
     memset(joint->mentioned, 0, sizeof(bool) * (size_t)elab->space->choices.count);
     joint_mention(joint, check->condition);
     joint_mention(joint, check->guard);
+    joint_mention(joint, check->a);
+    joint_mention(joint, check->b);
     elab->failed = true;
     if (verdict == VIOLATED)
         error_at(elab->diagnostics, check->span, "%.*s",
@@ -128,6 +167,7 @@ static void report(Elab *elab, const Check *check, Joint *joint, Verdict verdict
             "whether this fits in every member depends on more than 2^20 joint values; tie "
             "some decisions with `let`");
     note_decisions(elab, joint, verdict == VIOLATED);
+    note_origins(elab, check);
     note_calls(elab, check->frame);
 }
 

@@ -108,11 +108,12 @@ static bool add_shape(Elab *elab, SpaceOp *op, const Extents *in) {
     op->rank = x->rank;
     memcpy(op->shape, x->shape, sizeof op->shape);
     for (int d = 0; d < op->rank; d++)
-        check_add(elab, fold2(elab, EXPR_EQUAL, x->shape[d], y->shape[d]), op->span,
-                  x->shape[d], y->shape[d],
-                  "`%s` needs two tensors of one shape, but %s is $a on the left and $b on "
-                  "the right",
-                  name, extent_name(op->rank, d));
+        check_between(check_add(elab, fold2(elab, EXPR_EQUAL, x->shape[d], y->shape[d]),
+                                op->span, x->shape[d], y->shape[d],
+                                "`%s` needs two tensors of one shape, but %s is $a on the left "
+                                "and $b on the right",
+                                name, extent_name(op->rank, d)),
+                      op->input[0], op->input[1]);
     return true;
 }
 
@@ -158,11 +159,13 @@ static bool concat_shape(Elab *elab, SpaceOp *op, const Extents *in) {
             return false;
         }
         for (int d = 0; d < last; d++)
-            check_add(elab, fold2(elab, EXPR_EQUAL, op->shape[d], y->shape[d]), op->span,
-                      op->shape[d], y->shape[d],
-                      "`concat` needs tensors that differ in their channels only, but %s is $a "
-                      "in the first and $b in another",
-                      extent_name(op->rank, d));
+            check_between(
+                check_add(elab, fold2(elab, EXPR_EQUAL, op->shape[d], y->shape[d]), op->span,
+                          op->shape[d], y->shape[d],
+                          "`concat` needs tensors that differ in their channels only, but %s "
+                          "is $a in the first and $b in another",
+                          extent_name(op->rank, d)),
+                op->input[0], op->input[k]);
         op->shape[last] = fold2(elab, EXPR_ADD, op->shape[last], y->shape[last]);
     }
     check_extent(elab, op, op->rank - 1);
