@@ -130,12 +130,9 @@ bool convert_name(Converter *c, const Node *node, ItemKind kind, const char *wor
     const Str *names;
     int count;
     item_names(c->spec->arena, c->source, kind, of, &names, &count);
-    Str module = library_module(c->spec->arena, word, node->text);
-    if (module.length)
-        return mistake(c, node->span, "no %s is called `%.*s`; `use %.*s` brings one", word,
-                       STR_ARG(node->text), STR_ARG(module));
-    return mistake(c, node->span, "no %s is called `%.*s`%.*s", word, STR_ARG(node->text),
-                   STR_ARG(suggestion(c->spec->arena, node->text, names, count)));
+    return mistake(
+        c, node->span, "no %s is called `%.*s`%.*s", word, STR_ARG(node->text),
+        STR_ARG(declared_suggestion(c->spec->arena, word, node->text, names, count)));
 }
 
 /* ---- calls ------------------------------------------------------------------------------- */

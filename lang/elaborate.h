@@ -335,6 +335,8 @@ const Item *precision_find(const Source *source, Str network, Str name);
 
 /* "; did you mean `x`?", or "; there are `a`, `b` and `c`", or "". */
 Str suggestion(Arena *arena, Str name, const Str *known, int count);
+/* The same for the name of a declaration ("block", "task", ...), which the library may have. */
+Str declared_suggestion(Arena *arena, const char *word, Str name, const Str *known, int count);
 /* ---- comments.c: the comments before declarations ---------------------------------------- */
 
 /* The comment right before a declaration, or at the top of a file, as text; empty: none. */
@@ -347,6 +349,8 @@ bool library_text(Str name, Str *text); /* of "std/mobile"; false: no module is 
 const Str *library_names(Arena *arena, int *count); /* of its modules */
 /* The module that declares the name: word is "block", "task", ...; empty: none does. */
 Str library_module(Arena *arena, const char *word, Str name);
+/* The names of all such declarations. */
+const Str *library_declared(Arena *arena, const char *word, int *count);
 /* Help on `std`, a module, or what a module declares. */
 bool library_help(Str topic, Text *text);
 /* Names of modules and of what they declare, for suggestions. */

@@ -47,6 +47,26 @@ Str library_module(Arena *arena, const char *word, Str name) {
     return (Str){"", 0};
 }
 
+static int name_length(const char *at) {
+    int length = 0;
+    while (at[length] && !strchr(" (:{\n", at[length]))
+        length++;
+    return length;
+}
+
+const Str *library_declared(Arena *arena, const char *word, int *count) {
+    Str line = str_format(arena, "\n%s ", word);
+    VEC(Str) names = {0};
+    for (int i = 0; i < embedded_count; i++)
+        for (const char *at = embedded_library[i].text;
+             is_module(&embedded_library[i]) && (at = strstr(at, line.at));) {
+            at += line.length;
+            vec_push(arena, &names, ((Str){at, name_length(at)}));
+        }
+    *count = names.count;
+    return names.at;
+}
+
 /* ---- help -------------------------------------------------------------------------------- */
 
 static Source *module_parse(Arena *arena, const Embedded *file) {

@@ -23,9 +23,18 @@ static bool read_library(Spec *spec, const Import *import, Source *source) {
 static void report_library(Spec *spec, const Import *import) {
     int count;
     const Str *names = library_names(spec->arena, &count);
-    error_at(spec->diagnostics, import->span, "the library has no `%.*s`%.*s",
-             STR_ARG(import->path),
-             STR_ARG(suggestion(spec->arena, import->path, names, count)));
+    Str nearest = str_nearest(import->path, names, count), text;
+    Str whole = str_format(spec->arena, "std/%.*s", STR_ARG(import->path));
+    if (library_text(whole, &text))
+        nearest = whole;
+    if (nearest.length)
+        error_at(spec->diagnostics, import->span,
+                 "the library has no `%.*s`; did you mean `%.*s`?", STR_ARG(import->path),
+                 STR_ARG(nearest));
+    else
+        error_at(spec->diagnostics, import->span,
+                 "the library has no `%.*s`; `nasc help std` lists what it has",
+                 STR_ARG(import->path));
 }
 
 /* Without `.` and without `..` after a folder, so that one file has one name. */
@@ -71,6 +80,11 @@ static bool read_import(Spec *spec, const Source *from, const Import *import, So
         return true;
     error_at(spec->diagnostics, import->span, "%.*s cannot be read: %s", STR_ARG(source->name),
              why);
+    Str text;
+    if (library_text(import->path, &text))
+        note_at(spec->diagnostics, import->span,
+                "modules of the library stand without quotes: `use %.*s`",
+                STR_ARG(import->path));
     return false;
 }
 

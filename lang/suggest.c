@@ -56,15 +56,22 @@ void report_unknown_name(Elab *elab, const Node *name, bool called) {
             vec_push(elab->arena, &names, str_of(format_name((Format)f)));
     }
     add_callable(elab, &names);
-    Str nearest = str_nearest(name->text, names.at, names.count);
     const char *what = called ? "no block or operator is called" : "nothing is called";
-    Str module = library_module(elab->arena, "block", name->text);
+    Str also = declared_suggestion(elab->arena, "block", name->text, names.at, names.count);
+    elab_error(elab, name->span, "%s `%.*s`%.*s", what, STR_ARG(name->text), STR_ARG(also));
+}
+
+/* What is declared under that very name in the library goes first; then what is near among the
+ * names that are known; then what is near in the library. */
+Str declared_suggestion(Arena *arena, const char *word, Str name, const Str *known, int count) {
+    Str module = library_module(arena, word, name);
     if (module.length)
-        elab_error(elab, name->span, "%s `%.*s`; `use %.*s` brings one", what,
-                   STR_ARG(name->text), STR_ARG(module));
-    else if (nearest.length)
-        elab_error(elab, name->span, "%s `%.*s`; did you mean `%.*s`?", what,
-                   STR_ARG(name->text), STR_ARG(nearest));
-    else
-        elab_error(elab, name->span, "%s `%.*s`", what, STR_ARG(name->text));
+        return str_format(arena, "; `use %.*s` brings one", STR_ARG(module));
+    int declared = 0;
+    const Str *library = library_declared(arena, word, &declared);
+    Str far = str_nearest(name, library, declared);
+    if (str_nearest(name, known, count).length || !far.length)
+        return suggestion(arena, name, known, count);
+    return str_format(arena, "; did you mean `%.*s`? `use %.*s` brings it", STR_ARG(far),
+                      STR_ARG(library_module(arena, word, far)));
 }

@@ -34,10 +34,10 @@ typedef struct Known {
  * of option B add 16 * 32 + 32 * 64 weights and 2 * (32 + 64) of their norms. Multiplications by
  * hand: 442,368 of the first convolution, 14,155,776 and twice 12,976,128 of the stages, 262,144 of
  * the projections, 640. Vision transformers have neither class token nor table of positions
- * (dim + (1 + tokens) * dim fewer parameters), but a depthwise convolution (10 * dim more): 5,717,416
- * is DeiT-tiny's count, 86,567,656 and 17.564 billion those of torchvision's vit_b_16. Their
- * multiplications at t = 196 tokens: t * 768 * dim of the patches, 12 times t * dim * (12 * dim +
- * 2 * t), 9 * t * dim, 1000 * dim; with t = 197 where the class token goes along, and without the
+ * (dim + (1 + tokens) * dim fewer parameters), but a depthwise convolution (10 * dim more):
+ * 5,717,416 is DeiT-tiny's count, 86,567,656 and 17.564 billion those of torchvision's vit_b_16.
+ * Their multiplications at t = 196 tokens: t * 768 * dim of the patches, 12 times t * dim *
+ * (12 * dim + 2 * t), 9 * t * dim, 1000 * dim; with t = 197 where the class token goes along, and without the
  * convolution, vit_b_16 comes out. The smallest GPT-2 (Radford et al. 2019) has 124,439,808, as
  * Hugging Face counts it, its last layer being the transpose of the table of tokens; here it has
  * weights and biases of its own. At t = 1024 tokens of 768: 12 times t * 768 * (12 * 768 + 2 * t),

@@ -1,0 +1,2 @@
+use mobile
+network n(x: [4]) -> [4] { return x |> relu }
