@@ -48,6 +48,7 @@ bool interrupted(void);
  * size. */
 void memory_limit(size_t bytes);
 size_t memory_used(void);       /* bytes now live */
+size_t memory_left(void);       /* bytes until the limit; SIZE_MAX where there is none */
 size_t memory_peak(void);       /* the most that was ever live at once */
 void *memory_new(size_t bytes); /* zeroed, aligned to 64 bytes; never NULL */
 void memory_free(void *block);  /* NULL is fine */

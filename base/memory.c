@@ -27,6 +27,11 @@ size_t memory_used(void) {
     return atomic_load(&used);
 }
 
+size_t memory_left(void) {
+    size_t most = atomic_load(&limit), live = memory_used();
+    return !most ? SIZE_MAX : live < most ? most - live : 0;
+}
+
 size_t memory_peak(void) {
     return atomic_load(&peak);
 }

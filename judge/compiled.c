@@ -77,9 +77,19 @@ CompiledRun compiled_begin(const Compiled *compiled, Arena *scratch) {
 }
 
 /* Kernels want aligned operands, which images that lie end to end are not. */
+static const uint8_t *aligned(const CompiledRun *run, const uint8_t *image) {
+    if ((uintptr_t)image % 64 == 0)
+        return image;
+    memcpy(run->input, image, (size_t)run->compiled->in_bytes);
+    return run->input;
+}
+
 void compiled_infer(const CompiledRun *run, const uint8_t *image, int32_t *codes) {
     const Compiled *compiled = run->compiled;
-    memcpy(run->input, image, (size_t)compiled->in_bytes);
-    jit_run(compiled->code, run->input, run->output, run->memory);
+    jit_run(compiled->code, aligned(run, image), run->output, run->memory);
     codes_read(compiled, run->output, codes);
+}
+
+void compiled_fill(const CompiledRun *run, const uint8_t *image, uint8_t *bytes) {
+    jit_run(run->compiled->code, aligned(run, image), bytes, run->memory);
 }

@@ -438,38 +438,73 @@ static FastRun run_new(const Fast *fast, Arena *scratch) {
     return run;
 }
 
-static void run_piece(FastRun *run, const uint8_t *images, int count, int32_t *codes) {
-    const Fast *fast = run->fast;
-    const Model *model = fast->model;
-    const Tensor *in = &model->layers[0].out, *out = &model->layers[model->output].out;
-    int64_t inputs = shape_elements(in->shape) * count;
-    int64_t outputs = shape_elements(out->shape) * count;
-    if (fast->compiled) {
-        for (int n = 0; n < count; n++)
-            compiled_infer(&run->code, images + n * (inputs / count),
-                           codes + n * (outputs / count));
-        return;
+/* The codes of images [first, first + count) as centred floats. */
+static void piece_load(const FastRun *run, const Inputs *inputs, int first, int count) {
+    const Tensor *in = &run->fast->model->layers[0].out;
+    int64_t each = shape_elements(in->shape);
+    bool whole = format_low(in->format) < 0;
+    float *to = run->tensor[0];
+    for (int n = first; n < first + count; n++, to += each) {
+        const uint8_t *image = inputs->at + n * inputs->stride;
+        for (int64_t k = 0; k < each; k++)
+            to[k] = (float)((whole ? (int8_t)image[k] : image[k]) - in->zero);
     }
+}
+
+static void piece_run(FastRun *run, const Inputs *inputs, int first, int count) {
+    const Fast *fast = run->fast;
     run->images = count;
-    for (int64_t k = 0; k < inputs; k++)
-        run->tensor[0][k] = (float)(images[k] - in->zero);
+    piece_load(run, inputs, first, count);
     for (int i = 0; i < fast->count; i++) {
         const FastLayer *layer = &fast->layers[i];
         void (*runner)(const FastRun *, const FastLayer *, float *) =
             runners[layer->layer->kind];
         (runner ? runner : fast_reference)(run, layer, run->tensor[layer->tail]);
     }
-    for (int64_t k = 0; k < outputs; k++)
-        codes[k] = (int32_t)run->tensor[model->output][k] + out->zero;
+}
+
+/* The output codes of images [first, first + count), at most a piece. */
+static void run_piece(FastRun *run, const Inputs *inputs, int first, int count,
+                      int32_t *codes) {
+    const Fast *fast = run->fast;
+    int outputs = fast_outputs(fast), zero = fast->model->layers[fast->model->output].out.zero;
+    if (!fast->compiled) {
+        piece_run(run, inputs, first, count);
+        for (int64_t k = 0; k < (int64_t)count * outputs; k++)
+            codes[k] = (int32_t)run->tensor[fast->model->output][k] + zero;
+        return;
+    }
+    for (int n = first; n < first + count; n++, codes += outputs)
+        compiled_infer(&run->code, inputs->at + n * inputs->stride, codes);
+}
+
+static Inputs end_to_end(const Fast *fast, const uint8_t *images, int count) {
+    return (Inputs){images, shape_elements(fast->model->layers[0].out.shape), count};
 }
 
 void fast_run(const Fast *fast, Arena *scratch, const uint8_t *images, int count,
               int32_t *codes) {
-    int64_t in = shape_elements(fast->model->layers[0].out.shape), out = fast_outputs(fast);
+    Inputs inputs = end_to_end(fast, images, count);
     FastRun run = run_new(fast, scratch);
-    for (int first = 0; first < count; first += PIECE) {
-        int piece = (int)min_i64(PIECE, count - first);
-        run_piece(&run, images + first * in, piece, codes + first * out);
+    for (int first = 0; first < count; first += PIECE)
+        run_piece(&run, &inputs, first, (int)min_i64(PIECE, count - first),
+                  codes + (int64_t)first * fast_outputs(fast));
+}
+
+void fast_fill(const Fast *fast, Arena *scratch, Inputs inputs, uint8_t *out, int64_t stride) {
+    int64_t outputs = fast_outputs(fast);
+    int zero = fast->model->layers[fast->model->output].out.zero;
+    FastRun run = run_new(fast, scratch);
+    for (int n = 0; n < inputs.count; n++, out += stride) {
+        if (fast->compiled) {
+            compiled_fill(&run.code, inputs.at + n * inputs.stride, out);
+            continue;
+        }
+        if (n % PIECE == 0)
+            piece_run(&run, &inputs, n, (int)min_i64(PIECE, inputs.count - n));
+        const float *y = run.tensor[fast->model->output] + n % PIECE * outputs;
+        for (int64_t k = 0; k < outputs; k++)
+            out[k] = (uint8_t)((int)y[k] + zero);
     }
 }
 
@@ -481,18 +516,23 @@ int class_of(const int32_t *codes, int count) {
     return best;
 }
 
-int fast_correct(const Fast *fast, Arena *scratch, const Dataset *data, int first, int count) {
-    int64_t in = shape_elements(fast->model->layers[0].out.shape);
+int fast_correct_of(const Fast *fast, Arena *scratch, Inputs inputs, const uint8_t *label) {
     int outputs = fast_outputs(fast), correct = 0;
     FastRun run = run_new(fast, scratch);
     int32_t *codes = arena_array(scratch, int32_t, (int64_t)outputs * PIECE);
-    for (int at = first; at < first + count; at += PIECE) {
-        int piece = (int)min_i64(PIECE, first + count - at);
-        run_piece(&run, data->image + at * in, piece, codes);
+    for (int at = 0; at < inputs.count; at += PIECE) {
+        int piece = (int)min_i64(PIECE, inputs.count - at);
+        run_piece(&run, &inputs, at, piece, codes);
         for (int n = 0; n < piece; n++)
-            correct += class_of(codes + (int64_t)n * outputs, outputs) == data->label[at + n];
+            correct += class_of(codes + (int64_t)n * outputs, outputs) == label[at + n];
     }
     return correct;
+}
+
+int fast_correct(const Fast *fast, Arena *scratch, const Dataset *data, int first, int count) {
+    int64_t in = shape_elements(fast->model->layers[0].out.shape);
+    return fast_correct_of(fast, scratch, end_to_end(fast, data->image + first * in, count),
+                           data->label + first);
 }
 
 /* Whether the codes of the first images are those given, (images, outputs). */

@@ -26,6 +26,7 @@ struct Judge {
     Pool *pool;
     Jit *jit; /* or NULL */
     Store *store;
+    Memo *memo; /* of first layers */
     Arena *arena;
     Seat *seats;          /* (pool_threads) */
     const Members *legal; /* NULL where nothing but limits of costs excludes a design */
@@ -138,14 +139,17 @@ Judge *judge_new(Arena *arena, const Space *space, const Task *task, const Devic
                      .pool = pool,
                      .jit = jit,
                      .store = store,
+                     .memo = memo_new(MEMO_BYTES),
                      .arena = arena};
     judge->wants_full_precision =
         plan_wants(plan, METRIC_RETENTION) || plan_wants(plan, METRIC_FULL_PRECISION);
     judge->context = accuracy_context(judge, study);
     judge->costs = cost_context(judge, arena);
     judge->seats = arena_array(arena, Seat, pool_threads(pool));
-    for (int i = 0; i < pool_threads(pool); i++)
+    for (int i = 0; i < pool_threads(pool); i++) {
         judge->seats[i] = (Seat){workspace_new(supernet), arena_new(), arena_new()};
+        workspace_share(judge->seats[i].workspace, judge->memo);
+    }
     return judge;
 }
 
@@ -155,6 +159,8 @@ void judge_free(Judge *judge) {
         arena_free(judge->seats[i].arena);
         arena_free(judge->seats[i].scratch);
     }
+    if (judge)
+        memo_free(judge->memo);
 }
 
 /* ---- one design -------------------------------------------------------------------------- */
@@ -223,8 +229,9 @@ static double member_accuracy(const Judge *judge, Seat *seat, const Net *net) {
     if (!model_quantise(seat->arena, &member, &model, &span, &why))
         return 0;
     int images = validate_images(judge);
-    Fast *fast = fast_new(seat->arena, &model, judge->jit, images);
-    return (double)fast_correct(fast, seat->scratch, judge->validate, 0, images) / images;
+    return (double)staged_correct(seat->arena, &model, judge->jit, judge->memo, seat->scratch,
+                                  judge->validate, images) /
+           images;
 }
 
 static double float_accuracy(const Judge *judge, Seat *seat, const Net *net) {

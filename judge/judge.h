@@ -24,6 +24,8 @@ typedef struct CompiledRun {
 } CompiledRun;
 CompiledRun compiled_begin(const Compiled *compiled, Arena *scratch);
 void compiled_infer(const CompiledRun *run, const uint8_t *image, int32_t *codes);
+/* The same for a model that gives bytes, of an image and to a place that are aligned to 64. */
+void compiled_fill(const CompiledRun *run, const uint8_t *image, uint8_t *bytes);
 
 /* ---- fast.c: integer execution of many images -------------------------------------------- */
 
@@ -38,6 +40,16 @@ Fast *fast_new(Arena *arena, const Model *model, Jit *jit, int images);
 void fast_run(const Fast *fast, Arena *scratch, const uint8_t *images, int count,
               int32_t *codes);
 int fast_outputs(const Fast *fast); /* codes of one image */
+/* Inputs that lie `stride` bytes apart, as codes of the input's format. */
+typedef struct Inputs {
+    const uint8_t *at;
+    int64_t stride;
+    int count;
+} Inputs;
+/* For a model whose output codes have 8 bits: those codes, `stride` bytes apart. */
+void fast_fill(const Fast *fast, Arena *scratch, Inputs inputs, uint8_t *out, int64_t stride);
+/* How many inputs are classified as labelled. */
+int fast_correct_of(const Fast *fast, Arena *scratch, Inputs inputs, const uint8_t *label);
 /* The class that a device would answer: the first largest code. */
 int class_of(const int32_t *codes, int count);
 /* How many of data's images [first, first + count) are classified rightly. */
@@ -47,6 +59,12 @@ int fast_correct(const Fast *fast, Arena *scratch, const Dataset *data, int firs
  * products, and by the JIT as far as the model is compiled. */
 bool fast_equals_interpreter(const Model *model, Jit *jit, Arena *scratch, const Dataset *data,
                              int images);
+
+/* ---- staged.c: integer execution in stages, the first shared with models that begin alike -- */
+
+/* fast_correct of the first images, by what the memo has and is given (NULL: nothing). */
+int staged_correct(Arena *arena, const Model *model, Jit *jit, Memo *memo, Arena *scratch,
+                   const Dataset *data, int images);
 
 /* ---- judge.c ----------------------------------------------------------------------------- */
 

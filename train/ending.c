@@ -7,6 +7,8 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/engine.h"
 
+#include <math.h>
+
 /* For as many vectors at a time as divide the channels most evenly, at most four. */
 #define GROUPS(lanes, CALL)                                                                    \
     do {                                                                                       \
@@ -73,6 +75,33 @@ void ending_apply_panel(const Ending *e, int v, int lanes, int rows, int pixels,
         apply(1, e, true, v, rows, pixels, y, lanes, panel, LANES, panel_row);
     else
         apply(1, e, false, v, rows, pixels, y, lanes, panel, LANES, panel_row);
+}
+
+/* Bytes as floats, and back: the whole numbers of a vector's lanes. */
+ALWAYS_INLINE Vec vec_bytes(const uint8_t *code) {
+#if defined(__AVX512F__)
+    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)code)));
+#else
+    Vec v;
+    for (int i = 0; i < LANES; i++)
+        v[i] = code[i];
+    return v;
+#endif
+}
+
+void codes_decode(const Ending *e, int lanes, int rows, int pixels, const uint8_t *code,
+                  int step, float *out, size_t out_row) {
+    Vec low = vec_all(e->code_low), scale = vec_all(e->step);
+    for (int i = 0; i < rows; i++, out += out_row)
+        for (int p = 0; p < pixels; p++, code += step)
+            for (int v = 0; v < lanes; v += LANES)
+                vec_store(out + p * lanes + v, (vec_bytes(code + v) + low) * scale);
+}
+
+void codes_encode(const Ending *e, size_t count, const float *z, uint8_t *code) {
+    const float inverse = e->inverse, low = e->code_low;
+    for (size_t i = 0; i < count; i++)
+        code[i] = (uint8_t)(int)(rintf(z[i] * inverse) - low);
 }
 
 /* Where the rounded code is inside its range the quantiser passes the gradient on, and the

@@ -71,6 +71,12 @@ void ending_apply(const Ending *e, int lanes, int pixels, const float *y, float 
  * into a panel of that vector alone, whose rows are panel_row floats apart. */
 void ending_apply_panel(const Ending *e, int v, int lanes, int rows, int pixels, const float *y,
                         float *panel, size_t panel_row);
+/* z back from codes above the lowest, one byte each; rows as of ending_apply_panel, with
+ * `lanes` floats or codes of `step` a pixel in the panel. */
+void codes_decode(const Ending *e, int lanes, int rows, int pixels, const uint8_t *code,
+                  int step, float *out, size_t out_row);
+/* And the codes of `count` floats of z. */
+void codes_encode(const Ending *e, size_t count, const float *z, uint8_t *code);
 /* g, the gradient of z, becomes that of a * y + b; the sums grow. */
 void ending_backward(const Ending *e, int lanes, int pixels, const float *y, float *g,
                      EndingSums *sums);
@@ -172,13 +178,25 @@ typedef struct Run {
     Vec *step_sum, *zero_sum; /* (nodes) for the quantisers' gradients */
     char *tables;
     size_t table_bytes;
+    /* Nodes up to this one are not computed: what it gives is here, as floats or as codes
+     * above its lowest. 0: the input is loaded. */
+    int held;
+    const float *held_floats;
+    const uint8_t *held_codes;
 } Run;
 void run_begin(Run *run, const Graph *graph, int images, bool batch_statistics);
 void run_free(Run *run);
+/* After run_begin: node `held` gives these floats or, where they are NULL, these codes. */
+void run_hold(Run *run, int held, const float *floats, const uint8_t *codes);
 /* Block number `at` of a node's, in its direction. Returns the number of images in it. */
 int run_block(const Run *run, const Node *node, int at, int *first);
 float *run_input(Run *run); /* (images, height, width, lanes) of node 0, to be filled */
 Ending run_ending(const Run *run, int node);
+/* y from image `first` of a node on, as its ending expects it. */
+const float *run_y(const Run *run, int node, int first);
+/* ending_apply_panel for image n of a node that is read. */
+void run_read_panel(const Run *run, const Ending *e, int node, int n, int v, float *panel,
+                    size_t panel_row);
 void run_forward(Run *run);
 /* (images, lanes) of the network's result, and where its gradient is expected. */
 const float *run_result(Run *run);
@@ -191,6 +209,24 @@ const float *run_read(Run *run, int node, int first, int count, float *scratch);
 void run_clear_borders(Run *run, const Node *reader, float *scratch);
 /* The same as run_read with the borders that `reader` needs, which are zero already. */
 void run_read_padded(Run *run, const Node *reader, int first, int count, float *scratch);
+
+/* ---- prefix.c ---------------------------------------------------------------------------- */
+
+/* The sums by channel that batch norms are recalibrated from. */
+typedef struct Statistics {
+    double *mean, *square, *variance;
+} Statistics;
+/* What a run over `pieces` pieces of `images` images in all shares with others that begin
+ * alike. */
+typedef struct Prefix Prefix;
+/* NULL without a memo. `key` is of the images. What is known of first nodes goes into the
+ * statistics (NULL: there are none) and the graph's steps. */
+Prefix *prefix_new(Arena *arena, Memo *memo, Graph *graph, Key key, int images,
+                   const Statistics *statistics);
+/* Whether piece p's first nodes are known: the run then holds them. */
+bool prefix_hold(const Prefix *prefix, Run *run, int p);
+void prefix_keep(Prefix *prefix, Run *run, int p); /* after the run */
+void prefix_end(Prefix *prefix);                   /* after all pieces; NULL is fine */
 
 /* ---- window.c ---------------------------------------------------------------------------- */
 

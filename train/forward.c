@@ -28,9 +28,9 @@ static void product(Run *run, const Node *node, int first, int count, float *y) 
 
 /* One vector of channels of one image after the other, so that what is read stays close. */
 static void depthwise(Run *run, const Node *node, int first, int count, float *y) {
-    const Node *from = &run->graph->nodes[node->input[0]];
     size_t line = (size_t)node->padded_w * LANES, lanes = (size_t)node->lanes;
     float *panel = run->scratch[0];
+    float *inside = panel + (size_t)node->before_h * line + (size_t)(node->before_w * LANES);
     Ending e = run_ending(run, node->input[0]);
     Correlation c = {.kernel_h = node->kernel_h,
                      .kernel_w = node->kernel_w,
@@ -45,10 +45,7 @@ static void depthwise(Run *run, const Node *node, int first, int count, float *y
                      .out_x = lanes};
     for (int v = 0; v < node->lanes; v += LANES)
         for (int n = 0; n < count; n++) {
-            ending_apply_panel(
-                &e, v, from->lanes, from->height, from->width,
-                run->memory + from->y + (size_t)(first + n) * image_floats(from),
-                panel + (size_t)node->before_h * line + (size_t)(node->before_w * LANES), line);
+            run_read_panel(run, &e, node->input[0], first + n, v, inside, line);
             c.weight = run->graph->packed + node->weight + v;
             c.out = y + (size_t)n * image_floats(node) + v;
             correlate(&c);
@@ -160,7 +157,7 @@ static void step_inherit(Run *run, int i) {
 }
 
 void run_forward(Run *run) {
-    for (int i = 1; i < run->graph->count; i++) {
+    for (int i = run->held + 1; i < run->graph->count; i++) {
         step_inherit(run, i);
         node_forward(run, i);
     }

@@ -18,6 +18,7 @@ struct Workspace {
     /* The statistics of the pieces so far, by channel of the graph. */
     double *mean, *square, *variance;
     size_t channels;
+    Memo *memo; /* or NULL */
 };
 
 /* The permutation is fixed: every member sees the same images. */
@@ -28,6 +29,10 @@ Workspace *workspace_new(const Supernet *supernet) {
     workspace->arena = arena_new();
     workspace->task = supernet->task;
     return workspace;
+}
+
+void workspace_share(Workspace *workspace, Memo *memo) {
+    workspace->memo = memo;
 }
 
 void workspace_free(Workspace *workspace) {
@@ -89,20 +94,44 @@ static void input_load(Run *run, const Task *task, const Dataset *data, const in
     }
 }
 
+/* Which images, and what for. */
+typedef enum { RECALIBRATED, EVALUATED } Purpose;
+static Key images_key(const Task *task, const Dataset *data, Purpose purpose, int first,
+                      int count) {
+    double scale = task_input_scale(task);
+    int64_t facts[] = {(int64_t)(uintptr_t)data->image,
+                       data->count,
+                       data->height,
+                       data->width,
+                       data->channels,
+                       purpose,
+                       first,
+                       count,
+                       task_input_zero(task)};
+    return key_join(key_of(facts, sizeof facts), key_of(&scale, sizeof scale));
+}
+
 /* ---- recalibration ----------------------------------------------------------------------- */
 
 /* What a quantiser learned from the first piece, where training had left it without a step. */
-static void steps_keep(Graph *graph, const Run *run, FloatModel *model) {
+static void steps_keep(Graph *graph, const Run *run) {
     for (int i = 1; i < graph->count; i++) {
         Node *node = &graph->nodes[i];
         if (node->quantiser < 0 || node->step > 0)
             continue;
         node->step = run->step[i];
         node->zero = run->zero[i];
-        if (node->owns_quantiser) {
-            model->ops[node->quantiser].scale = node->step;
-            model->ops[node->quantiser].zero = (int)node->zero;
-        }
+    }
+}
+
+static void steps_give(const Graph *graph, FloatModel *model) {
+    for (int i = 1; i < graph->count; i++) {
+        const Node *node = &graph->nodes[i];
+        if (node->quantiser < 0 || !node->owns_quantiser ||
+            model->ops[node->quantiser].scale > 0)
+            continue;
+        model->ops[node->quantiser].scale = node->step;
+        model->ops[node->quantiser].zero = (int)node->zero;
     }
 }
 
@@ -160,15 +189,23 @@ void supernet_member(const Supernet *supernet, Workspace *workspace, const Net *
     if (images > train->count)
         images = train->count;
     int piece = images < PIECE ? images : PIECE, pieces = images / piece;
+    Statistics sums = {workspace->mean, workspace->square, workspace->variance};
+    Prefix *prefix =
+        prefix_new(workspace->arena, workspace->memo, graph,
+                   images_key(workspace->task, train, RECALIBRATED, 0, images), images, &sums);
     unsigned before = denormals_flush();
     for (int p = 0; p < pieces; p++) {
         run_begin(&workspace->run, graph, piece, true);
-        input_load(&workspace->run, workspace->task, train, workspace->order, p * piece);
+        if (!prefix_hold(prefix, &workspace->run, p))
+            input_load(&workspace->run, workspace->task, train, workspace->order, p * piece);
         run_forward(&workspace->run);
-        steps_keep(graph, &workspace->run, out);
+        steps_keep(graph, &workspace->run);
         statistics_collect(workspace, graph);
+        prefix_keep(prefix, &workspace->run, p);
     }
     denormals_restore(before);
+    prefix_end(prefix);
+    steps_give(graph, out);
     statistics_give(workspace, graph, pieces, arena, out);
 }
 
@@ -180,17 +217,22 @@ int float_correct(Workspace *workspace, const FloatModel *model, bool full_preci
     arena_reset(workspace->arena);
     Graph *graph = graph_new(workspace->arena, model, full_precision, false);
     const Node *node = &graph->nodes[graph->output];
+    Prefix *prefix = prefix_new(workspace->arena, workspace->memo, graph,
+                                images_key(task, data, EVALUATED, first, count), count, NULL);
     unsigned before = denormals_flush();
-    for (int end = first + count; first < end; first += PIECE) {
+    for (int end = first + count, p = 0; first < end; first += PIECE, p++) {
         int n = end - first < PIECE ? end - first : PIECE;
         run_begin(&workspace->run, graph, n, false);
-        input_load(&workspace->run, task, data, NULL, first);
+        if (!prefix_hold(prefix, &workspace->run, p))
+            input_load(&workspace->run, task, data, NULL, first);
         run_forward(&workspace->run);
         const float *logit = run_result(&workspace->run);
         for (int i = 0; i < n; i++)
             correct += largest_at(logit + (size_t)i * (size_t)node->lanes, task->classes) ==
                        data->label[first + i];
+        prefix_keep(prefix, &workspace->run, p);
     }
     denormals_restore(before);
+    prefix_end(prefix);
     return correct;
 }

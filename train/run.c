@@ -4,6 +4,7 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "train/engine.h"
 
+#include <float.h>
 #include <string.h>
 
 enum { CHANNEL_ARRAYS = 10, SCRATCHES = 4 };
@@ -61,8 +62,18 @@ void run_begin(Run *run, const Graph *graph, int images, bool batch_statistics) 
     }
     for (int i = 0; i < SCRATCHES; i++)
         run->scratch[i] = run->memory + graph->run_floats + (size_t)i * graph->block_floats;
+    run->held = 0;
     tables_carve(run);
     tables_fill(run);
+}
+
+void run_hold(Run *run, int held, const float *floats, const uint8_t *codes) {
+    const Node *node = &run->graph->nodes[held];
+    run->held = held;
+    run->held_floats = floats;
+    run->held_codes = codes;
+    for (int c = 0; floats && c < node->lanes; c++)
+        run->a[node->channel + c] = 1, run->b[node->channel + c] = 0;
 }
 
 void run_free(Run *run) {
@@ -81,10 +92,16 @@ float *run_input(Run *run) {
     return run->memory + run->graph->nodes[0].y;
 }
 
+static bool is_held(const Run *run, int i) {
+    return i > 0 && i == run->held;
+}
+
 Ending run_ending(const Run *run, int i) {
     const Node *node = &run->graph->nodes[i];
-    Ending e = {
-        run->a + node->channel, run->b + node->channel, node->low, node->high, 0, 0, 0, 0};
+    const float *a = run->a + node->channel, *b = run->b + node->channel;
+    if (is_held(run, i) && run->held_floats)
+        return (Ending){.a = a, .b = b, .low = -FLT_MAX, .high = FLT_MAX};
+    Ending e = {.a = a, .b = b, .low = node->low, .high = node->high};
     if (node->quantiser >= 0 && run->step[i] > 0) {
         e.step = run->step[i];
         e.inverse = 1.0f / e.step;
@@ -94,31 +111,67 @@ Ending run_ending(const Run *run, int i) {
     return e;
 }
 
+static const uint8_t *held_codes(const Run *run, int i, int first) {
+    if (!is_held(run, i) || run->held_floats)
+        return NULL;
+    return run->held_codes + (size_t)first * image_floats(&run->graph->nodes[i]);
+}
+
+const float *run_y(const Run *run, int i, int first) {
+    const Node *node = &run->graph->nodes[i];
+    const float *y = is_held(run, i) ? run->held_floats : run->memory + node->y;
+    return y ? y + (size_t)first * image_floats(node) : NULL;
+}
+
 const float *run_read(Run *run, int i, int first, int count, float *scratch) {
     const Node *node = &run->graph->nodes[i];
-    const float *y = run->memory + node->y + (size_t)first * image_floats(node);
-    if (node->plain)
-        return y;
+    const float *y = run_y(run, i, first);
+    const uint8_t *codes = held_codes(run, i, first);
+    int pixels = count * node->height * node->width;
     Ending e = run_ending(run, i);
-    ending_apply(&e, node->lanes, count * node->height * node->width, y, scratch);
+    if (codes)
+        codes_decode(&e, node->lanes, 1, pixels, codes, node->lanes, scratch, 0);
+    else if (node->plain || is_held(run, i))
+        return y;
+    else
+        ending_apply(&e, node->lanes, pixels, y, scratch);
     return scratch;
 }
 
+void run_read_panel(const Run *run, const Ending *e, int i, int n, int v, float *panel,
+                    size_t panel_row) {
+    const Node *node = &run->graph->nodes[i];
+    const uint8_t *codes = held_codes(run, i, n);
+    if (codes)
+        codes_decode(e, LANES, node->height, node->width, codes + v, node->lanes, panel,
+                     panel_row);
+    else
+        ending_apply_panel(e, v, node->lanes, node->height, node->width, run_y(run, i, n),
+                           panel, panel_row);
+}
+
 void run_read_padded(Run *run, const Node *reader, int first, int count, float *scratch) {
-    const Node *node = &run->graph->nodes[reader->input[0]];
-    size_t row = (size_t)(node->width * node->lanes);
+    const int i = reader->input[0];
+    const Node *node = &run->graph->nodes[i];
     size_t line = (size_t)(reader->padded_w * node->lanes);
-    Ending e = run_ending(run, reader->input[0]);
-    const float *y = run->memory + node->y + (size_t)first * image_floats(node);
-    for (int n = 0; n < count; n++, scratch += (size_t)reader->padded_h * line)
-        for (int i = 0; i < node->height; i++, y += row) {
-            float *to = scratch + (size_t)(reader->before_h + i) * line +
-                        (size_t)(reader->before_w * node->lanes);
+    size_t image = (size_t)reader->padded_h * line, row = (size_t)(node->width * node->lanes);
+    size_t begin = (size_t)reader->before_h * line + (size_t)(reader->before_w * node->lanes);
+    Ending e = run_ending(run, i);
+    for (int n = first; n < first + count; n++, scratch += image) {
+        const uint8_t *codes = held_codes(run, i, n);
+        const float *y = run_y(run, i, n);
+        float *to = scratch + begin;
+        if (codes) {
+            codes_decode(&e, node->lanes, node->height, node->width, codes, node->lanes, to,
+                         line);
+            continue;
+        }
+        for (int r = 0; r < node->height; r++, y += row, to += line)
             if (node->plain)
                 memcpy(to, y, row * sizeof(float));
             else
                 ending_apply(&e, node->lanes, node->width, y, to);
-        }
+    }
 }
 
 void run_clear_borders(Run *run, const Node *reader, float *scratch) {

@@ -36,7 +36,7 @@ bool data_open_test(Arena *arena, const Task *task, DataPath path, Dataset *test
 /* C = A B, or C += A B where `add`. */
 typedef struct Gemm {
     int rows, columns, depth; /* columns: a multiple of gemm_lanes() */
-    const float *a;           /* element (i, k) at a[i * a_row + k * a_k]; one of the two is 1 */
+    const float *a; /* element (i, k) at a[i * a_row + k * a_k]; one of the two is 1 */
     size_t a_row, a_k;
     const float *b; /* (depth, columns), rows b_k apart */
     size_t b_k;
@@ -109,11 +109,33 @@ bool supernet_tune(Supernet *supernet, const Gene *gene, bool full_precision,
                    const Supernet *teacher, const TrainPlan *plan, const Dataset *train,
                    Pool *pool, uint64_t seed, const TrainHooks *hooks);
 
+/* ---- memo.c: what networks that begin alike compute alike --------------------------------- */
+
+/* Results under keys of all that they follow from, so that whether one is found changes nothing
+ * but the time; up to so many bytes, then the least recently used go. Any number of threads. */
+typedef struct Memo Memo;
+enum { MEMO_BYTES = 512 << 20 }; /* enough for the first layers of a small space */
+Memo *memo_new(size_t bytes);
+void memo_free(Memo *memo);
+bool memo_takes(const Memo *memo, size_t bytes); /* whether one of this size is kept */
+/* What is kept, which stays until it is released; NULL: nothing. */
+const void *memo_take(Memo *memo, Key key);
+int64_t memo_found(const Memo *memo); /* how often something was */
+/* Whether this has been asked of a key before, as far as is remembered: what is needed once is
+ * hardly worth being kept. */
+bool memo_sought(Memo *memo, Key key);
+/* Room for a result, aligned to 64 bytes, to be filled, put, and released when read. */
+void *memo_room(size_t bytes);
+void memo_put(Memo *memo, Key key, void *content);
+void memo_release(Memo *memo, const void *content); /* NULL is fine */
+
 /* ---- member.c: a member as it would ship ------------------------------------------------- */
 
 /* Memory for evaluating one member at a time on one thread; reused between members. */
 typedef struct Workspace Workspace;
 Workspace *workspace_new(const Supernet *supernet);
+/* From now on results of first layers are shared with others through the memo. */
+void workspace_share(Workspace *workspace, Memo *memo);
 void workspace_free(Workspace *workspace);
 
 /* Cuts the member's weights from the supernet and recalibrates its batch norms on the first

@@ -10,15 +10,15 @@
 #include <stdlib.h>
 #include <time.h>
 
-typedef enum { COSTS, MEMBER, QUANTISE, PREPARE, INTEGER, MEMBER_F32, FLOAT, PHASES } Phase;
+typedef enum { COSTS, MEMBER, QUANTISE, INTEGER, MEMBER_F32, FLOAT, PHASES } Phase;
 static const char *const phase_names[PHASES] = {
-    "costs: lower, plan, table", "recalibrate, fake quantised", "quantise",
-    "prepare integer execution", "integer execution",           "recalibrate at f32",
-    "execution at f32"};
+    "costs: lower, plan, table",   "recalibrate, fake quantised", "quantise",
+    "integer execution, prepared", "recalibrate at f32",          "execution at f32"};
 
 typedef struct Bench {
     Run *run;
     Workspace *workspace;
+    Memo *memo;
     Arena *arena, *scratch;
     double seconds[PHASES], last;
     int64_t sum; /* of the answers: two versions of nasc can be held against each other */
@@ -57,9 +57,8 @@ static void integer_phases(Bench *bench, const Net *net, int recalibrate, int im
     phase_end(bench, QUANTISE);
     if (!sound)
         return;
-    Fast *fast = fast_new(bench->arena, &model, bench->run->session->jit, images);
-    phase_end(bench, PREPARE);
-    bench->sum += fast_correct(fast, bench->scratch, &run->validate, 0, images);
+    bench->sum += staged_correct(bench->arena, &model, run->session->jit, bench->memo,
+                                 bench->scratch, &run->validate, images);
     phase_end(bench, INTEGER);
 }
 
@@ -125,6 +124,8 @@ int main(int count, char **words) {
                    .workspace = workspace_new(run.supernet),
                    .arena = arena_new(),
                    .scratch = arena_new()};
+    bench.memo = memo_new(MEMO_BYTES);
+    workspace_share(bench.workspace, bench.memo);
     Gene *gene = arena_array(run.arena, Gene, run.plan.space->choices.count + 1);
     for (int d = 0; d < designs; d++) {
         design_draw(run.plan.space, d, gene);

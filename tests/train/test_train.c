@@ -334,6 +334,66 @@ static void test_weights_stay_floats(void **state) {
     arena_free(w.arena);
 }
 
+/* ---- what members share ------------------------------------------------------------------ */
+
+/* The model of one member, and how many images it gets right. */
+static int member_of(const World *w, const Supernet *s, Workspace *workspace, const Net *net,
+                     bool full_precision, FloatModel *model) {
+    supernet_member(s, workspace, net, full_precision, &w->train, 100, w->arena, model);
+    return float_correct(workspace, model, full_precision, &w->task, &w->validate, 3, 50);
+}
+
+static void models_equal(const Net *net, const FloatModel *a, const FloatModel *b) {
+    for (int i = 0; i < net->count; i++) {
+        const OpWeights *x = &a->ops[i], *y = &b->ops[i];
+        size_t bytes = sizeof(float) * (size_t)shape_channels(net->ops[i].shape);
+        assert_true(x->scale == y->scale && x->zero == y->zero);
+        if (net->ops[i].kind != OP_BATCH_NORM)
+            continue;
+        assert_memory_equal(x->mean, y->mean, bytes);
+        assert_memory_equal(x->variance, y->variance, bytes);
+    }
+}
+
+/* Members one after the other, with what they share and by themselves, to the last bit: steps of
+ * quantisers known or not. A memo too small for them all has to forget. */
+static void sharing_check(const World *w, const Supernet *s, size_t bytes) {
+    enum { MEMBERS = 60 };
+    Memo *memo = memo_new(bytes);
+    Workspace *alone = workspace_new(s), *shared = workspace_new(s);
+    workspace_share(shared, memo);
+    Gene *gene = arena_array(w->arena, Gene, w->space->choices.count);
+    Random random = {31, 0, 0};
+    for (int m = 0; m < MEMBERS; m++) {
+        FloatModel model, again;
+        for (int c = 0; c < w->space->choices.count; c++)
+            gene[c] = (Gene)random_below(&random, w->space->choices.at[c].count);
+        genotype_canonical(w->space, gene);
+        if (!genotype_legal(w->space, gene))
+            continue;
+        Net net = net_of(w->arena, w->space, gene);
+        assert_int_equal(member_of(w, s, alone, &net, m % 2, &model),
+                         member_of(w, s, shared, &net, m % 2, &again));
+        models_equal(&net, &model, &again);
+    }
+    assert_true(memo_found(memo) > MEMBERS / 4);
+    workspace_free(alone);
+    workspace_free(shared);
+    memo_free(memo);
+}
+
+static void test_sharing(void **state) {
+    (void)state;
+    World w = world_new();
+    Supernet *s = trained(&w, 1), *fresh = supernet_new(w.space, &w.task, 7);
+    sharing_check(&w, s, 64 << 20);
+    sharing_check(&w, s, 3 << 20);
+    sharing_check(&w, fresh, 64 << 20);
+    supernet_free(s);
+    supernet_free(fresh);
+    arena_free(w.arena);
+}
+
 /* ---- the sandwich ------------------------------------------------------------------------ */
 
 static void test_sandwich_is_legal(void **state) {
@@ -372,6 +432,7 @@ int main(void) {
         cmocka_unit_test(test_recalibration),
         cmocka_unit_test(test_inference),
         cmocka_unit_test(test_weights_stay_floats),
+        cmocka_unit_test(test_sharing),
         cmocka_unit_test(test_sandwich_is_legal),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
