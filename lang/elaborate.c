@@ -472,6 +472,10 @@ const Space *network_elaborate(Arena *arena, Diagnostics *diagnostics, const Spe
     if (elab->failed)
         return NULL;
     precision_apply(elab, network, precision);
+    if (!unproven && !elab->failed) {
+        floats_check(elab);
+        checks_run(elab);
+    }
     if (!unproven)
         sites_make(elab);
     return elab->failed ? NULL : elab->space;

@@ -115,7 +115,7 @@ struct Frame {
 typedef struct Check {
     ExprId guard, condition;
     Span span;
-    Str message; /* $a and $b stand for the two expressions */
+    Str message; /* $a and $b stand for the two expressions, $f and $g where they are formats */
     ExprId a, b;
     Frame *frame; /* for "called here" */
     int of[2];    /* the tensors whose extents a and b are, or -1 */
@@ -154,6 +154,7 @@ struct Elab {
     bool exhausted;      /* a limit was hit and reported */
     bool failed;         /* a mistake was found, even one reported before */
     VEC(Check) checks;
+    int proven, satisfied; /* so many checks and constraints were looked at */
     VEC(Global) globals;
 };
 Elab *elab_new(Arena *arena, Diagnostics *diagnostics, const Spec *spec, Str name,
@@ -293,6 +294,10 @@ Rational expr_largest(Elab *elab, ExprId guard, ExprId id);
 /* ---- precise.c: precision rules ---------------------------------------------------------- */
 
 void precision_apply(Elab *elab, const Item *network, const Item *precision);
+
+/* ---- floats.c: where floats and integers meet -------------------------------------------- */
+
+void floats_check(Elab *elab);
 
 /* ---- modules.c: files and what they use -------------------------------------------------- */
 

@@ -46,15 +46,13 @@ static bool violates(const Joint *joint, const Check *check) {
 static bool affordable(Elab *elab, const Joint *joint) {
     enum { TOTAL_LIMIT = 1 << 24 };
     int64_t count = joint_count(joint);
-    if (count > JOINT_LIMIT || elab->tried + count > TOTAL_LIMIT)
-        return false;
-    elab->tried += count;
-    return true;
+    return count <= JOINT_LIMIT && elab->tried + count <= TOTAL_LIMIT;
 }
 
-static Verdict search(Joint *joint, const Check *check, bool among_legal) {
+static Verdict search(Elab *elab, Joint *joint, const Check *check, bool among_legal) {
     joint_first(joint);
     do {
+        elab->tried++;
         if (violates(joint, check) && (!among_legal || joint_legal(joint)))
             return VIOLATED;
     } while (joint_next(joint));
@@ -65,11 +63,11 @@ static Verdict search(Joint *joint, const Check *check, bool among_legal) {
 static Verdict decide(Elab *elab, const Check *check, Joint *joint) {
     joint_mention(joint, check->condition);
     joint_mention(joint, check->guard);
-    if (affordable(elab, joint) && search(joint, check, false) == HOLDS)
+    if (affordable(elab, joint) && search(elab, joint, check, false) == HOLDS)
         return HOLDS;
     if (!joint_close(joint) || !affordable(elab, joint))
         return UNDECIDED;
-    return search(joint, check, true);
+    return search(elab, joint, check, true);
 }
 
 /* ---- reports ----------------------------------------------------------------------------- */
@@ -85,12 +83,21 @@ static void operand_print(Elab *elab, Text *text, const Joint *joint, ExprId id)
         text_add(text, known ? " (`%.*s`)" : "`%.*s`", STR_ARG(expr_describe(elab, id)));
 }
 
+static void format_print(Elab *elab, Text *text, const Joint *joint, ExprId id) {
+    Rational value;
+    if (expr_value(elab->space, id, joint->gene, &value))
+        text_add(text, "%s", format_name((Format)value.n));
+}
+
 static Str message_print(Elab *elab, const Check *check, const Joint *joint) {
     Text text = text_new(elab->arena);
     for (int i = 0; i < check->message.length; i++) {
         char at = check->message.at[i];
         char which = at == '$' && i + 1 < check->message.length ? check->message.at[i + 1] : 0;
-        if (which == 'a' || which == 'b') {
+        if (which == 'f' || which == 'g') {
+            format_print(elab, &text, joint, which == 'f' ? check->a : check->b);
+            i++;
+        } else if (which == 'a' || which == 'b') {
             operand_print(elab, &text, joint, which == 'a' ? check->a : check->b);
             i++;
         } else {
@@ -202,13 +209,14 @@ static bool is_repeated(const Elab *elab, int number) {
  * nothing. */
 static void check_satisfiable(Elab *elab, Arena *scratch) {
     ExprId never = fold_integer(&elab->folder, 0);
-    for (int i = 0; i < elab->space->constraints.count; i++) {
+    for (int i = elab->satisfied; i < elab->space->constraints.count; i++) {
         const Constraint *constraint = &elab->space->constraints.at[i];
+        elab->satisfied = i + 1;
         Check check = {.condition = never};
         Joint joint = joint_new(scratch, elab->space);
         joint_mention(&joint, constraint->condition);
         if (joint_close(&joint) && affordable(elab, &joint) &&
-            search(&joint, &check, true) == HOLDS) {
+            search(elab, &joint, &check, true) == HOLDS) {
             error_at(elab->diagnostics, constraint->span,
                      "no member satisfies this together with the other conditions");
             elab->failed = true;
@@ -224,8 +232,9 @@ void checks_run(Elab *elab) {
     Arena *scratch = arena_new();
     int reports = 0;
     check_satisfiable(elab, scratch);
-    for (int i = 0; i < elab->checks.count && reports < MAX_REPORTS;
+    for (int i = elab->proven; i < elab->checks.count && reports < MAX_REPORTS;
          i++, arena_reset(scratch)) {
+        elab->proven = i + 1;
         const Check *check = &elab->checks.at[i];
         if (is_repeated(elab, i) || is_consequence(elab, check, failed.at, failed.count))
             continue;
@@ -252,6 +261,7 @@ static bool largest_tried(Elab *elab, Joint *joint, ExprId guard, ExprId id, Rat
         return false;
     joint_first(joint);
     do {
+        elab->tried++;
         if (expr_true(elab->space, guard, joint->gene) &&
             expr_value(elab->space, id, joint->gene, &value) &&
             rational_compare(value, *best) > 0)
