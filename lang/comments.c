@@ -59,9 +59,7 @@ static Str stripped(Arena *arena, Str text, int from, int to) {
     return text_str(&out);
 }
 
-Str item_comment(Arena *arena, const Item *item) {
-    Str text = item->source->text;
-    int at = (int)(item->span.start - item->source->base);
+Str comment_before(Arena *arena, Str text, int at) {
     if (at < 0 || at > text.length)
         return (Str){"", 0};
     int end = line_start(text, at), from = end;
@@ -77,6 +75,11 @@ Str item_comment(Arena *arena, const Item *item) {
         from = before;
     }
     return stripped(arena, text, from, end);
+}
+
+Str item_comment(Arena *arena, const Item *item) {
+    return comment_before(arena, item->source->text,
+                          (int)(item->span.start - item->source->base));
 }
 
 /* The comment at the top of a file, unless it belongs to the first declaration. */

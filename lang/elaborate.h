@@ -293,6 +293,7 @@ Rational expr_largest(Elab *elab, ExprId guard, ExprId id);
 
 /* ---- precise.c: precision rules ---------------------------------------------------------- */
 
+const char *precision_property(int index); /* its name; NULL past the last */
 void precision_apply(Elab *elab, const Item *network, const Item *precision);
 
 /* ---- floats.c: where floats and integers meet -------------------------------------------- */
@@ -346,6 +347,8 @@ Str declared_suggestion(Arena *arena, const char *word, Str name, const Str *kno
 
 /* The comment right before a declaration, or at the top of a file, as text; empty: none. */
 Str item_comment(Arena *arena, const Item *item);
+/* The same of what stands at an offset of a text. */
+Str comment_before(Arena *arena, Str text, int at);
 Str source_comment(Arena *arena, const Source *source);
 
 /* ---- library.c: the modules of the standard library -------------------------------------- */

@@ -60,21 +60,41 @@ static bool key_topic(Str topic, Text *text) {
     return found;
 }
 
+bool lang_help_key(DeclKind kind, Str key, Text *text) {
+    for (int i = 0; i < key_count; i++)
+        if (key_facts[i].kind == kind && str_equal(key, str_of(key_facts[i].key))) {
+            key_help(text, &key_facts[i]);
+            return true;
+        }
+    return false;
+}
+
+static void argument_help(Text *text, const ArgumentFacts *argument) {
+    text_add(text, "  %s: %s", argument->name, fact_type_name(argument->type));
+    if (argument->type == TYPE_WORD)
+        words_help(text, argument->of);
+    initial_help(text, argument->initial);
+    text_add(text, "\n      %s\n", argument->documentation);
+}
+
+bool lang_help_argument(Str call, Str name, Text *text) {
+    for (int i = 0; i < argument_count; i++)
+        if (str_equal(call, str_of(argument_facts[i].call)) &&
+            str_equal(name, str_of(argument_facts[i].name))) {
+            argument_help(text, &argument_facts[i]);
+            return true;
+        }
+    return false;
+}
+
 static bool call_help(Str topic, Text *text) {
     const CallFacts *call = call_of(topic);
     if (!call)
         return false;
     text_add(text, "%s(...), in `%s`\n  %s\n", call->name, call->context, call->documentation);
-    for (int i = 0; i < argument_count; i++) {
-        const ArgumentFacts *argument = &argument_facts[i];
-        if (strcmp(argument->call, call->name) != 0)
-            continue;
-        text_add(text, "  %s: %s", argument->name, fact_type_name(argument->type));
-        if (argument->type == TYPE_WORD)
-            words_help(text, argument->of);
-        initial_help(text, argument->initial);
-        text_add(text, "\n      %s\n", argument->documentation);
-    }
+    for (int i = 0; i < argument_count; i++)
+        if (strcmp(argument_facts[i].call, call->name) == 0)
+            argument_help(text, &argument_facts[i]);
     return true;
 }
 

@@ -149,10 +149,59 @@ void spec_print_syntax(const Spec *spec, Text *text); /* --emit=ast: an indented
  * which are then recorded. */
 bool lang_format(Arena *arena, Diagnostics *diagnostics, Str name, Str text, Str *formatted);
 
+/* ---- outline.c, hover.c, complete.c: what editors ask ------------------------------------ */
+
+/* The declarations of a text and of the files that it uses, right or wrong. Places are byte
+ * offsets. */
+typedef struct Outline Outline;
+const Outline *outline_read(Arena *arena, LangOptions options, Str file, Str text);
+
+typedef struct TextPlace {
+    Str file;     /* a path; std/mobile.nas of the library */
+    bool library; /* its text is embedded */
+    Str text;     /* of the whole file */
+    int at, length;
+} TextPlace;
+/* Where the name at a place is bound or declared; of a `use`, the file. */
+bool outline_definition(Arena *arena, const Outline *outline, int at, TextPlace *place);
+/* What the token at a place means, as Markdown; its place. `spec` (may be NULL) is what the
+ * same text says, for the values of decisions. */
+bool outline_hover(Arena *arena, const Outline *outline, const Spec *spec, int at,
+                   Text *markdown, int *from, int *length);
+
+typedef enum {
+    COMPLETE_WORD,     /* of the language */
+    COMPLETE_KEY,      /* of a declaration, or the name of an argument */
+    COMPLETE_OPERATOR, /* or a function */
+    COMPLETE_BLOCK,
+    COMPLETE_NAME,  /* local */
+    COMPLETE_VALUE, /* a metric, a format, a word that a key takes */
+    COMPLETE_DECLARED,
+    COMPLETE_MODULE
+} CompletionKind;
+typedef struct Completion {
+    CompletionKind kind;
+    Str label, insert;
+    Str documentation; /* may be empty */
+} Completion;
+/* What may be written at a place, nearest first; *from: where what it replaces begins. */
+int outline_complete(Arena *arena, const Outline *outline, int at, Completion **found,
+                     int *from);
+
+typedef struct OutlineItem {
+    Str word, name;         /* "block", "mbconv" */
+    int from, to;           /* of the whole declaration */
+    int at, length;         /* of the name */
+} OutlineItem;
+int outline_items(Arena *arena, const Outline *outline, OutlineItem **items);
+
 /* ---- help.c: the manual of the language, from the tables --------------------------------- */
 
 /* `nasc help search`, `nasc help conv`: keys with types, defaults and documentation. False
  * where nothing has that name; then *nearest is a suggestion (may be empty). */
 bool lang_help(Str topic, Text *text, Str *nearest);
+/* Of a key of one kind of declaration; of an argument of a call in a declaration. */
+bool lang_help_key(DeclKind kind, Str key, Text *text);
+bool lang_help_argument(Str call, Str name, Text *text);
 
 #endif

@@ -25,6 +25,10 @@ static const PropertyFacts property_facts[PROPERTIES] = {
 };
 #undef F
 
+const char *precision_property(int index) {
+    return index < PROPERTIES ? property_facts[index].name : NULL;
+}
+
 typedef struct Precise {
     Elab *elab;
     const Item *rules;

@@ -13,7 +13,7 @@ static bool is_runnable(const Session *session, const Decl *decl) {
 
 /* Every network under the precisions that the searches ask for: elaboration is part of
  * checking. */
-static bool bind_all(Session *session) {
+bool session_bind(Session *session) {
     for (int i = 0; spec_network(session->spec, i).length; i++)
         (void)spec_space(session->spec, spec_network(session->spec, i), STR(""));
     const Decl *decl;
@@ -54,7 +54,7 @@ bool emit_early(Session *session) {
 
 int check_command(Session *session) {
     session_load(session);
-    bool sound = error_count(session->diagnostics) == 0 && bind_all(session);
+    bool sound = error_count(session->diagnostics) == 0 && session_bind(session);
     session_print_errors(session);
     if (!sound)
         return EXIT_FILE;
@@ -110,7 +110,7 @@ static void space_unbound(Session *session, const Decl *decl) {
 int space_command(Session *session) {
     if (!session_read(session))
         return EXIT_FILE;
-    if (!bind_all(session)) {
+    if (!session_bind(session)) {
         session_print_errors(session);
         return EXIT_FILE;
     }

@@ -33,6 +33,10 @@ const Command commands[] = {
      "Files are replaced whole; `-` reads standard input and writes standard output. Comments "
      "and\n"
      "meaning stay; a file with syntax errors is not touched, and the exit code is 1."},
+    {"lsp", "", "V", "a language server for editors, over standard input and output",
+     lsp_command,
+     "Mistakes, hovers, definitions, completion, symbols, formatting, fixes; see "
+     "doc/editors.md."},
     {"help", "[TOPIC]", "", "this; or about a command, an operator, a key, a metric",
      help_command,
      "Topics: the commands, `search`, `task`, `device`, `emit`, operators such as `conv`."},

@@ -78,6 +78,11 @@ void session_error(Session *session, Span span, Str why);
 /* What was found and not yet shown, warnings too; true where there were errors. */
 bool session_print_errors(Session *session);
 
+/* The user's folder for what can be made again; NULL: there is none. */
+const char *session_cache(Arena *arena);
+/* check.c: what a file asks for, bound as a run would; false with errors recorded. */
+bool session_bind(Session *session);
+
 int build_command(Session *session);
 int check_command(Session *session);
 int space_command(Session *session);
@@ -88,6 +93,7 @@ int verify_command(Session *session);
 int study_command(Session *session);
 int help_command(Session *session);
 int format_command(Session *session);
+int lsp_command(Session *session);
 
 /* The study of the results' folder; NULL with the reason said. */
 Store *session_open_study(Session *session, Arena *arena);

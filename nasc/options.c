@@ -52,6 +52,8 @@ static const Option table[] = {
      "study"},
     {'K', "--check", NULL, TAKES_NOTHING, offsetof(Options, check),
      "change nothing; name the files that are laid out differently, and end with 1"},
+    {'V', "--stdio", NULL, TAKES_NOTHING, offsetof(Options, stdio),
+     "speak over standard input and output, as it does anyway"},
     {'J', "--json", NULL, TAKES_NOTHING, offsetof(Options, json), "results as JSON"},
     {'q', "--quiet", NULL, TAKES_NOTHING, offsetof(Options, quiet), "no progress"},
     {'h', "--help", NULL, TAKES_NOTHING, offsetof(Options, help), "this"},

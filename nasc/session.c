@@ -134,9 +134,7 @@ void session_pool(Session *session) {
         session->pool = pool_new(session->options.threads);
 }
 
-/* The user's own folder for what can be made again: kernels hold machine code, so they are
- * never taken from a folder of results, which others may have made. */
-static const char *kernel_file(Arena *arena) {
+const char *session_cache(Arena *arena) {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME"), *why;
     Str folder;
     if (cache && *cache == '/')
@@ -145,9 +143,16 @@ static const char *kernel_file(Arena *arena) {
         folder = path_join(arena, str_of(home), STR(".cache/nasc"));
     else
         return NULL;
-    if (!directory_make(str_terminated(arena, folder), &why))
-        return NULL;
-    return str_terminated(arena, path_join(arena, folder, STR("kernels.db")));
+    const char *path = str_terminated(arena, folder);
+    return directory_make(path, &why) ? path : NULL;
+}
+
+/* Kernels are machine code, so they are never taken from a folder of results, which others may
+ * have made. */
+static const char *kernel_file(Arena *arena) {
+    const char *folder = session_cache(arena);
+    return folder ? str_terminated(arena, path_join(arena, str_of(folder), STR("kernels.db")))
+                  : NULL;
 }
 
 void session_jit(Session *session) {
