@@ -466,17 +466,17 @@ const Space *network_elaborate(Arena *arena, Diagnostics *diagnostics, const Spe
     if (elab->folder.lost && !elab->exhausted)
         elab_error(elab, network->span,
                    "its conditions have grown too large; tie some decisions");
-    bool unproven = spec->options.unproven;
-    if (!elab->failed && !unproven)
-        checks_run(elab);
     if (elab->failed)
         return NULL;
+    /* Conditions of the precision are conditions on members, too. */
     precision_apply(elab, network, precision);
-    if (!unproven && !elab->failed) {
+    if (spec->options.unproven)
+        return elab->failed ? NULL : elab->space;
+    if (!elab->failed)
         floats_check(elab);
-        checks_run(elab);
-    }
-    if (!unproven)
-        sites_make(elab);
-    return elab->failed ? NULL : elab->space;
+    checks_run(elab);
+    if (elab->failed)
+        return NULL;
+    sites_make(elab);
+    return elab->space;
 }

@@ -22,9 +22,6 @@ my %unreached = map { $_ => 1 } (
     'the end of the file',                   # its end of line is missed before it
     'the deviation must be above zero',      # said when a task is read for training
     'there are too many rules for the %d operators of `%.*s`',
-    # No operator begins or ends time.
-    '`%s` needs tensors that all have time steps or none, and these are %.*s and %.*s',
-    '`%s` needs tensors with as many time steps, but there are $a in the first and $b in another',
 );
 
 sub slurp {

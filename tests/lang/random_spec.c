@@ -301,6 +301,9 @@ static Str kernel(Maker *m, int limit) {
         n = constant(m, limit < 3 ? 1 : 3);
     if (draw(m, 8) == 7 && !n.fresh)
         return str_format(m->arena, "kernel: [%.*s, 1]", STR_ARG(n.text));
+    if (draw(m, 8) == 7 && limit > 0)
+        return str_format(m->arena, "kernel: [min(%.*s, height(x)), min(%.*s, width(x))]",
+                          STR_ARG(n.text), STR_ARG(n.text));
     return str_format(m->arena, "kernel: %.*s", STR_ARG(n.text));
 }
 
@@ -667,8 +670,38 @@ static void write_block(Maker *m, Image *x, bool keep) {
              STR_ARG(k.text));
 }
 
+/* A decision between operators of one signature. */
+static void write_operator_choice(Maker *m) {
+    Str name = fresh_name(m, "f");
+    if (!spend(m, 3))
+        return;
+    text_add(&m->body, "let %.*s = choice(relu, sigmoid, relu6)\nx = x |> %.*s\n",
+             STR_ARG(name), STR_ARG(name));
+}
+
+/* Channels as tokens and back: the sizes must agree. */
+static void write_reshape(Maker *m, const Image *x) {
+    int d = x->channels.divisor % 2 == 0 || risk(m) ? 2 : 1;
+    const char *to = risk(m) ? "height(x)" : "width(x)";
+    text_add(&m->body,
+             "x = x |> reshape(channels(x) / %d, height: height(x) * %d, width: %s)\n"
+             "x = x |> reshape(channels(x) * %d, height: height(x) / %d, width: width(x))\n",
+             d, d, to, d, d);
+}
+
+/* Half of the channels through an operator, beside the others. */
+static void write_split(Maker *m, Image *x) {
+    Str name = fresh_name(m, "s");
+    if (x->channels.divisor % 2 && !risk(m))
+        return;
+    text_add(&m->body,
+             "let %.*s = split(x, 2)\nx = concat(%.*s[0] |> depthwise(kernel: 3), %.*s[1])\n",
+             STR_ARG(name), STR_ARG(name), STR_ARG(name));
+    count_weighted(m, false);
+}
+
 static void write_shaping(Maker *m, Image *x, bool keep) {
-    switch (draw(m, keep ? 7 : 9)) {
+    switch (draw(m, keep ? 10 : 12)) {
     case 0:
         write_chain(m, x, keep);
         return;
@@ -691,6 +724,15 @@ static void write_shaping(Maker *m, Image *x, bool keep) {
         write_gate(m, x);
         return;
     case 7:
+        write_operator_choice(m);
+        return;
+    case 8:
+        write_reshape(m, x);
+        return;
+    case 9:
+        write_split(m, x);
+        return;
+    case 10:
         write_branches(m, x);
         return;
     default:
@@ -757,6 +799,7 @@ static void write_rule(Maker *m, Text *text) {
 }
 
 static void write_precision(Maker *m, Text *text) {
+    m->variables.count = (int)min_i64(m->variables.count, 1);
     text_add(text, "precision of n {\n");
     if (draw(m, 2) && spend(m, 2)) {
         text_add(text, "let tied = choice(%s)\n", draw(m, 2) ? "i8, i16" : "i4, i8");
@@ -766,6 +809,9 @@ static void write_precision(Maker *m, Text *text) {
         write_rule(m, text);
     if (!m->recipe->valid && draw(m, 3) == 2)
         text_add(text, "require weights <= activations\n");
+    Number shared = variable(m, CHANNELS);
+    if (str_equal(shared.text, STR("shared")) && draw(m, 2))
+        text_add(text, "require shared == %d\n", risk(m) ? 5 : shared.first);
     text_add(text, "}\n");
 }
 
