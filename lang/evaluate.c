@@ -66,8 +66,13 @@ Value folded(Elab *elab, ExprKind kind, ExprId a, ExprId b, Dimension dimension,
 
 Str local_hint(Elab *elab, Str name) {
     Str path = elab->frame->path;
-    return str_format(elab->arena, "%.*s%s%.*s", STR_ARG(path), path.length ? "." : "",
-                      STR_ARG(name));
+    if (path.length == 0)
+        return name;
+    char *bytes = arena_alloc(elab->arena, (size_t)(path.length + name.length + 2));
+    memcpy(bytes, path.at, (size_t)path.length);
+    bytes[path.length] = '.';
+    memcpy(bytes + path.length + 1, name.at, (size_t)name.length);
+    return (Str){bytes, path.length + 1 + name.length};
 }
 
 Value evaluate_as(Elab *elab, const Node *node, Str hint) {

@@ -81,19 +81,29 @@ const ExprFacts *facts_of(const Folder *folder, ExprId id) {
     return id < folder->facts.count ? &folder->facts.at[id] : &unbounded;
 }
 
+typedef struct ExprKey {
+    int64_t part[7];
+} ExprKey;
+
+static Str key_bytes(const ExprKey *key) {
+    return (Str){(const char *)key, (int)sizeof *key};
+}
+
 /* The expression made before, or 0. Unused fields are zero, so bytes tell. */
-static ExprId find(const Folder *folder, const Expr *expr, Str *key) {
+static ExprId find(const Folder *folder, const Expr *expr, ExprKey *key) {
     int id;
-    char *bytes = arena_alloc(folder->arena, 64);
-    int length = snprintf(bytes, 64, "%d %d %d %d %d %llx/%llx", expr->kind, expr->a, expr->b,
-                          expr->c, expr->choice, (unsigned long long)expr->value.n,
-                          (unsigned long long)expr->value.d);
-    *key = (Str){bytes, length};
-    return map_get(folder->known, *key, &id) ? id : EXPR_NONE;
+    *key = (ExprKey){
+        {expr->kind, expr->a, expr->b, expr->c, expr->choice, expr->value.n, expr->value.d}};
+    return map_get(folder->known, key_bytes(key), &id) ? id : EXPR_NONE;
+}
+
+static void remember(Folder *folder, const ExprKey *key, ExprId id) {
+    const ExprKey *kept = arena_copy(folder->arena, key, sizeof *key);
+    map_put(folder->known, key_bytes(kept), id);
 }
 
 ExprId fold_constant(Folder *folder, Rational value) {
-    Str key;
+    ExprKey key;
     Expr expr = {.kind = EXPR_CONSTANT, .value = value};
     ExprId id = find(folder, &expr, &key);
     if (id)
@@ -106,7 +116,7 @@ ExprId fold_constant(Folder *folder, Rational value) {
                           .step = step_join(RATIONAL(0), value),
                           .size = 1,
                           .depth = 1});
-    map_put(folder->known, key, id);
+    remember(folder, &key, id);
     return id;
 }
 
@@ -133,7 +143,7 @@ static ExprFacts choice_facts(const Choice *choice) {
 }
 
 ExprId fold_choice(Folder *folder, int choice) {
-    Str key;
+    ExprKey key;
     Expr expr = {.kind = EXPR_CHOICE, .choice = choice};
     ExprId id = find(folder, &expr, &key);
     if (id)
@@ -143,7 +153,7 @@ ExprId fold_choice(Folder *folder, int choice) {
     facts.mentions = 1;
     facts.choices[0] = choice;
     facts_set(folder, id, facts);
-    map_put(folder->known, key, id);
+    remember(folder, &key, id);
     return id;
 }
 
@@ -411,7 +421,7 @@ static ExprId evaluated(Folder *folder, ExprKind kind, ExprId a, ExprId b, ExprI
 }
 
 ExprId fold(Folder *folder, ExprKind kind, ExprId a, ExprId b, ExprId c) {
-    Str key;
+    ExprKey key;
     ExprId id = simplified(folder, kind, a, b, c);
     if (id)
         return id;
@@ -440,7 +450,7 @@ ExprId fold(Folder *folder, ExprKind kind, ExprId a, ExprId b, ExprId c) {
     facts_set(folder, id, facts);
     if (facts.bounded && rational_compare(facts.low, facts.high) == 0)
         id = fold_constant(folder, facts.low);
-    map_put(folder->known, key, id);
+    remember(folder, &key, id);
     return id;
 }
 
