@@ -96,8 +96,7 @@ static void check_search(Spec *spec, const Decl *emit, const Item *item) {
     const Decl *decl = search ? decl_of_item(spec, search) : NULL;
     const SpecValue *device = decl ? device_picked(spec, from, decl) : NULL;
     if (device)
-        check_emitted_for(spec, from->span,
-                          named_decl(spec, search, DECL_DEVICE, device));
+        check_emitted_for(spec, from->span, named_decl(spec, search, DECL_DEVICE, device));
 }
 
 /* ---- forms and names --------------------------------------------------------------------- */
@@ -151,14 +150,17 @@ void emit_check(Spec *spec, int index) {
 /* ---- all declarations -------------------------------------------------------------------- */
 
 void declarations_fit(Spec *spec) {
-    static void (*const checks[DECL_KINDS])(Spec *, int) = {
-        [DECL_TASK] = task_check,     [DECL_FLEET] = fleet_check,
-        [DECL_SEARCH] = search_check, [DECL_SPLIT] = split_check,
-        [DECL_EMIT] = emit_check,     [DECL_EXPERIMENT] = experiment_check};
+    static void (*const checks[DECL_KINDS])(Spec *,
+                                            int) = {[DECL_TASK] = task_check,
+                                                    [DECL_DEVICE] = device_facts_check,
+                                                    [DECL_FLEET] = fleet_check,
+                                                    [DECL_SEARCH] = search_check,
+                                                    [DECL_SPLIT] = split_check,
+                                                    [DECL_EMIT] = emit_check,
+                                                    [DECL_EXPERIMENT] = experiment_check};
     for (int i = 0; i < spec->decls.count; i++) {
         const Decl *decl = spec->decls.at[i];
-        if ((decl->root || decl->kind == DECL_TASK || decl->kind == DECL_FLEET) &&
-            checks[decl->kind])
+        if ((decl->root || decl->kind <= DECL_FLEET) && checks[decl->kind])
             checks[decl->kind](spec, i);
     }
 }

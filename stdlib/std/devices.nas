@@ -53,12 +53,14 @@ device cortex_m7 {
                    "cycle, without use of its floating-point unit."
     source:        "STM32F746, ST's data sheet DS10916: 216 MHz, 1 MiB of flash, 320 KiB of",
                    "RAM, 64 KiB of it tightly coupled for data. Instructions: counted by",
-                   "qemu-system-arm. Cycles per instruction: declared, not measured."
+                   "qemu-system-arm. Cycles per instruction and power: declared, not",
+                   "measured."
     isa:           "armv7e-m"
     clock:         216 MHz
     flash:         1 MiB
     ram:           320 KiB
     tcm:           64 KiB
+    power:         0.35 W
     measure:       instructions
     cycles_per_instruction: 0.8
     compiler:      "arm-none-eabi-gcc"
@@ -104,10 +106,11 @@ device cortex_a78 : cortex_a53 {
     documentation: "One core of an Arm Cortex-A78, whose instructions include dot products of",
                    "bytes; they are left to the compiler."
     source:        "Jetson AGX Orin series, NVIDIA's data sheet DS-10662-001: twelve cores of",
-                   "Cortex-A78AE at 2.2 GHz, 32 GB of memory."
+                   "Cortex-A78AE at 2.2 GHz, 32 GB of memory. Power of a core: assumed."
     isa:           "armv8.2-a"
     clock:         2.2 GHz
     memory:        32 GB
+    power:         1.5 W
     flags:         "-mcpu=cortex-a78 -O3 -static"
 }
 
@@ -190,11 +193,13 @@ device bit_serial {
     source:        "Declared. Time by bits: relative latency of whole networks with weights",
                    "and activations of 2, 4, 6 and 8 bits on designs such as Bit Fusion",
                    "(Sharma et al., ISCA 2018, arXiv 1712.01507); at 16 bits a multiplication",
-                   "takes four of 8. Clock, multipliers and memories: assumed."
+                   "takes four of 8. Power: 895 mW, as that paper gives for 16 nm. Clock,",
+                   "multipliers and memories: assumed."
     isa:           "bit-serial"
     clock:         500 MHz
     flash:         2 MiB
     ram:           512 KiB
+    power:         0.895 W
     code:          none
     costs:         macs(per_cycle: 256, weights: i8, activations: i8),
                    relative(bits: 2, time: 0.18), relative(bits: 4, time: 0.40),

@@ -26,22 +26,27 @@ typedef struct Known {
 #define MILLION 1000000
 
 /* The benchmark's networks: the models of MLPerf Tiny (Banbury et al., arXiv 2106.07597), with
- * biases before the norms. MobileNet V1, and V2 at other widths: the papers' code and Keras. The
- * others: torchvision 0.20, of each model its `num_params` and `_ops`, which counts billions of
- * multiplications to three places; its SE layers are convolutions of one pixel, and count the
- * same as dense layers. ResNet-20: 269,722 with shortcuts without parameters (He et al., arXiv
- * 1512.03385, option A, as github.com/akamaster/pytorch_resnet_cifar10 has it); the projections
- * of option B add 16 * 32 + 32 * 64 weights and 2 * (32 + 64) of their norms. Multiplications by
- * hand: 442,368 of the first convolution, 14,155,776 and twice 12,976,128 of the stages, 262,144 of
- * the projections, 640. Vision transformers have neither class token nor table of positions
- * (dim + (1 + tokens) * dim fewer parameters), but a depthwise convolution (10 * dim more):
- * 5,717,416 is DeiT-tiny's count, 86,567,656 and 17.564 billion those of torchvision's vit_b_16.
- * Their multiplications at t = 196 tokens: t * 768 * dim of the patches, 12 times t * dim *
- * (12 * dim + 2 * t), 9 * t * dim, 1000 * dim; with t = 197 where the class token goes along, and without the
- * convolution, vit_b_16 comes out. The smallest GPT-2 (Radford et al. 2019) has 124,439,808, as
- * Hugging Face counts it, its last layer being the transpose of the table of tokens; here it has
- * weights and biases of its own. At t = 1024 tokens of 768: 12 times t * 768 * (12 * 768 + 2 * t),
- * and t * 768 * 50257. */
+ * biases before the norms. MobileNet V1, and V2 at other widths: the papers' code and Keras.
+ *
+ * The others: torchvision 0.20, of each model its `num_params` and `_ops`, which counts billions
+ * of multiplications to three places; its SE layers are convolutions of one pixel, and count the
+ * same as dense layers.
+ *
+ * ResNet-20: 269,722 with shortcuts without parameters (He et al., arXiv 1512.03385, option A, as
+ * github.com/akamaster/pytorch_resnet_cifar10 has it); the projections of option B add 16 * 32 +
+ * 32 * 64 weights and 2 * (32 + 64) of their norms. Multiplications by hand: 442,368 of the first
+ * convolution, 14,155,776 and twice 12,976,128 of the stages, 262,144 of the projections, 640.
+ *
+ * Vision transformers have neither class token nor table of positions (dim + (1 + tokens) * dim
+ * fewer parameters), but a depthwise convolution (10 * dim more): 5,717,416 is DeiT-tiny's count,
+ * 86,567,656 and 17.564 billion those of torchvision's vit_b_16. Their multiplications at t = 196
+ * tokens: t * 768 * dim of the patches, 12 times t * dim * (12 * dim + 2 * t), 9 * t * dim, and
+ * 1000 * dim; with t = 197 where the class token goes along, and without the convolution, those
+ * of vit_b_16 come out.
+ *
+ * The smallest GPT-2 (Radford et al. 2019) has 124,439,808, as Hugging Face counts it, its last
+ * layer being the transpose of the table of tokens; here it has weights and biases of its own.
+ * At t = 1024 tokens of 768: 12 times t * 768 * (12 * 768 + 2 * t), and t * 768 * 50257. */
 static const Known known[] = {
     {"resnet8", "[32, 32, 3]", "resnet8", 10, 12501632, 1, 78666, KERAS, true},
     {"ds_cnn", "[49, 10, 1]", "ds_cnn", 12, 2656768, 1, 24908, KERAS, true},

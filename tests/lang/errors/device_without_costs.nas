@@ -1,0 +1,5 @@
+device fpga {
+    source: "a guess"
+    isa:    "fabric"
+    code:   none
+}
