@@ -197,6 +197,17 @@ static bool name_alternatives(Elab *elab, int number, const Value *values, int c
     return true;
 }
 
+/* Lists of which some are longer than others cannot be joined item by item. */
+static bool lists_differ(const Value *values, int count) {
+    bool differ = false;
+    for (int i = 0; i < count; i++) {
+        if (values[i].kind != A_LIST)
+            return false;
+        differ |= values[i].count != values[0].count;
+    }
+    return differ;
+}
+
 /* The one of the values whose number is `which`. */
 Value alternatives_merge(Elab *elab, ExprId which, const Value *values, int count, Span span) {
     bool graphs = true, things = true;
@@ -207,7 +218,7 @@ Value alternatives_merge(Elab *elab, ExprId which, const Value *values, int coun
     if (graphs)
         return graph_choice(elab, which, values, count, span);
     Value value = values[count - 1];
-    if (things && things_alike(values, count))
+    if ((things && things_alike(values, count)) || lists_differ(values, count))
         return chosen_value(which,
                             arena_copy(elab->arena, values, sizeof *values * (size_t)count),
                             count, span);

@@ -181,23 +181,29 @@ static bool run_iteration(Elab *elab, const Statement *s, Value item) {
     return right;
 }
 
-/* Iteration i runs where i < n; returns false once no member runs it, or it has a mistake. */
-static bool run_repeated(Elab *elab, const Statement *s, ExprId n, int64_t i) {
-    ExprId index = fold_integer(&elab->folder, i);
-    ExprId runs = fold(&elab->folder, EXPR_LESS, index, n, EXPR_NONE);
-    Value item = value_number(index, DIMENSION_NONE, s->name_span);
-    if (is_false(&elab->folder, runs))
-        return false;
-    if (is_true(&elab->folder, runs))
-        return run_iteration(elab, s, item);
+/* An iteration of the members that reach it. */
+static void run_where(Elab *elab, const Statement *s, ExprId runs, Value item) {
+    if (is_true(&elab->folder, runs)) {
+        run_iteration(elab, s, item);
+        return;
+    }
     Carried *carried;
     int count = carried_list(elab, &carried);
     ExprId saved = elab->guard;
     elab->guard = fold_and(&elab->folder, saved, runs);
-    bool right = run_iteration(elab, s, item);
+    run_iteration(elab, s, item);
     elab->guard = saved;
     merge_carried(elab, runs, carried, count, s->a->span);
-    return right;
+}
+
+/* Iteration i runs where i < n; returns false once no member runs it. */
+static bool run_repeated(Elab *elab, const Statement *s, ExprId n, int64_t i) {
+    ExprId index = fold_integer(&elab->folder, i);
+    ExprId runs = fold(&elab->folder, EXPR_LESS, index, n, EXPR_NONE);
+    if (is_false(&elab->folder, runs))
+        return false;
+    run_where(elab, s, runs, value_number(index, DIMENSION_NONE, s->name_span));
+    return true;
 }
 
 static void run_repeat(Elab *elab, const Statement *s) {
@@ -223,10 +229,25 @@ static void run_repeat(Elab *elab, const Statement *s) {
             return;
 }
 
+/* Over one of several lists: as often as the longest has items, where the chosen one has. */
+static void run_for_chosen(Elab *elab, const Statement *s, Value list) {
+    for (int k = 0; !elab->exhausted; k++) {
+        ExprId runs;
+        Value item = chosen_item(elab, list, k, &runs);
+        if (is_false(&elab->folder, runs))
+            return;
+        run_where(elab, s, runs, item);
+    }
+}
+
 static void run_for(Elab *elab, const Statement *s) {
     Value list = evaluate(elab, s->a);
     if (list.kind == A_RANGE && !range_expand(elab, list, &list.items, &list.count))
         return;
+    if (list.kind == A_CHOSEN && list.items[0].kind == A_LIST) {
+        run_for_chosen(elab, s, list);
+        return;
+    }
     if (list.kind != A_LIST && list.kind != A_RANGE) {
         if (list.kind != A_MISTAKE)
             elab_error(elab, list.span, "`for` takes a list or a range, and this is %s",
@@ -264,29 +285,64 @@ static void run_condition(Elab *elab, const Statement *s) {
         constrain(elab, condition, s->a->span);
 }
 
+/* One value of a row, as the thing that it is listed for would be written. */
+static Value row_value(Elab *elab, Value of, const Node *node) {
+    const Words *words = value_words(of);
+    return words ? evaluate_word(elab, node, words, elab->hint) : evaluate(elab, node);
+}
+
+/* The values of a combination: written here, or in a list of lists that has a name. */
+static Value row_values(Elab *elab, Value tuple, const Node *node) {
+    if (node->kind != NODE_LIST || node->args.count != tuple.count)
+        return evaluate(elab, node);
+    Value row = {.kind = A_LIST, .span = node->span, .count = tuple.count};
+    row.items = arena_array(elab->arena, Value, row.count);
+    for (int i = 0; i < row.count; i++)
+        row.items[i] = row_value(elab, tuple.items[i], node->args.at[i].value);
+    return row;
+}
+
 /* Whether the tuple has the values of one row. */
 static ExprId row_matches(Elab *elab, Value tuple, Value row) {
-    ExprId all = EXPR_NONE;
+    ExprId all = EXPR_NONE, never = fold_integer(&elab->folder, 0);
     if (row.kind != A_LIST || row.count != tuple.count) {
         elab_error(elab, row.span, "each combination lists %d values", tuple.count);
-        return fold_integer(&elab->folder, 0);
+        return never;
     }
-    for (int i = 0; i < row.count; i++) {
+    for (int i = 0; i < tuple.count; i++) {
         Value x = tuple.items[i], y = row.items[i];
-        if (x.kind != y.kind || !x.expr || x.dimension != y.dimension) {
+        bool things = is_thing(x) && is_thing(y);
+        if (y.kind == A_MISTAKE)
+            return never;
+        if (!things && (x.kind != y.kind || !x.expr || x.dimension != y.dimension)) {
             elab_error(elab, y.span, "%s is listed for %s", value_kind_name(y.kind),
                        value_kind_name(x.kind));
-            return fold_integer(&elab->folder, 0);
+            return never;
         }
-        all = fold_and(&elab->folder, all,
-                       fold(&elab->folder, EXPR_EQUAL, x.expr, y.expr, EXPR_NONE));
+        ExprId same = things ? things_equal(elab, x, y)
+                             : fold(&elab->folder, EXPR_EQUAL, x.expr, y.expr, EXPR_NONE);
+        all = fold_and(&elab->folder, all, same);
     }
     return all ? all : fold_integer(&elab->folder, 1);
 }
 
+/* All combinations that are listed; none where there is no list of them. */
+static Value rows_of(Elab *elab, Value tuple, const Node *node) {
+    if (node->kind != NODE_LIST)
+        return evaluate(elab, node);
+    Value rows = {.kind = A_LIST, .span = node->span, .count = node->args.count};
+    rows.items = arena_array(elab->arena, Value, rows.count);
+    for (int i = 0; i < rows.count; i++)
+        rows.items[i] = row_values(elab, tuple, node->args.at[i].value);
+    return rows;
+}
+
 static void run_legal(Elab *elab, const Statement *s) {
-    Value tuple = evaluate(elab, s->a), rows = evaluate(elab, s->b);
-    if (tuple.kind == A_MISTAKE || rows.kind == A_MISTAKE)
+    Value tuple = evaluate(elab, s->a);
+    if (tuple.kind == A_MISTAKE)
+        return;
+    Value rows = tuple.kind == A_LIST ? rows_of(elab, tuple, s->b) : tuple;
+    if (rows.kind == A_MISTAKE)
         return;
     if (tuple.kind != A_LIST || rows.kind != A_LIST || rows.count == 0) {
         elab_error(elab, s->span, "write `legal (a, b) in [(1, 2), (3, 4)]`");
@@ -296,7 +352,7 @@ static void run_legal(Elab *elab, const Statement *s) {
     for (int i = 0; i < rows.count && any; i++)
         any = fold(&elab->folder, EXPR_OR, any, row_matches(elab, tuple, rows.items[i]),
                    EXPR_NONE);
-    if (any)
+    if (any && !elab->failed)
         constrain(elab, any, s->span);
 }
 

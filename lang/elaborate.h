@@ -209,6 +209,8 @@ Str thing_name(Value value);
 ExprId things_equal(Elab *elab, Value a, Value b);
 Value chosen_value(ExprId which, Value *items, int count, Span span);
 ExprId chosen_taken(Elab *elab, Value chosen, int i);
+/* Item k of the list that is chosen, and whether it has one. */
+Value chosen_item(Elab *elab, Value lists, int k, ExprId *has);
 /* condition ? yes : no, of things of one class. A_MISTAKE, unreported: of no class. */
 Value chosen_merge(Elab *elab, ExprId condition, Value yes, Value no, Span span);
 

@@ -410,12 +410,29 @@ static Value conditional(Elab *elab, const Node *node) {
 
 /* ---- parts of values --------------------------------------------------------------------- */
 
+static Value indexed_chosen(Elab *elab, const Node *node, Value lists, ExprId expr) {
+    Rational index = {-1, 1};
+    int least = lists.items[0].count;
+    is_constant(&elab->folder, expr, &index);
+    for (int i = 1; i < lists.count; i++)
+        least = (int)min_i64(least, lists.items[i].count);
+    if (index.d == 1 && index.n >= 0 && index.n < least) {
+        ExprId has;
+        return chosen_item(elab, lists, (int)index.n, &has);
+    }
+    elab_error(elab, node->b->span,
+               "one of the lists that may be chosen has only %d items, numbered from 0", least);
+    return value_mistake(node->span);
+}
+
 static Value indexed(Elab *elab, const Node *node) {
     Value list = evaluate(elab, node->a), at = evaluate(elab, node->b);
     Rational index;
     ExprId expr = number_of(elab, at, "the index of a list");
     if (list.kind == A_MISTAKE || !expr)
         return value_mistake(node->span);
+    if (list.kind == A_CHOSEN && list.items[0].kind == A_LIST)
+        return indexed_chosen(elab, node, list, expr);
     if (list.kind != A_LIST)
         elab_error(elab, node->a->span, "only a list has items by number, and this is %s",
                    value_kind_name(list.kind));

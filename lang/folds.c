@@ -353,6 +353,21 @@ static bool is_truth(const Folder *folder, ExprId id) {
     return kind >= EXPR_EQUAL && kind <= EXPR_NOT;
 }
 
+/* (a ? k : c) == k is a or c == k; (a ? b : c) == k is not a and c == k, of constants b, k. */
+static ExprId case_compared(Folder *folder, ExprId x, ExprId k) {
+    Rational value, first;
+    Expr e = folder->space->exprs.at[x];
+    if (e.kind != EXPR_IF || !is_constant(folder, k, &value) ||
+        !is_constant(folder, e.b, &first))
+        return EXPR_NONE;
+    bool equal = rational_compare(value, first) == 0;
+    ExprId rest = fold(folder, EXPR_EQUAL, e.c, k, EXPR_NONE);
+    ExprId here = equal ? e.a : fold_not(folder, e.a);
+    if (!rest || !here || !is_truth(folder, here))
+        return EXPR_NONE;
+    return fold(folder, equal ? EXPR_OR : EXPR_AND, here, rest, EXPR_NONE);
+}
+
 /* x + 0, x * 1, x and true, ...: EXPR_NONE where nothing simplifies. */
 static ExprId simplified(Folder *folder, ExprKind kind, ExprId a, ExprId b, ExprId c) {
     bool truth;
@@ -377,7 +392,7 @@ static ExprId simplified(Folder *folder, ExprKind kind, ExprId a, ExprId b, Expr
     case EXPR_EQUAL:
         if (is_truth(folder, a) && (is_value(folder, b, 0) || is_value(folder, b, 1)))
             return is_true(folder, b) ? a : fold_not(folder, a);
-        return a == b ? truth_id(folder, true) : EXPR_NONE;
+        return a == b ? truth_id(folder, true) : case_compared(folder, a, b);
     case EXPR_LESS_EQUAL:
         return a == b ? truth_id(folder, true) : EXPR_NONE;
     case EXPR_LESS:
@@ -396,6 +411,10 @@ static ExprId simplified(Folder *folder, ExprKind kind, ExprId a, ExprId b, Expr
     case EXPR_IF:
         if (folder->space->exprs.at[a].kind == EXPR_NOT)
             return fold(folder, EXPR_IF, folder->space->exprs.at[a].a, c, b);
+        if (is_truth(folder, a) && is_value(folder, b, 1) && is_value(folder, c, 0))
+            return a;
+        if (is_truth(folder, a) && is_value(folder, b, 0) && is_value(folder, c, 1))
+            return fold_not(folder, a);
         return is_true(folder, a) || b == c ? b : is_false(folder, a) ? c : EXPR_NONE;
     default:
         return EXPR_NONE;

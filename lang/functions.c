@@ -112,6 +112,14 @@ static Value multiple_of_call(Elab *elab, const Node *call) {
 
 /* ---- lists and shapes -------------------------------------------------------------------- */
 
+static Value chosen_length(Elab *elab, Value lists, Span span) {
+    ExprId length = fold_integer(&elab->folder, lists.items[lists.count - 1].count);
+    for (int i = lists.count - 2; i >= 0 && length; i--)
+        length = fold(&elab->folder, EXPR_IF, chosen_taken(elab, lists, i),
+                      fold_integer(&elab->folder, lists.items[i].count), length);
+    return value_number(length, DIMENSION_NONE, span);
+}
+
 static Value length_call(Elab *elab, const Node *call) {
     if (!plain_arguments(elab, call, 1, 1))
         return value_mistake(call->span);
@@ -119,6 +127,8 @@ static Value length_call(Elab *elab, const Node *call) {
     if (list.kind == A_LIST)
         return value_number(fold_integer(&elab->folder, list.count), DIMENSION_NONE,
                             call->span);
+    if (list.kind == A_CHOSEN && list.items[0].kind == A_LIST)
+        return chosen_length(elab, list, call->span);
     if (list.kind != A_MISTAKE)
         elab_error(elab, list.span, "`length` takes a list, and this is %s",
                    value_kind_name(list.kind));

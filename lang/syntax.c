@@ -136,7 +136,7 @@ Node *node_call(Parse *parse, Node *callee, Arguments args, Token close) {
 Node *node_pipe(Parse *parse, Node *first, Node *call) {
     Node piped = *call;
     Arguments args = {0};
-    if (call->kind == NODE_NAME) {
+    if (call->kind == NODE_NAME || call->kind == NODE_INDEX || call->kind == NODE_FIELD) {
         piped = (Node){.kind = NODE_CALL, .span = call->span, .a = call};
     } else if (call->kind == NODE_ERROR || first->kind == NODE_ERROR) {
         return node_error(parse, call->span);

@@ -166,6 +166,22 @@ Value chosen_merge(Elab *elab, ExprId condition, Value yes, Value no, Span span)
     return count == 1 ? items[0] : chosen_value(which, items, count, span);
 }
 
+Value chosen_item(Elab *elab, Value lists, int k, ExprId *has) {
+    Value item = {.kind = A_MISTAKE};
+    ExprId any = fold_integer(&elab->folder, 0);
+    for (int i = lists.count - 1; i >= 0; i--) {
+        if (k >= lists.items[i].count)
+            continue;
+        ExprId taken = chosen_taken(elab, lists, i);
+        Value here = lists.items[i].items[k];
+        item = is_false(&elab->folder, any) ? here
+                                            : value_merge(elab, taken, here, item, lists.span);
+        any = fold2(elab, EXPR_OR, any, taken);
+    }
+    *has = any ? any : fold_integer(&elab->folder, 0);
+    return item;
+}
+
 /* Whether the two are the same thing. */
 ExprId things_equal(Elab *elab, Value a, Value b) {
     if (a.kind != A_CHOSEN && b.kind == A_CHOSEN)

@@ -1,5 +1,5 @@
 /* Members of elaborated spaces, against net's own rules and brute force: shapes, sites, the
- * printed form, and what the checker accepts.
+ * printed form, what the checker accepts, and what decisions are called.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit.h"
@@ -138,6 +138,7 @@ static void small_spaces_are_sound(void **state) {
     require_all_members("tests/lang/spaces/operators.nas", STR("n"));
     require_all_members("tests/lang/spaces/floats.nas", STR("n"));
     require_all_members("tests/lang/spaces/chosen.nas", STR("n"));
+    require_all_members("tests/lang/spaces/lists.nas", STR("n"));
     require_all_members("tests/lang/spaces/tokens.nas", STR("vit"));
     require_all_members("tests/lang/spaces/tokens.nas", STR("decoder"));
     require_all_members("tests/lang/spaces/axes.nas", STR("n"));
@@ -269,11 +270,69 @@ static void checks_agree_with_brute_force(void **state) {
     assert_true(verdicts[0] > 10 && verdicts[1] > 10);
 }
 
+/* ---- names ------------------------------------------------------------------------------- */
+
+/* Lines that do not depend on each other, but in what they call. */
+static const char *const lines[] = {
+    "let a = image |> conv(choice(8, 16), kernel: choice(1, 3))",
+    "let b = image |> depthwise(kernel: choice(3, 5)) |> relu",
+    "let c = choice(2, 4)",
+    "let d = image |> side(choice(8, 12), kernel: choice(1, 3) named edge)",
+};
+
+/* The lines in an order, as a space. */
+static const Space *ordered(Arena *arena, const int *order) {
+    Text text = text_new(arena);
+    Diagnostics *diagnostics;
+    text_add(&text, "block side(x, channels, kernel) { repeat choice(1..2) as i {\n"
+                    "x = x |> conv(channels, kernel: kernel)\n}\nreturn x\n}\n"
+                    "network n(image: [8, 8, 3]) -> [10] {\n");
+    for (int i = 0; i < COUNT(lines); i++)
+        text_add(&text, "%s\n", lines[order[i]]);
+    text_add(&text, "return concat(a, b, d) |> conv(c, kernel: 1) |> dense(10)\n}\n");
+    const Space *space = space_read(arena, text_str(&text), STR("n"), &diagnostics);
+    assert_non_null(space);
+    return space;
+}
+
+static const Choice *named(const Space *space, Str name) {
+    for (int c = 0; c < space->choices.count; c++)
+        if (str_equal(space->choices.at[c].name, name))
+            return &space->choices.at[c];
+    return NULL;
+}
+
+/* Whatever the order, decisions have the same names and stand for the same: an ordinal counts
+ * among equal callees only, and no two lines here call the same. */
+static void order_renames_no_decision(void **state) {
+    (void)state;
+    static const int orders[][COUNT(lines)] = {
+        {0, 1, 2, 3}, {3, 2, 1, 0}, {1, 0, 3, 2}, {2, 3, 0, 1}};
+    Arena *arena = arena_new();
+    const Space *first = ordered(arena, orders[0]);
+    assert_int_equal(first->choices.count, 7);
+    for (int o = 1; o < COUNT(orders); o++) {
+        const Space *other = ordered(arena, orders[o]);
+        assert_int_equal(other->choices.count, first->choices.count);
+        for (int c = 0; c < first->choices.count; c++) {
+            const Choice *choice = &first->choices.at[c];
+            const Choice *same = named(other, choice->name);
+            if (!same)
+                fail_msg("%.*s is renamed", STR_ARG(choice->name));
+            assert_int_equal(same->count, choice->count);
+            for (int v = 0; v < choice->count; v++)
+                assert_int_equal(rational_compare(same->values[v], choice->values[v]), 0);
+        }
+    }
+    arena_free(arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_spaces_are_sound),
         cmocka_unit_test(members_of_the_quick_start),
         cmocka_unit_test(checks_agree_with_brute_force),
+        cmocka_unit_test(order_renames_no_decision),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
