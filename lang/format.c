@@ -112,7 +112,7 @@ static int looseness(const Printer *printer, int i) {
     if (piece->kind == PIECE_COMMENT || closes(piece))
         return -1;
     if (last->kind == TOKEN_COMMA)
-        return piece_at(printer, i + 1)->kind == TOKEN_ASSIGN ? -1 : 0;
+        return 0;
     switch (piece->kind) {
     case TOKEN_ELSE:
         return 1;

@@ -64,7 +64,8 @@ static bool followed_by_name(const Layout *layout) {
 }
 
 /* `let`, `return`, ... and `name =` at the start of a line begin a statement whatever stands
- * before, so an unclosed bracket ends here at the latest. */
+ * before, so an unclosed bracket ends here at the latest. But where none is open, a comma before
+ * `name =` continues the properties of a rule. */
 static bool begins_statement(const Layout *layout) {
     switch (layout->ahead.kind) {
     case TOKEN_LET:
@@ -73,7 +74,8 @@ static bool begins_statement(const Layout *layout) {
     case TOKEN_FOR:
         return true;
     case TOKEN_NAME:
-        return followed_by(layout, "=") && !followed_by(layout, "==");
+        return followed_by(layout, "=") && !followed_by(layout, "==") &&
+               !(layout->last.kind == TOKEN_COMMA && innermost(layout) == TOKEN_LBRACE);
     default:
         return false;
     }
