@@ -22,6 +22,16 @@ void engine_missing(Converter *c, Span span, Str what, const char *engine) {
     vec_push(c->spec->arena, c->missing, ((Missing){span, text}));
 }
 
+void gap_missing(Converter *c, Span span, Gap gap, Str what) {
+    const char *subject = gap_facts[gap].what;
+    const char *name = strstr(subject, "%s");
+    Text text = text_new(c->spec->arena);
+    text_add(&text, "%.*s", name ? (int)(name - subject) : (int)strlen(subject), subject);
+    if (name)
+        text_add(&text, "%.*s%s", STR_ARG(what), name + 2);
+    engine_missing(c, span, text_str(&text), gap_facts[gap].engine);
+}
+
 static Str quoted(Converter *c, Str name) {
     return str_format(c->spec->arena, "`%.*s`", STR_ARG(name));
 }
@@ -330,7 +340,7 @@ static bool convert_data(Converter *c, const Node *node, const char *context, St
         return convert_share(c, node, out);
     if (!convert_call(c, node, context, what, out))
         return false;
-    engine_missing(c, node->span, quoted(c, what), "data of its own beside `train`");
+    gap_missing(c, node->span, GAP_DATA, what);
     return true;
 }
 
@@ -445,7 +455,7 @@ bool spec_convert(Converter *c, const Node *node, FactType type, const char *of,
     case TYPE_RESULT:
         return convert_result(c, node, of, out);
     case TYPE_METRIC:
-        return convert_metric(c, node, of, ROLE_OBJECTIVE, out);
+        return convert_metric(c, node, of, *of ? ROLE_OBJECTIVE : ROLE_CLAIM, out);
     case TYPE_LIMIT:
         return convert_limit(c, node, of, out);
     case TYPE_CLAIM:

@@ -296,6 +296,9 @@ Rational expr_largest(Elab *elab, ExprId guard, ExprId id);
 /* ---- precise.c: precision rules ---------------------------------------------------------- */
 
 const char *precision_property(int index); /* its name; NULL past the last */
+/* The formats that the rules of an imported network may give, as operators of no kind: its own
+ * are known only when it is read. NULL where there are mistakes. */
+const Space *precision_formats(Elab *elab, const Item *precision);
 void precision_apply(Elab *elab, const Item *network, const Item *precision);
 
 /* ---- floats.c: where floats and integers meet -------------------------------------------- */
@@ -336,6 +339,8 @@ void item_names(Arena *arena, const Source *source, ItemKind kind, Str word, con
 
 /* ---- spec.c ------------------------------------------------------------------------------ */
 
+/* The formats of an imported network's rules; memoised. NULL: no rules, or mistakes. */
+const Space *import_formats(Spec *spec, const Item *network, const Item *precision);
 /* An empty name: the unnamed precision of the network. */
 const Item *precision_find(const Source *source, Str network, Str name);
 
@@ -464,6 +469,18 @@ bool mistake(Converter *converter, Span span, const char *format, ...) PRINTF(3,
 SpecItem *items_new(Converter *converter, SpecValue *out, int count);
 /* "`greedy` has no engine yet: greedy search"; nothing where `engine` is empty. */
 void engine_missing(Converter *converter, Span span, Str what, const char *engine);
+/* The same of what gaps.def states; `what` is the name that it concerns. */
+typedef enum {
+#define GAP(NAME, what, engine) GAP_##NAME,
+#include "lang/gaps.def"
+#undef GAP
+    GAP_COUNT
+} Gap;
+typedef struct GapFacts {
+    const char *what, *engine;
+} GapFacts;
+extern const GapFacts gap_facts[GAP_COUNT];
+void gap_missing(Converter *converter, Span span, Gap gap, Str what);
 bool convert_number(Converter *converter, const Node *node, FactType type, const char *of,
                     Str what, SpecValue *out);
 bool convert_name(Converter *converter, const Node *node, ItemKind kind, const char *word,

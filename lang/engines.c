@@ -60,12 +60,23 @@ static void gather_value(Gathering *gathering, const Item *item, FactType type,
     }
 }
 
+/* A kind without an engine says that once, instead of everything in it. */
+static bool kind_missing(const Spec *spec, const Decl *decl, MissingList *list) {
+    Converter converter = {.spec = (Spec *)spec, .missing = list};
+    const KindFacts *kind = &kind_facts[decl->kind];
+    engine_missing(&converter, decl->span, str_format(spec->arena, "`%s`", kind->word),
+                   kind->engine);
+    return *kind->engine;
+}
+
 static void gather_decl(Gathering *gathering, const Decl *decl) {
     const Spec *spec = gathering->spec;
     for (int i = 0; i < gathering->seen.count; i++)
         if (gathering->seen.at[i] == decl)
             return;
     vec_push(spec->arena, &gathering->seen, decl);
+    if (kind_missing(spec, decl, gathering->list))
+        return;
     for (int i = 0; i < spec->decls.count; i++)
         for (int k = 0; spec->decls.at[i] == decl && k < spec->missing.at[i].count; k++)
             vec_push(spec->arena, gathering->list, spec->missing.at[i].at[k]);
@@ -79,20 +90,10 @@ static void gather_decl(Gathering *gathering, const Decl *decl) {
     }
 }
 
-/* A kind without an engine says that once, instead of everything in it. */
-static bool kind_missing(const Spec *spec, const Decl *decl, MissingList *list) {
-    Converter converter = {.spec = (Spec *)spec, .missing = list};
-    const KindFacts *kind = &kind_facts[decl->kind];
-    engine_missing(&converter, decl->span, str_format(spec->arena, "`%s`", kind->word),
-                   kind->engine);
-    return *kind->engine;
-}
-
 const Missing *decl_missing(const Spec *spec, const Decl *decl, int *count) {
     MissingList list = {0};
     Gathering gathering = {.spec = spec, .list = &list};
-    if (!kind_missing(spec, decl, &list))
-        gather_decl(&gathering, decl);
+    gather_decl(&gathering, decl);
     *count = list.count;
     return list.at;
 }

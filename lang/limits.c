@@ -286,8 +286,7 @@ bool convert_limit(Converter *c, const Node *node, const char *of, SpecValue *ou
     bool plain = out->items[0].value.type == SPEC_NAME && metric_of(out->items[0].value.text) &&
                  out->items[1].value.type == SPEC_NUMBER;
     if (!plain)
-        engine_missing(c, node->span, STR("a limit that calculates"),
-                       "limits of a metric and a number are judged");
+        gap_missing(c, node->span, GAP_LIMIT, (Str){"", 0});
     return true;
 }
 

@@ -181,6 +181,17 @@ static bool formats_fit(Elab *elab, ExprId id, Property property, Span span) {
     return true;
 }
 
+/* A rule's expression, evaluated afresh. */
+static ExprId property_value(Elab *elab, const Node *node, Property property, Str hint) {
+    Value value = evaluate_as(elab, node, hint);
+    if (value.kind == A_FORMAT && formats_fit(elab, value.expr, property, node->span))
+        return value.expr;
+    if (value.kind != A_FORMAT && value.kind != A_MISTAKE)
+        elab_error(elab, node->span, "`%s` must be a format such as i8, and this is %.*s",
+                   property_facts[property].name, STR_ARG(value_describe(elab, value)));
+    return fold_integer(&elab->folder, property_facts[property].initial);
+}
+
 static ExprId format_value(Precise *p, Property property, int op) {
     Elab *elab = p->elab;
     const Node *node = property_of(p, property, op);
@@ -190,14 +201,9 @@ static ExprId format_value(Precise *p, Property property, int op) {
     elab->guard = elab->space->ops.at[op].active;
     Str hint = str_format(elab->arena, "%.*s.%s", STR_ARG(elab->space->ops.at[op].path),
                           property_facts[property].name);
-    Value value = evaluate_as(elab, node, hint);
+    ExprId format = property_value(elab, node, property, hint);
     elab->guard = saved;
-    if (value.kind == A_FORMAT && formats_fit(elab, value.expr, property, node->span))
-        return value.expr;
-    if (value.kind != A_FORMAT && value.kind != A_MISTAKE)
-        elab_error(elab, node->span, "`%s` must be a format such as i8, and this is %.*s",
-                   property_facts[property].name, STR_ARG(value_describe(elab, value)));
-    return fold_integer(&elab->folder, property_facts[property].initial);
+    return format;
 }
 
 /* The format of a batch norm that reads operator `in`: it folds into an operator with
@@ -351,6 +357,13 @@ static bool within_work(Elab *elab, const Item *network, const Item *precision) 
     return false;
 }
 
+static void rules_begin(Elab *elab, const Source *source) {
+    Frame frame = {.path = {"", 0}, .ordinals = map_new(elab->arena), .source = source};
+    elab->frame = arena_copy(elab->arena, &frame, sizeof frame);
+    elab->scope = NULL;
+    scope_push(elab);
+}
+
 void precision_apply(Elab *elab, const Item *network, const Item *precision) {
     int count = elab->space->ops.count;
     Precise p = {.elab = elab,
@@ -359,12 +372,7 @@ void precision_apply(Elab *elab, const Item *network, const Item *precision) {
                  .last = arena_array(elab->arena, bool, count),
                  .passed = arena_array(elab->arena, ExprId, count),
                  .passed_for = arena_array(elab->arena, int, count)};
-    Frame frame = {.path = {"", 0},
-                   .ordinals = map_new(elab->arena),
-                   .source = precision ? precision->source : network->source};
-    elab->frame = arena_copy(elab->arena, &frame, sizeof frame);
-    elab->scope = NULL;
-    scope_push(elab);
+    rules_begin(elab, precision ? precision->source : network->source);
     if (!within_work(elab, network, precision))
         return;
     mark_ends(&p);
@@ -381,4 +389,28 @@ void precision_apply(Elab *elab, const Item *network, const Item *precision) {
         if (precision->rules.at[i].is_statement &&
             precision->rules.at[i].statement.kind != STATEMENT_LET)
             condition_apply(&p, &precision->rules.at[i].statement);
+}
+
+const Space *precision_formats(Elab *elab, const Item *precision) {
+    Precise p = {.elab = elab, .rules = precision};
+    rules_begin(elab, precision->source);
+    vec_push(elab->arena, &elab->space->ops, (SpaceOp){0});
+    for (int i = 0; i < precision->rules.count; i++) {
+        const Rule *rule = &precision->rules.at[i];
+        ExprId formats[PROPERTIES] = {EXPR_NONE};
+        check_properties(&p, rule);
+        if (rule->is_statement && rule->statement.kind == STATEMENT_LET)
+            statement_run(elab, &rule->statement);
+        for (int k = 0; k < PROPERTIES && !rule->is_statement; k++) {
+            const Node *node = rule_property(rule, (Property)k);
+            if (node)
+                formats[k] = property_value(elab, node, (Property)k,
+                                            str_format(elab->arena, "rule[%d]", i));
+        }
+        vec_push(elab->arena, &elab->space->ops,
+                 ((SpaceOp){.weights = formats[WEIGHTS],
+                            .output = formats[ACTIVATIONS],
+                            .membrane = formats[MEMBRANE]}));
+    }
+    return elab->failed ? NULL : elab->space;
 }

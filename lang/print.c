@@ -94,7 +94,7 @@ void decl_print(const Decl *decl, Text *text) {
 }
 
 static void space_summary(const Elaborated *from, Text *text) {
-    if (!from->space)
+    if (!from->space || from->network->value)
         return;
     text_add(text, "// network %.*s", STR_ARG(from->network->name));
     if (from->precision && from->precision->name.length)

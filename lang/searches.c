@@ -463,6 +463,17 @@ static void check_devices(Spec *spec, const Item *item, const Decl *search,
     }
 }
 
+/* What an imported network's rules give. */
+static const Space *formats_of(Spec *spec, const Item *item, const Decl *search) {
+    const Item *network = subject_of(spec, item, decl_value(search, "network"));
+    const SpecValue *name = decl_value(search, "precision");
+    if (!network || !network->value)
+        return NULL;
+    return import_formats(
+        spec, network,
+        precision_find(item->source, network->name, name ? name->text : (Str){"", 0}));
+}
+
 /* ---- searches ---------------------------------------------------------------------------- */
 
 static void search_engines(Spec *spec, const Item *item, const Decl *search,
@@ -471,19 +482,15 @@ static void search_engines(Spec *spec, const Item *item, const Decl *search,
     const SpecEntry *devices = decl_entry(search, "device");
     const SpecValue *from = decl_value(search, "network");
     if (devices->count > 1)
-        engine_missing(&converter, devices->values[1].span, STR("a second device"),
-                       "one search is for one device; write one for each");
+        gap_missing(&converter, devices->values[1].span, GAP_DEVICES, search->name);
     for (int i = 0; i < devices->count; i++) {
         const Decl *device = named_decl(spec, item, DECL_DEVICE, &devices->values[i]);
         const SpecValue *code = device ? decl_value(device, "code") : NULL;
         if (code && str_equal(code->text, STR("none")))
-            engine_missing(&converter, devices->values[i].span,
-                           str_format(spec->arena, "`%.*s`", STR_ARG(device->name)),
-                           "judging by declared costs");
+            gap_missing(&converter, devices->values[i].span, GAP_COSTS, device->name);
     }
     if (from && result_search(from->text).length)
-        engine_missing(&converter, from->span, STR("a search of what a search found"),
-                       "the network of a search is one of the file");
+        gap_missing(&converter, from->span, GAP_CHAIN, search->name);
 }
 
 void search_check(Spec *spec, int index) {
@@ -494,6 +501,6 @@ void search_check(Spec *spec, int index) {
     check_compression(spec, search);
     const Space *space = subject_check(spec, item, search);
     check_teacher(spec, item, search, space);
-    check_devices(spec, item, search, space);
+    check_devices(spec, item, search, space ? space : formats_of(spec, item, search));
     search_engines(spec, item, search, &spec->missing.at[index]);
 }

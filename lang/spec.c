@@ -18,17 +18,50 @@ const Item *precision_find(const Source *source, Str network, Str name) {
     return NULL;
 }
 
-/* NULL for an imported network, which is known only when its file is read. */
-static const Space *space_of(Spec *spec, const Item *network, const Item *precision) {
-    if (network->value)
-        return NULL;
+static const Elaborated *elaborated(const Spec *spec, const Item *network,
+                                    const Item *precision) {
     for (int i = 0; i < spec->spaces.count; i++)
         if (spec->spaces.at[i].network == network && spec->spaces.at[i].precision == precision)
-            return spec->spaces.at[i].space;
+            return &spec->spaces.at[i];
+    return NULL;
+}
+
+const Space *import_formats(Spec *spec, const Item *network, const Item *precision) {
+    if (!network->value || !precision)
+        return NULL;
+    const Elaborated *known = elaborated(spec, network, precision);
+    if (known)
+        return known->space;
+    Elab *elab = elab_new(spec->arena, spec->diagnostics, spec, network->name, network->source);
+    const Space *space = precision_formats(elab, precision);
+    vec_push(spec->arena, &spec->spaces, ((Elaborated){network, precision, space}));
+    return space;
+}
+
+/* NULL for an imported network, which is known only when its file is read. */
+static const Space *space_of(Spec *spec, const Item *network, const Item *precision) {
+    if (network->value) {
+        (void)import_formats(spec, network, precision);
+        return NULL;
+    }
+    const Elaborated *known = elaborated(spec, network, precision);
+    if (known)
+        return known->space;
     const Space *space =
         network_elaborate(spec->arena, spec->diagnostics, spec, network, precision);
     vec_push(spec->arena, &spec->spaces, ((Elaborated){network, precision, space}));
     return space;
+}
+
+/* network NAME = onnx("FILE"): the call is checked; the file is read when it is needed. */
+static void import_check(Spec *spec, const Item *network) {
+    MissingList missing = {0};
+    SpecValue value;
+    Converter converter = {.spec = spec, .source = network->source, .missing = &missing};
+    converter.elab =
+        elab_new(spec->arena, spec->diagnostics, spec, STR("constants"), network->source);
+    converter.elab->constants_only = true;
+    (void)spec_convert(&converter, network->value, TYPE_CALL, "import", network->name, &value);
 }
 
 /* A precision has the rules of its base, before its own: the last that matches counts. */
@@ -90,7 +123,9 @@ static void networks_check(Spec *spec) {
                      STR_ARG(suggestion(spec->arena, item->of, names, count)));
         }
     for (int i = 0; i < root->items.count; i++)
-        if (root->items.at[i]->kind == ITEM_NETWORK)
+        if (root->items.at[i]->kind == ITEM_NETWORK && root->items.at[i]->value)
+            import_check(spec, root->items.at[i]);
+        else if (root->items.at[i]->kind == ITEM_NETWORK)
             space_of(spec, root->items.at[i],
                      precision_find(root, root->items.at[i]->name, (Str){0}));
 }

@@ -37,6 +37,12 @@ const ArgumentFacts argument_facts[] = {
 };
 const int argument_count = COUNT(argument_facts);
 
+const GapFacts gap_facts[GAP_COUNT] = {
+#define GAP(NAME, what, engine) {what, engine},
+#include "lang/gaps.def"
+#undef GAP
+};
+
 const MetricFacts metric_facts[] = {
 #define METRIC(NAME, name, dimension, better, documentation)                                   \
     {name, DIMENSION_##dimension, better, OF_BOTH, ROLE_OBJECTIVE, "", documentation},

@@ -87,9 +87,7 @@ void task_check(Spec *spec, int index) {
     check_masks(spec, task);
     check_labels(spec, task);
     if (!decl_entry(task, "labels")->count)
-        engine_missing(&converter, task->span, STR("a task without `labels:`"),
-                       "classes are counted by their names");
+        gap_missing(&converter, task->span, GAP_LABELS, task->name);
     if (!decl_entry(task, "train")->given)
-        engine_missing(&converter, task->span, STR("a task without `train:`"),
-                       "shares of it are what a search looks at");
+        gap_missing(&converter, task->span, GAP_TRAIN, task->name);
 }

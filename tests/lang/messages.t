@@ -18,6 +18,7 @@ my %unreached = map { $_ => 1 } (
     'more than %d files are used',           # needs as many files
     'a file has at most %d declarations',    # needs as many lines
     'the defaults',                          # the name of a text of ours
+    '%.*s has no engine yet: %s',            # said when it is to run: tests/nasc/examples.t
     'some bits',                             # a word of the language
     'the end of the file',                   # its end of line is missed before it
     'the deviation must be above zero',      # said when a task is read for training
