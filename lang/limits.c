@@ -247,8 +247,16 @@ static const char *comparison_sign(TokenKind op, bool exchanged) {
     }
 }
 
+static bool same_metric(const SpecItem *items) {
+    const SpecValue *left = &items[0].value, *right = &items[1].value;
+    return left->type == SPEC_NAME && right->type == SPEC_NAME &&
+           str_equal(left->text, right->text);
+}
+
 static bool sides_agree(Converter *c, const SpecItem *items) {
     const SpecValue *left = &items[0].value, *right = &items[1].value;
+    if (same_metric(items))
+        return mistake(c, right->span, "this compares `%.*s` with itself", STR_ARG(left->text));
     if (left->dimension == right->dimension)
         return true;
     if (left->type == SPEC_NAME)
