@@ -298,6 +298,8 @@ Value call_evaluate(Elab *elab, const Node *call) {
         elab_error(elab, call->span, "networks are built in a `network` or a `block`");
         return value_mistake(call->span);
     }
+    if (callee.kind == A_MISTAKE && call->piped) /* for the mistakes of the chain before it */
+        evaluate(elab, call->args.at[0].value);
     if (passes_words(callee))
         elab->words = words;
     return call_value(elab, call, callee);

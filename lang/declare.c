@@ -36,13 +36,30 @@ static const KeyFacts *key_facts_of(DeclKind kind, Str key) {
     return NULL;
 }
 
-static void report_unknown_key(Spec *spec, DeclKind kind, const Entry *entry) {
-    enum { MAX_KEYS = 40 };
-    Str names[MAX_KEYS];
+enum { MAX_KEYS = 40 };
+
+static int key_names(DeclKind kind, Str names[MAX_KEYS]) {
     int count = 0;
     for (int k = 0; k < key_count && count < MAX_KEYS; k++)
         if (key_facts[k].kind == kind)
             names[count++] = str_of(key_facts[k].key);
+    return count;
+}
+
+/* Whether an entry that is no key seems to mean this one. */
+static bool is_misspelt(DeclKind kind, const Item *item, const char *key) {
+    Str names[MAX_KEYS];
+    int count = key_names(kind, names);
+    for (int i = 0; i < item->entries.count; i++)
+        if (!key_facts_of(kind, item->entries.at[i].key) &&
+            str_equal(str_nearest(item->entries.at[i].key, names, count), str_of(key)))
+            return true;
+    return false;
+}
+
+static void report_unknown_key(Spec *spec, DeclKind kind, const Entry *entry) {
+    Str names[MAX_KEYS];
+    int count = key_names(kind, names);
     Text list = text_new(spec->arena);
     for (int i = 0; i < count; i++)
         text_add(&list, "%s%.*s", i ? ", " : "", STR_ARG(names[i]));
@@ -167,6 +184,8 @@ static bool entry_make(Spec *spec, const Item *item, const KeyFacts *facts,
     *entry =
         (SpecEntry){.key = str_of(facts->key), .span = gathered.span, .given = gathered.given};
     if (!gathered.given && strcmp(facts->initial, "!") == 0) {
+        if (is_misspelt(facts->kind, item, facts->key))
+            return false;
         error_at(spec->diagnostics, item->span, "`%.*s` needs `%s:` (%s)", STR_ARG(item->name),
                  facts->key, facts->documentation);
         return false;

@@ -29,19 +29,28 @@ static void list_expected(Text *text, const bool *expected) {
         text_add(text, "%s%s", i == 0 ? "" : i < count - 1 ? ", " : " or ", items[i]);
 }
 
+/* The round or square bracket that is open where the token was found; NULL: none is. */
+static const Token *open_bracket(const Parse *parse, Token found) {
+    int open = parse->layout.open.count - (found.kind == TOKEN_LBRACE); /* itself is the last */
+    const Token *last = open > 0 ? &parse->layout.open.at[open - 1] : NULL;
+    bool round = last && (last->kind == TOKEN_LPAREN || last->kind == TOKEN_LBRACKET);
+    return round && (found.kind == TOKEN_END || found.kind == TOKEN_LBRACE) ? last : NULL;
+}
+
 /* What people coming from other languages write, and what is meant. */
 static const char *hint_for(const Parse *parse, Token found, const bool *expected) {
-    int open = parse->layout.open.count - (found.kind == TOKEN_LBRACE); /* itself is the last */
-    TokenKind last = open > 0 ? parse->layout.open.at[open - 1].kind : TOKEN_EOF;
     if (found.kind == TOKEN_ASSIGN && expected[TOKEN_EQUAL])
         return "; `==` compares";
     if (found.kind == TOKEN_COLON && expected[TOKEN_END] && expected[TOKEN_COMMA])
         return "; a comma at the end of the line before continues its list";
-    bool inside = last == TOKEN_LPAREN || last == TOKEN_LBRACKET;
-    if (inside && (found.kind == TOKEN_END || found.kind == TOKEN_LBRACE))
+    if (open_bracket(parse, found))
         return "; a bracket is not closed";
     if (found.kind == TOKEN_IF && expected[TOKEN_REPEAT])
         return "; `if` chooses a value: `x = if c then a else b`";
+    if (found.kind == TOKEN_PIPE && expected[TOKEN_ASSIGN])
+        return "; `x = x |> f` binds the result, and `return x |> f` gives it back";
+    if (found.kind == TOKEN_LPAREN && parse->depth == 0 && expected[TOKEN_LBRACE])
+        return "; what takes arguments is declared by `block name(x) { ... }`";
     return "";
 }
 
@@ -64,6 +73,9 @@ static void syntax_error(Parse *parse, const void *lemon, Token found) {
     else if (!explained)
         error_at(parse->diagnostics, found.span, "expected %s, found %s%s", text.at,
                  token_facts[found.kind].shown, hint);
+    const Token *open = open_bracket(parse, found);
+    if (!explained && open)
+        note_at(parse->diagnostics, open->span, "it is opened here");
     parse->failed = true;
     layout_forgive(&parse->layout);
     if (found.kind != TOKEN_END && found.kind != TOKEN_EOF)

@@ -46,6 +46,26 @@ static void add_callable(Elab *elab, Names *names) {
         vec_push(elab->arena, names, str_of(functions[i].name));
 }
 
+/* What other frameworks call it. */
+static const char *const foreign[][2] = {
+    {"conv2d", "conv"},
+    {"convolution", "conv"},
+    {"linear", "dense"},
+    {"fc", "dense"},
+    {"fully_connected", "dense"},
+    {"maxpool2d", "max_pool"},
+    {"avg_pool", "average_pool"},
+    {"avgpool2d", "average_pool"},
+    {"gap", "global_average"},
+    {"global_avg", "global_average"},
+    {"global_avg_pool", "global_average"},
+    {"global_average_pooling", "global_average"},
+    {"concatenate", "concat"},
+    {"cat", "concat"},
+    {"multiply", "mul"},
+    {"swish", "silu"},
+};
+
 /* A call's name is looked for among what can be called, any other among all. */
 void report_unknown_name(Elab *elab, const Node *name, bool called) {
     Names names = {0};
@@ -58,6 +78,9 @@ void report_unknown_name(Elab *elab, const Node *name, bool called) {
     add_callable(elab, &names);
     const char *what = called ? "no block or operator is called" : "nothing is called";
     Str also = declared_suggestion(elab->arena, "block", name->text, names.at, names.count);
+    for (int i = 0; i < COUNT(foreign); i++)
+        if (str_equal(name->text, str_of(foreign[i][0])))
+            also = str_format(elab->arena, "; here it is `%s`", foreign[i][1]);
     elab_error(elab, name->span, "%s `%.*s`%.*s", what, STR_ARG(name->text), STR_ARG(also));
 }
 

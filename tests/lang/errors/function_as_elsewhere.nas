@@ -1,0 +1,5 @@
+def double(x) { x }
+
+network n(image: [28, 28, 1]) -> [10] {
+    return image |> conv(choice(8, 16), kernel: 3) |> global_average |> dense(10)
+}
