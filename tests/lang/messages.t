@@ -7,7 +7,7 @@ use warnings;
 
 # Sources and tables that print what is no answer to a mistake.
 my %elsewhere =
-    map { $_ => 1 } qw(lang/help.c lang/print.c lang/library.c lang/tables.c);
+    map { $_ => 1 } map { "lang/$_.c" } qw(help hover print library tables);
 my $tables = qr/^(?:static )?const (?:Function|char \*const) (?:functions|roots)\[\].*?^\};/ms;
 
 # What no file of a few lines can bring about.
@@ -45,7 +45,7 @@ sub strings {
     return @found;
 }
 
-my $placeholder = qr/%[-0-9]*(?:\.\*)?(?:ll)?[a-z]|\$[ab]/;
+my $placeholder = qr/%[-0-9]*(?:\.\*)?(?:ll)?[a-z]|\$[abfg]/;
 
 sub pattern {
     my ($string) = @_;
