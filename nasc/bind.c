@@ -159,7 +159,7 @@ static bool is_measurable(const Target *target) {
 static bool check_target(Session *session, const Decl *decl, const Target *target) {
     if (is_measurable(target))
         return true;
-    error_at(session->diagnostics, decl_entry(decl, "device")->span,
+    error_at(session->diagnostics, decl_value(decl, "device")->span,
              "the time of %.*s can be measured on it only: this nasc has no way to run "
              "programs there",
              STR_ARG(target->name));

@@ -71,6 +71,21 @@ static inline int net_unary(Maker *maker, OpKind kind, int x) {
         (Op){.kind = kind, .inputs = 1, .input = {x}, .output = maker->ops.at[x].output});
 }
 
+/* Values around one and around zero. */
+static inline float *net_values(Arena *arena, int count, double middle, Random *random) {
+    float *values = arena_array(arena, float, count);
+    for (int c = 0; c < count; c++)
+        values[c] = (float)(middle + random_next_unit(random) - 0.5);
+    return values;
+}
+
+static inline void net_norm(Arena *arena, OpWeights *w, int channels, Random *random) {
+    w->gamma = net_values(arena, channels, 1, random);
+    w->beta = net_values(arena, channels, 0, random);
+    w->mean = net_values(arena, channels, 0, random);
+    w->variance = net_values(arena, channels, 1, random);
+}
+
 /* Random weights, biases and scales for every operator that wants them. */
 static inline FloatModel net_weights(Arena *arena, const Net *net, uint64_t seed) {
     FloatModel model = {net, arena_array(arena, OpWeights, net->count)};
@@ -80,6 +95,8 @@ static inline FloatModel net_weights(Arena *arena, const Net *net, uint64_t seed
         Random random = {seed, (uint64_t)i, 0};
         w->scale = 0.02 + 0.02 * random_next_unit(&random);
         w->zero = op->output == FORMAT_U8 ? 73 : op->output == FORMAT_I8 ? -11 : 0;
+        if (operator_facts[op->kind].weights == NORM)
+            net_norm(arena, w, shape_channels(op->shape), &random);
         if (operator_facts[op->kind].weights != WEIGHTED)
             continue;
         int channels = shape_channels(op->shape), row = op_fan_in(net, i);

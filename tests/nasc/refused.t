@@ -55,4 +55,30 @@ refuses search reshape "b |> reshape(8, width: 196)" "$width"
 floats=", activations = i8; conv, dense: weights = f32, activations = f32"
 refuses build f32 "b |> relu" 8 "$floats"
 refuses search floats "b |> relu" "choice(8, 16)" "$floats"
+
+# Time is measured on this machine, or counted by an emulator: not elsewhere.
+number=$((number + 1))
+cat >"$own/net.nas" <<END
+use std/tasks
+use std/devices
+network net(image: [28, 28, 1]) -> [10] {
+    return image |> conv(choice(8, 16), kernel: 3, stride: 2) |> global_average |> dense(10)
+}
+search s {
+    network: net
+    task: fashion
+    device: cortex_a53
+    maximize: accuracy
+    minimize: latency
+    train: supernet(epochs: 1)
+}
+END
+verdict="not ok"
+if "$NASC" check "$own/net.nas" >"$own/said" 2>&1 &&
+    ! "$NASC" build "$own/net.nas" -o "$own/out" -q >"$own/said" 2>&1 &&
+    grep -q "net.nas:9:13: error: the time of cortex_a53 can be measured on it only" "$own/said"; then
+    verdict=ok
+fi
+echo "$verdict $number - a device whose time is not known here is refused at its line"
+[ "$verdict" = ok ] || sed 's/^/# /' "$own/said" | head -n 4
 echo "1..$number"
