@@ -126,6 +126,22 @@ static bool convert_word(Converter *c, const Node *node, const char *of, Str wha
                    STR_ARG(suggestion(c->spec->arena, shown, words, count)));
 }
 
+/* What else the name means: "task"; NULL: nothing. */
+static const char *kind_named(Converter *c, Str name) {
+    static const struct {
+        ItemKind kind;
+        const char *word;
+    } others[] = {
+        {ITEM_NETWORK, "network"}, {ITEM_BLOCK, "block"}, {ITEM_PRECISION, "precision"}};
+    for (int k = 0; k < DECL_KINDS; k++)
+        if (item_find(c->source, ITEM_DECL, str_of(kind_facts[k].word), name))
+            return kind_facts[k].word;
+    for (int k = 0; k < COUNT(others); k++)
+        if (item_find(c->source, others[k].kind, (Str){0}, name))
+            return others[k].word;
+    return NULL;
+}
+
 /* Names of a kind of declaration. */
 bool convert_name(Converter *c, const Node *node, ItemKind kind, const char *word,
                   SpecValue *out) {
@@ -137,6 +153,10 @@ bool convert_name(Converter *c, const Node *node, ItemKind kind, const char *wor
     const Item *item = item_find(c->source, kind, of, node->text);
     if (item)
         return !item_clash(c->spec->diagnostics, node->span, c->source, item);
+    const char *other = kind_named(c, node->text);
+    if (other)
+        return mistake(c, node->span, "`%.*s` is a %s; here stands the name of a %s",
+                       STR_ARG(node->text), other, word);
     const Str *names;
     int count;
     item_names(c->spec->arena, c->source, kind, of, &names, &count);
@@ -282,6 +302,15 @@ static bool convert_arguments(Converter *c, const Node *call, const CallFacts *c
     return right;
 }
 
+/* A call of the context that takes one like this: `optical` goes into `neighbours(...)`. */
+static const char *call_around(Str name, const char *context) {
+    for (int i = 0; i < argument_count; i++)
+        if (argument_facts[i].type == TYPE_CALL && call_facts_of(argument_facts[i].of, name) &&
+            call_facts_of(context, str_of(argument_facts[i].call)))
+            return argument_facts[i].call;
+    return NULL;
+}
+
 static bool unknown_call(Converter *c, const Node *node, Str name, const char *context,
                          Str what) {
     Str names[MAX_ARGUMENTS];
@@ -290,6 +319,10 @@ static bool unknown_call(Converter *c, const Node *node, Str name, const char *c
         if (strcmp(call_facts[i].context, context) == 0)
             names[count++] = str_of(call_facts[i].name);
     Str also = suggestion(c->spec->arena, name, names, count);
+    const char *around = call_around(name, context);
+    if (around)
+        return mistake(c, node->span, "`%.*s` stands within another: `%s(%.*s(...))`",
+                       STR_ARG(name), around, STR_ARG(name));
     if (name.length)
         return mistake(c, node->span, "`%.*s` knows no `%.*s`%.*s", STR_ARG(what),
                        STR_ARG(name), STR_ARG(also));
@@ -321,6 +354,10 @@ bool convert_call(Converter *c, const Node *node, const char *context, Str what,
 /* ---- shares and results ------------------------------------------------------------------ */
 
 static bool convert_share(Converter *c, const Node *node, SpecValue *out) {
+    if (node->kind == NODE_SHARE && node->b->kind == NODE_NAME &&
+        str_equal(node->b->text, STR("test")))
+        return mistake(c, node->span,
+                       "`test` is read once, for the final figures; take a share of `train`");
     if (node->kind != NODE_SHARE || node->b->kind != NODE_NAME ||
         !str_equal(node->b->text, STR("train")))
         return mistake(c, node->span, "write a share of the training data: `10 %% of train`");

@@ -227,10 +227,10 @@ static bool check_base(Spec *spec, const Item *item) {
 static void report_unknown_kind(Spec *spec, const Item *item) {
     static const char *const others[] = {"network", "precision", "block", "use", "let"};
     Str words[DECL_KINDS + COUNT(others)];
-    for (int i = 0; i < COUNT(others); i++)
-        words[i] = str_of(others[i]);
     for (int k = 0; k < DECL_KINDS; k++)
-        words[COUNT(others) + k] = str_of(kind_facts[k].word);
+        words[k] = str_of(kind_facts[k].word);
+    for (int i = 0; i < COUNT(others); i++)
+        words[DECL_KINDS + i] = str_of(others[i]);
     error_at(spec->diagnostics, item->word_span, "no declaration begins with `%.*s`%.*s",
              STR_ARG(item->word),
              STR_ARG(suggestion(spec->arena, item->word, words, COUNT(words))));

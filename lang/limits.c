@@ -94,7 +94,9 @@ static bool depends(const Asked *asked, const Node *node) {
     case NODE_FIELD:
         return true;
     case NODE_CALL:
-        return node->a->kind == NODE_NAME && call_facts_of("statistic", node->a->text);
+        return node->a->kind == NODE_NAME &&
+               (asked->claim ? function_of(node->a->text) < 0
+                             : call_facts_of("statistic", node->a->text) != NULL);
     case NODE_NEGATE:
     case NODE_BINARY:
         return depends(asked, node->a) || depends(asked, node->b);
@@ -165,7 +167,8 @@ static bool field(const Asked *asked, const Node *node, SpecValue *out) {
     if (node->a->kind == NODE_NAME && str_equal(node->a->text, STR("device")))
         return device_fact(asked, node, out);
     return mistake(asked->c, node->span,
-                   "a limit compares metrics with numbers and `device.memory`");
+                   "write `device.%.*s`: that of the device which the design is for",
+                   STR_ARG(node->text));
 }
 
 static bool operands_fit(TokenKind op, Dimension a, Dimension b, Dimension *result) {

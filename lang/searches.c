@@ -213,12 +213,16 @@ static bool check_chain(Spec *spec, const Item *item, const SpecValue *from) {
     Text chain = text_new(spec->arena);
     text_add_str(&chain, item->name);
     const SpecValue *next = from;
+    bool first = true;
     for (int i = 0; next && i < 64; i++) {
         const Item *search = picked_search(at, next);
         const Decl *decl = search ? decl_of_item(spec, search) : NULL;
         if (!decl)
             return true;
         text_add(&chain, " -> %.*s", STR_ARG(search->name));
+        first &= search->span.start >= item->span.start;
+        if (search == item && !first)
+            return false; /* said of the one that stands first */
         if (search == item) {
             error_at(spec->diagnostics, from->span,
                      "`%.*s` would have to be done before it begins: %s", STR_ARG(item->name),
@@ -250,19 +254,21 @@ static Str quality_of(const Decl *task) {
 }
 
 /* One answer for an image, or one for each pixel. */
-static void check_output(Spec *spec, const Space *space, const Decl *decl, const Decl *task) {
+static bool check_output(Spec *spec, const Space *space, const Decl *decl, const Decl *task) {
     bool pixels = space->ops.at[space->output].rank == 3;
     bool masks = str_equal(quality_of(task), STR("miou"));
+    bool labels = str_equal(quality_of(task), STR("accuracy"));
     Span span = decl_entry(decl, "network")->span;
     if (masks && !pixels)
         error_at(spec->diagnostics, span,
                  "`%.*s` answers once for an image, but `%.*s` judges every pixel (`miou`)",
                  STR_ARG(space->name), STR_ARG(task->name));
-    else if (pixels && str_equal(quality_of(task), STR("accuracy")))
+    else if (pixels && labels)
         error_at(spec->diagnostics, span,
                  "`%.*s` answers for every pixel, but `%.*s` judges one label for an image "
                  "(`accuracy`); `metric: miou` judges pixels",
                  STR_ARG(space->name), STR_ARG(task->name));
+    return !(masks && !pixels) && !(pixels && labels);
 }
 
 /* accuracy, miou and auc exclude each other: a task has one. */
@@ -324,8 +330,8 @@ const Space *subject_check(Spec *spec, const Item *item, const Decl *decl) {
     const Space *space =
         spec_space(spec, network->name, precision ? precision->text : (Str){"", 0});
     if (space && task) {
-        check_classes(spec, space, decl, task);
-        check_output(spec, space, decl, task);
+        if (check_output(spec, space, decl, task))
+            check_classes(spec, space, decl, task);
     }
     return space;
 }

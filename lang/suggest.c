@@ -5,9 +5,24 @@
 
 enum { MAX_LISTED = 12 };
 
+/* A name that begins with what was written, if only one does: jetson, jetson_orin. */
+static Str only_longer(Str name, const Str *known, int count) {
+    enum { SHORTEST = 3 };
+    Str found = {"", 0};
+    for (int i = 0; i < count && name.length >= SHORTEST; i++)
+        if (str_starts(known[i], name) && known[i].length > name.length) {
+            if (found.length)
+                return (Str){"", 0};
+            found = known[i];
+        }
+    return found;
+}
+
 Str suggestion(Arena *arena, Str name, const Str *known, int count) {
     Text text = text_new(arena);
     Str nearest = str_nearest(name, known, count);
+    if (!nearest.length)
+        nearest = only_longer(name, known, count);
     if (nearest.length) {
         text_add(&text, "; did you mean `%.*s`?", STR_ARG(nearest));
     } else if (count > 0 && count <= MAX_LISTED) {

@@ -225,7 +225,7 @@ Node *node_derived(Parse *parse, Node *a, Entries entries, Token close) {
 }
 
 Entry entry_of_head(Parse *parse, Token word, Token name) {
-    Entry entry = {.key = word.text, .span = word.span};
+    Entry entry = {.key = word.text, .span = name.span};
     vec_push(parse->arena, &entry.values, argument_of((Token){0}, node_name(parse, name)));
     return entry;
 }

@@ -63,7 +63,7 @@ static void report_unknown(Diagnostics *diagnostics, Token unit) {
         error_at(diagnostics, unit.span,
                  "no unit is called `%.*s`; there are B KiB MiB kB MB, s ms us, Hz kHz MHz "
                  "GHz, W mW, "
-                 "J mJ, bit/s Mbit/s, m km and %%",
+                 "J mJ, bit/s Mbit/s, m km, designs, images and %%",
                  STR_ARG(unit.text));
     arena_free(scratch);
 }

@@ -1,18 +1,10 @@
 use std/tasks
 use std/devices
 
-network n(image: [28, 28, 1]) -> [10] {
-    return image |> conv(choice(8, 16), kernel: 3) |> global_average |> dense(10)
-}
 
-search s {
-    network: n
-    task: fashion
-    device: cortex_m4
-    maximize: accuracy
-    minimize: flash
-    train: supernet(epochs: 2)
-    strategy: nsga2()
+task t {
+    train: idx("train-images", "train-labels")
+    test: idx("test-images", "test-labels")
+    labels: "a", "b"
+    validate: 10 % of test
 }
-
-task mine : fashion { validate: 10 % of test }

@@ -1,0 +1,14 @@
+use std/tasks
+use std/devices
+
+network n(image: [28, 28, 1]) -> [10] {
+    return image |> conv(choice(8, 16), kernel: 3) |> global_average |> dense(10)
+}
+
+device chip : cortex_m4 { code: none; costs: macs(per_cycle: 1) }
+
+emit e {
+    from: n
+    weights: "n.weights"
+    device: chip
+}

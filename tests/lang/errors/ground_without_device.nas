@@ -1,0 +1,10 @@
+use std/tasks
+use std/devices
+
+
+fleet ring {
+    satellites: 5 of cortex_a72
+    orbit: circular(altitude: 500 km, per_plane: 12)
+    links: neighbours(optical(rate: 0.5 Gbit/s))
+    ground: ka_band(rate: 0.8 Gbit/s)
+}

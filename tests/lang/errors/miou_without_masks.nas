@@ -1,0 +1,10 @@
+use std/tasks
+use std/devices
+
+
+task t {
+    train: idx("train-images", "train-labels")
+    test: idx("test-images", "test-labels")
+    labels: "a", "b"
+    metric: miou
+}

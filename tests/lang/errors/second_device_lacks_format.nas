@@ -1,0 +1,18 @@
+use std/tasks
+use std/devices
+
+network n(image: [28, 28, 1]) -> [10] {
+    return image |> conv(choice(8, 16), kernel: 3) |> global_average |> dense(10)
+}
+
+precision of n { *: weights = choice(i4, i8) }
+
+device small : cortex_m4 { weights: i8 }
+
+search s of n {
+    task: fashion
+    device: cortex_m4, small
+    maximize: accuracy
+    minimize: flash
+    train: supernet(epochs: 2)
+}

@@ -1,0 +1,18 @@
+use std/tasks
+use std/devices
+
+network n(image: [28, 28, 1]) -> [10] {
+    return image |> conv(choice(8, 16), kernel: 3) |> global_average |> dense(10)
+}
+
+network big(image: [28, 28, 1]) -> [12] {
+    return image |> conv(32, kernel: 3) |> global_average |> dense(12)
+}
+
+search s of n {
+    task: fashion
+    device: cortex_m4
+    maximize: accuracy
+    minimize: flash
+    train: from_scratch(epochs: 2), distill(big)
+}
