@@ -19,7 +19,8 @@ static void print_overview(void) {
         printf("  %-7s %-8s %s\n", commands[i].name, commands[i].arguments,
                commands[i].summary);
     printf(
-        "\n`nasc help COMMAND` tells more; so do `nasc help conv`, `nasc help search`, `nasc help std`.\n"
+        "\n`nasc help COMMAND` tells more; so do `nasc help conv`, `nasc help search` and\n"
+        "`nasc help std`, the library.\n"
         "exit codes: 0 done, 1 the file is wrong, 2 usage, 3 environment (missing data, disk "
         "full),\n            4 nothing satisfies the file, 130 interrupted\n");
 }

@@ -51,7 +51,7 @@ refuses search slice "b |> slice(4)" "$width"
 refuses search pad "b |> pad(top: 1)" "$width"
 refuses search upsample "b |> upsample(factor: 2)" "$width"
 refuses search channel_shuffle "b |> channel_shuffle(groups: 2)" "$width"
-refuses search reshape "b |> reshape(8, width: 196)" "$width"
+refuses search reshape "b |> reshape(8, height: 7, width: 28)" "$width"
 floats=", activations = i8; conv, dense: weights = f32, activations = f32"
 refuses build f32 "b |> relu" 8 "$floats"
 refuses search floats "b |> relu" "choice(8, 16)" "$floats"
@@ -76,7 +76,7 @@ END
 verdict="not ok"
 if "$NASC" check "$own/net.nas" >"$own/said" 2>&1 &&
     ! "$NASC" build "$own/net.nas" -o "$own/out" -q >"$own/said" 2>&1 &&
-    grep -q "net.nas:9:13: error: the time of cortex_a53 can be measured on it only" "$own/said"; then
+    grep -q "net.nas:9:13: error: the time of cortex_a53 can be measured" "$own/said"; then
     verdict=ok
 fi
 echo "$verdict $number - a device whose time is not known here is refused at its line"
