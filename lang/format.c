@@ -25,6 +25,7 @@ typedef struct Level {
     int anchor; /* where a continued entry goes on; -1: not known yet */
     int pipe;   /* column of the expression's first |>; -1: none */
     VEC(int) ifs;
+    int chain; /* column of the `if` that the last `else` belongs to */
 } Level;
 
 typedef struct Printer {
@@ -100,9 +101,7 @@ static bool breaks_before(const Printer *printer, int i) {
     const Piece *piece = piece_at(printer, i), *last = piece_at(printer, i - 1);
     if (last->kind == PIECE_COMMENT && last->to_end)
         return true;
-    if (closes(piece))
-        return hangs(printer, piece->partner);
-    return piece->breaks > 0;
+    return piece->breaks > 0 && (!closes(piece) || hangs(printer, piece->partner));
 }
 
 /* How loosely what stands before and after a piece hangs together, 0 the loosest; -1: no line
@@ -298,7 +297,13 @@ static void level_open(Printer *printer, int i) {
     const Piece *piece = piece_at(printer, i);
     Level level = {.opener = i, .base = printer->base, .anchor = -1, .pipe = -1};
     level.body = piece->kind == TOKEN_LBRACE && piece->body && printer->exploded[i];
-    level.indent = hangs(printer, i) ? printer->base + STEP : printer->column;
+    level.indent = printer->column;
+    for (int k = printer->levels.count; hangs(printer, i) && k >= 0; k--) {
+        Level *outer = k < printer->levels.count ? &printer->levels.at[k] : &level;
+        if (outer->body || outer->base != printer->base)
+            break;
+        outer->indent = printer->base + STEP; /* what follows it on the line too */
+    }
     if (level.body) {
         for (int k = printer->levels.count - 1; k >= 0; k--)
             if (printer->levels.at[k].body) {
@@ -337,7 +342,7 @@ static void note(Printer *printer, int i) {
         break;
     case TOKEN_ELSE:
         level->pipe = -1;
-        level->ifs.count -= level->ifs.count > 0;
+        level->chain = level->ifs.count ? level->ifs.at[--level->ifs.count] : -1;
         break;
     default:
         break;
@@ -353,8 +358,10 @@ static void note_column(Printer *printer, int i) {
     printer->anchors &= piece->kind == PIECE_COMMENT;
     if (piece->kind == TOKEN_PIPE && level->pipe < 0)
         level->pipe = printer->column;
-    if (piece->kind == TOKEN_IF)
-        vec_push(printer->arena, &level->ifs, printer->column);
+    if (piece->kind == TOKEN_IF) { /* of `else if` the branches stand below each other */
+        bool chained = piece_at(printer, i - 1)->kind == TOKEN_ELSE && level->chain >= 0;
+        vec_push(printer->arena, &level->ifs, chained ? level->chain : printer->column);
+    }
 }
 
 static void write_piece(Printer *printer, int i, bool fresh) {
