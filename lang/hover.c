@@ -7,8 +7,7 @@
 
 /* ---- definitions ------------------------------------------------------------------------- */
 
-/* The token that a cursor touches: also the one that ends right before it. */
-static int touched(const Outline *outline, int at) {
+int mark_touched(const Outline *outline, int at) {
     int mark = mark_at(outline, at);
     if (mark < 0)
         return -1;
@@ -54,7 +53,7 @@ static bool parameter_of(Arena *arena, const Outline *outline, int call, Str nam
     return false;
 }
 
-static bool meaning_of(Arena *arena, const Outline *outline, int mark, Meaning *meaning) {
+bool mark_meaning(Arena *arena, const Outline *outline, int mark, Meaning *meaning) {
     Around around = around_mark(outline, mark);
     if (names_argument(outline, mark, &around))
         return parameter_of(arena, outline, around.call, outline->marks[mark].text, meaning);
@@ -66,8 +65,8 @@ static bool meaning_of(Arena *arena, const Outline *outline, int mark, Meaning *
 
 bool outline_definition(Arena *arena, const Outline *outline, int at, TextPlace *place) {
     Meaning meaning;
-    int mark = touched(outline, at);
-    if (mark < 0 || !meaning_of(arena, outline, mark, &meaning))
+    int mark = mark_touched(outline, at);
+    if (mark < 0 || !mark_meaning(arena, outline, mark, &meaning))
         return false;
     const Mark *found = mark_or_none(meaning.outline, meaning.mark);
     bool file = meaning.outline != outline && !meaning.mark;
@@ -183,7 +182,7 @@ static void hover_declared(Text *markdown, const Spec *spec, const Meaning *mean
 
 static bool hover_meaning(Text *markdown, const Outline *outline, const Spec *spec, int mark) {
     Meaning meaning;
-    if (!meaning_of(markdown->arena, outline, mark, &meaning))
+    if (!mark_meaning(markdown->arena, outline, mark, &meaning))
         return false;
     if (meaning.declared)
         hover_declared(markdown, spec, &meaning);
@@ -238,7 +237,7 @@ static bool hover_property(Text *markdown, const Around *around, const Mark *her
 
 bool outline_hover(Arena *arena, const Outline *outline, const Spec *spec, int at,
                    Text *markdown, int *from, int *length) {
-    int mark = touched(outline, at);
+    int mark = mark_touched(outline, at);
     if (mark < 0 || outline->marks[mark].kind == TOKEN_STRING)
         return false;
     const Mark *here = &outline->marks[mark];

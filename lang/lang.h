@@ -164,6 +164,12 @@ typedef struct TextPlace {
 } TextPlace;
 /* Where the name at a place is bound or declared; of a `use`, the file. */
 bool outline_definition(Arena *arena, const Outline *outline, int at, TextPlace *place);
+/* Every place of the text where the name at a place stands, in order; 0: it is none, or is
+ * declared in another file. */
+int outline_references(Arena *arena, const Outline *outline, int at, int **places,
+                       int *length);
+/* Whether a text is a name that anything may have. */
+bool outline_is_name(Arena *arena, Str text);
 /* What the token at a place means, as Markdown; its place. `spec` (may be NULL) is what the
  * same text says, for the values of decisions. */
 bool outline_hover(Arena *arena, const Outline *outline, const Spec *spec, int at,

@@ -57,6 +57,10 @@ typedef struct Meaning {
     const Declared *declared; /* NULL: a local name */
 } Meaning;
 bool outline_meaning(Arena *arena, const Outline *outline, int mark, Meaning *meaning);
+/* The same where the token may also be the name of an argument, a key or a field. */
+bool mark_meaning(Arena *arena, const Outline *outline, int mark, Meaning *meaning);
+/* The token that a cursor touches, also the one that ends right before it; -1: none. */
+int mark_touched(const Outline *outline, int at);
 /* The declaration of a name, whatever its word; NULL: none. */
 const Declared *outline_declared(const Outline *outline, Str name, const Outline **where);
 

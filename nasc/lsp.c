@@ -75,7 +75,8 @@ static void initialize(Request *request) {
     text_add(&request->result,
              "{\"capabilities\":{\"positionEncoding\":\"utf-16\","
              "\"textDocumentSync\":{\"openClose\":true,\"change\":2,\"save\":true},"
-             "\"hoverProvider\":true,\"definitionProvider\":true,"
+             "\"hoverProvider\":true,\"definitionProvider\":true,\"referencesProvider\":true,"
+             "\"documentHighlightProvider\":true,\"renameProvider\":true,"
              "\"completionProvider\":{\"triggerCharacters\":[\":\",\"(\",\">\",\"/\"]},"
              "\"documentSymbolProvider\":true,\"documentFormattingProvider\":true,"
              "\"codeActionProvider\":{\"codeActionKinds\":[\"quickfix\"]}},"
@@ -114,6 +115,28 @@ static void definition(Request *request) {
     int at;
     if (at_position(request, &at))
         answer_definition(request->document, at, &request->result);
+}
+
+static void references(Request *request) {
+    int at;
+    if (at_position(request, &at))
+        answer_references(request->document, at, &request->result);
+}
+
+static void highlights(Request *request) {
+    int at;
+    if (at_position(request, &at))
+        answer_highlights(request->document, at, &request->result);
+}
+
+static void renaming(Request *request) {
+    int at;
+    const json_t *name = json_object_get(request->params, "newName");
+    Str text = {json_string_value(name), (int)json_string_length(name)};
+    if (!at_position(request, &at))
+        return;
+    if (!text.at || !answer_rename(request->document, at, text, &request->result))
+        request->fault = "this is no name of this file, or cannot be called so";
 }
 
 static void completion(Request *request) {
@@ -199,6 +222,9 @@ static const struct {
     {"shutdown", false, shutdown},
     {"textDocument/hover", false, hover},
     {"textDocument/definition", false, definition},
+    {"textDocument/references", false, references},
+    {"textDocument/documentHighlight", false, highlights},
+    {"textDocument/rename", false, renaming},
     {"textDocument/completion", false, completion},
     {"textDocument/documentSymbol", false, symbols},
     {"textDocument/formatting", false, formatting},

@@ -64,6 +64,10 @@ void document_check(Document *document, const Options *options);
 void publish(const Document *document, Text *json); /* the parameters of diagnostics */
 void answer_hover(Document *document, int at, Text *json);
 void answer_definition(Document *document, int at, Text *json);
+void answer_references(Document *document, int at, Text *json);
+void answer_highlights(Document *document, int at, Text *json);
+/* False: the new name is none, or what has the old one cannot be named anew. */
+bool answer_rename(Document *document, int at, Str name, Text *json);
 void answer_completion(Document *document, int at, Text *json);
 void answer_symbols(Document *document, Text *json);
 void answer_formatting(Document *document, Text *json);

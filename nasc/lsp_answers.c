@@ -181,6 +181,50 @@ void answer_definition(Document *document, int at, Text *json) {
     text_add(json, "}");
 }
 
+/* Each place of the name, between what goes before and after its range. */
+static int add_places(Document *document, int at, const char *before, const char *after,
+                      Text *json) {
+    int *places, length;
+    int count = outline_references(json->arena, document->outline, at, &places, &length);
+    for (int i = 0; i < count; i++) {
+        text_add(json, "%s%s", i ? "," : "", before);
+        lines_add_range(&document->lines, places[i], places[i] + length, json);
+        text_add(json, "%s", after);
+    }
+    return count;
+}
+
+void answer_references(Document *document, int at, Text *json) {
+    Text before = text_new(json->arena);
+    text_add(&before, "{\"uri\":");
+    json_add_string(&before, str_of(document->uri));
+    text_add(&before, ",\"range\":");
+    text_add(json, "[");
+    add_places(document, at, before.at, "}", json);
+    text_add(json, "]");
+}
+
+void answer_highlights(Document *document, int at, Text *json) {
+    text_add(json, "[");
+    add_places(document, at, "{\"range\":", "}", json);
+    text_add(json, "]");
+}
+
+bool answer_rename(Document *document, int at, Str name, Text *json) {
+    Text after = text_new(json->arena);
+    if (!outline_is_name(json->arena, name))
+        return false;
+    text_add(&after, ",\"newText\":");
+    json_add_string(&after, name);
+    text_add(&after, "}");
+    text_add(json, "{\"changes\":{");
+    json_add_string(json, str_of(document->uri));
+    text_add(json, ":[");
+    int count = add_places(document, at, "{\"range\":", after.at, json);
+    text_add(json, "]}}");
+    return count > 0;
+}
+
 void answer_completion(Document *document, int at, Text *json) {
     static const int kinds[] = {
         [COMPLETE_WORD] = 14,    [COMPLETE_KEY] = 10,  [COMPLETE_OPERATOR] = 3,

@@ -110,11 +110,16 @@ function toSymbol(item) {
                                      toRange(item.selectionRange));
 }
 
+function toWorkspaceEdit(found) {
+    const edit = new vscode.WorkspaceEdit();
+    for (const [uri, edits] of Object.entries(found.changes))
+        edit.set(vscode.Uri.parse(uri), edits.map(toEdit));
+    return edit;
+}
+
 function toAction(action) {
     const fix = new vscode.CodeAction(action.title, vscode.CodeActionKind.QuickFix);
-    fix.edit = new vscode.WorkspaceEdit();
-    for (const [uri, edits] of Object.entries(action.edit.changes))
-        fix.edit.set(vscode.Uri.parse(uri), edits.map(toEdit));
+    fix.edit = toWorkspaceEdit(action.edit);
     fix.diagnostics = action.diagnostics.map(toDiagnostic);
     return fix;
 }
@@ -138,6 +143,23 @@ function providers(connection) {
                     await connection.ask('textDocument/definition', placed(document, position));
                 return found &&
                        new vscode.Location(vscode.Uri.parse(found.uri), toRange(found.range));
+            },
+        }),
+        languages.registerReferenceProvider('nas', {
+            async provideReferences(document, position) {
+                const params = {...placed(document, position),
+                                context: {includeDeclaration: true}};
+                return all(await connection.ask('textDocument/references', params),
+                           (found) => new vscode.Location(vscode.Uri.parse(found.uri),
+                                                          toRange(found.range)));
+            },
+        }),
+        languages.registerRenameProvider('nas', {
+            async provideRenameEdits(document, position, newName) {
+                const found = await connection.ask('textDocument/rename',
+                                                   {...placed(document, position), newName});
+                if (!found) throw new Error('nas: not a name of this file, or no name');
+                return toWorkspaceEdit(found);
             },
         }),
         languages.registerCompletionItemProvider('nas', {

@@ -14,6 +14,7 @@
 /* Each in a file of its name; 0, or the process ends. */
 int fuzz_parser(const uint8_t *bytes, size_t count);
 int fuzz_lang(const uint8_t *bytes, size_t count);
+int fuzz_editor(const uint8_t *bytes, size_t count);
 int fuzz_elaborate(const uint8_t *bytes, size_t count);
 
 /* The sanitisers make an input some fifteen times as slow. */

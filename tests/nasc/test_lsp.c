@@ -390,6 +390,43 @@ static void symbols_are_listed(void **state) {
     editor_end(&editor);
 }
 
+/* Where a name stands that means the same; another of that spelling does not. */
+static void names_are_followed(void **state) {
+    (void)state;
+    Editor editor;
+    editor_start(&editor);
+    open_text(&editor, STR("block f(x, k) { y = x |> conv(k, kernel: k)\n return y }\n"
+                           "block g(x) { return x |> f(k: 3) |> f(4) }\n"
+                           "let k = 3\n"));
+    const char *place = position(&editor, "k) {", 0);
+    json_t *root = ask(&editor, "textDocument/documentHighlight", at_position(&editor, place));
+    static const char expected[] =
+        "[{\"range\":{\"start\":{\"line\":0,\"character\":11},\"end\":{\"line\":0,"
+        "\"character\":12}}},{\"range\":{\"start\":{\"line\":0,\"character\":30},\"end\":{"
+        "\"line\":0,\"character\":31}}},{\"range\":{\"start\":{\"line\":0,\"character\":41},"
+        "\"end\":{\"line\":0,\"character\":42}}},{\"range\":{\"start\":{\"line\":2,"
+        "\"character\":27},\"end\":{\"line\":2,\"character\":28}}}]";
+    assert_true(equals(result_of(root), expected));
+    json_decref(root);
+    const char *params =
+        "{\"textDocument\":{\"uri\":\"" URI "\"},\"position\":%s,\"newName\":%s}";
+    place = position(&editor, "g(x)", 0);
+    root = ask(&editor, "textDocument/rename",
+               str_format(editor.arena, params, place, "\"h\"").at);
+    assert_true(equals(json_object_get(result_of(root), "changes"),
+                       "{\"" URI "\":[{\"newText\":\"h\",\"range\":{\"start\":{\"line\":2,"
+                       "\"character\":6},\"end\":{\"line\":2,\"character\":7}}}]}"));
+    json_decref(root);
+    static const char *const wrong[] = {"\"conv\"", "\"let\"", "\"a b\"", "\"\"", "7"};
+    for (int i = 0; i < COUNT(wrong); i++) {
+        root = ask(&editor, "textDocument/rename",
+                   str_format(editor.arena, params, place, wrong[i]).at);
+        assert_non_null(json_object_get(root, "error"));
+        json_decref(root);
+    }
+    editor_end(&editor);
+}
+
 /* ---- changes ----------------------------------------------------------------------------- */
 
 static void change(Editor *editor, const char *changes) {
@@ -648,13 +685,13 @@ static void any_text_is_answered(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_session_goes_well),   cmocka_unit_test(hovers_tell),
-        cmocka_unit_test(definitions_are_found), cmocka_unit_test(completion_offers),
-        cmocka_unit_test(symbols_are_listed),    cmocka_unit_test(mistakes_follow_changes),
-        cmocka_unit_test(notes_come_along),      cmocka_unit_test(texts_are_laid_out),
-        cmocka_unit_test(order_is_kept),         cmocka_unit_test(faults_are_answered),
-        cmocka_unit_test(far_positions_are_cut), cmocka_unit_test(headers_are_read),
-        cmocka_unit_test(any_text_is_answered),
+        cmocka_unit_test(a_session_goes_well),     cmocka_unit_test(hovers_tell),
+        cmocka_unit_test(definitions_are_found),   cmocka_unit_test(completion_offers),
+        cmocka_unit_test(symbols_are_listed),      cmocka_unit_test(names_are_followed),
+        cmocka_unit_test(mistakes_follow_changes), cmocka_unit_test(notes_come_along),
+        cmocka_unit_test(texts_are_laid_out),      cmocka_unit_test(order_is_kept),
+        cmocka_unit_test(faults_are_answered),     cmocka_unit_test(far_positions_are_cut),
+        cmocka_unit_test(headers_are_read),        cmocka_unit_test(any_text_is_answered),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
