@@ -39,22 +39,38 @@ ALWAYS_INLINE Vec code_clamp(const Ending *e, Vec code) {
     return vec_min(vec_max(code, vec_all(e->code_low)), vec_all(e->code_high));
 }
 
+/* The codes of the clamp's ends, within the quantiser's: rounding keeps order, so that clamping
+ * codes to these is clamping before and after. */
+typedef struct CodeRange {
+    Vec low, high;
+} CodeRange;
+
+ALWAYS_INLINE CodeRange code_range(const Ending *e) {
+    return (CodeRange){code_clamp(e, code_of(e, vec_all(e->low))),
+                       code_clamp(e, code_of(e, vec_all(e->high)))};
+}
+
 /* Steps are from pixel to pixel and, of the output, from row to row. */
 ALWAYS_INLINE void apply(int vecs, const Ending *e, bool quantised, int v, int rows, int pixels,
                          const float *y, int y_step, float *out, int out_step, size_t out_row) {
     Vec a[4], b[4];
+    const Ending k = *e; /* which what is written cannot change */
+    const CodeRange range = code_range(&k);
 #pragma GCC unroll 4
     for (int j = 0; j < vecs; j++)
-        a[j] = vec_load(e->a + v + j * LANES), b[j] = vec_load(e->b + v + j * LANES);
+        a[j] = vec_load(k.a + v + j * LANES), b[j] = vec_load(k.b + v + j * LANES);
     y += v;
     for (int i = 0; i < rows; i++) {
         float *to = out + (size_t)i * out_row;
         for (int p = 0; p < pixels; p++, y += y_step, to += out_step)
 #pragma GCC unroll 4
             for (int j = 0; j < vecs; j++) {
-                Vec z = clamp(e, vec_fma(a[j], vec_load(y + j * LANES), b[j]));
+                Vec z = vec_fma(a[j], vec_load(y + j * LANES), b[j]);
                 if (quantised)
-                    z = code_clamp(e, code_of(e, z)) * vec_all(e->step);
+                    z = vec_min(vec_max(code_of(&k, z), range.low), range.high) *
+                        vec_all(k.step);
+                else
+                    z = clamp(&k, z);
                 vec_store(to + j * LANES, z);
             }
     }

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stddef.h>
+#include <sys/mman.h>
 
 enum { BUCKETS = 1024, SHARE_OF_ONE = 32, SOUGHT = 1 << 16 };
 
@@ -116,8 +117,22 @@ bool memo_sought(Memo *memo, Key key) {
     return before;
 }
 
+/* All pages at once, where the system can: fetching them one by one as they are written takes
+ * longer. */
+static void pages_fetch(char *at, size_t bytes) {
+#ifdef MADV_POPULATE_WRITE
+    const uintptr_t page = 4096, begin = ((uintptr_t)at + page - 1) & ~(page - 1);
+    const uintptr_t end = ((uintptr_t)at + bytes) & ~(page - 1);
+    if (end > begin)
+        madvise((char *)begin, end - begin, MADV_POPULATE_WRITE);
+#else
+    (void)at, (void)bytes;
+#endif
+}
+
 void *memo_room(size_t bytes) {
     Note *note = memory_new(sizeof *note + bytes);
+    pages_fetch((char *)note, sizeof *note + bytes);
     note->bytes = bytes;
     note->users = 1;
     return note->content;
