@@ -12,36 +12,68 @@ static void initial_help(Text *text, const char *initial) {
         text_add(text, "; default %s", initial);
 }
 
-static void words_help(Text *text, const char *context) {
-    Str words[24];
-    int count = word_names(context, words, COUNT(words));
-    for (int i = 0; i < count; i++)
-        text_add(text, "%s%.*s", i ? " " : ": ", STR_ARG(words[i]));
+/* What may stand as a value, one after another. */
+typedef struct Listing {
+    Text *text;
+    int count;
+    bool lacking; /* one of them has no engine */
+} Listing;
+
+static void list_add(Listing *list, const char *name, const char *after, const char *engine) {
+    text_add(list->text, "%s%s%s%s", list->count++ ? ", " : ": ", name, after,
+             *engine ? "*" : "");
+    list->lacking |= *engine != 0;
+}
+
+/* Words and calls of a context; those that nothing does yet are marked. */
+static void context_help(Text *text, const char *context) {
+    Listing list = {.text = text};
+    for (int i = 0; i < word_count && *context; i++)
+        if (strcmp(word_facts[i].context, context) == 0)
+            list_add(&list, word_facts[i].word, "", word_facts[i].engine);
+    for (int i = 0; i < call_count && *context; i++)
+        if (strcmp(call_facts[i].context, context) == 0)
+            list_add(&list, call_facts[i].name, "(...)", call_facts[i].engine);
+    if (list.lacking)
+        text_add(text, " (*: no engine yet)");
+}
+
+static void type_help(Text *text, FactType type, const char *of) {
+    text_add(text, "%s", fact_type_name(type));
+    if ((type == TYPE_NUMBER || type == TYPE_AMOUNT) && dimension_of(of))
+        text_add(text, " (%s)", dimension_name(dimension_of(of)));
+    else
+        context_help(text, of);
+}
+
+static void engine_help(Text *text, const char *indent, const char *engine) {
+    if (*engine)
+        text_add(text, "%sno engine yet: %s\n", indent, engine);
 }
 
 /* ---- declarations ------------------------------------------------------------------------ */
 
 static void key_help(Text *text, const KeyFacts *key) {
-    text_add(text, "  %s: %s", key->key,
-             key->type == TYPE_CALL ? "" : fact_type_name(key->type));
-    int calls = 0;
-    if (key->type == TYPE_NUMBER && dimension_of(key->of))
-        text_add(text, " (%s)", dimension_name(dimension_of(key->of)));
-    if (key->type == TYPE_WORD)
-        words_help(text, key->of);
-    for (int i = 0; key->type == TYPE_CALL && i < call_count; i++)
-        if (strcmp(call_facts[i].context, key->of) == 0)
-            text_add(text, "%s%s(...)", calls++ ? " or " : "", call_facts[i].name);
+    text_add(text, "  %s: ", key->key);
+    type_help(text, key->type, key->of);
     text_add(text, "%s", key->many ? "; several are listed with commas" : "");
     initial_help(text, key->initial);
     text_add(text, "\n      %s\n", key->documentation);
+    engine_help(text, "      ", key->engine);
 }
 
 static bool decl_help(Str topic, Text *text) {
     int kind = decl_kind_of(topic);
     if (kind < 0)
         return false;
-    text_add(text, "%s NAME [: BASE] { key: value, ... }\n", kind_facts[kind].word);
+    const KindFacts *facts = &kind_facts[kind];
+    text_add(text, "%s NAME ", facts->word);
+    if (*facts->of)
+        text_add(text, "[of NETWORK] ");
+    if (*facts->over)
+        text_add(text, "[over FLEET] ");
+    text_add(text, "[: BASE] { key: value, ... }\n  %s\n", facts->documentation);
+    engine_help(text, "  ", facts->engine);
     for (int i = 0; i < key_count; i++)
         if (key_facts[i].kind == (DeclKind)kind)
             key_help(text, &key_facts[i]);
@@ -70,11 +102,15 @@ bool lang_help_key(DeclKind kind, Str key, Text *text) {
 }
 
 static void argument_help(Text *text, const ArgumentFacts *argument) {
-    text_add(text, "  %s: %s", argument->name, fact_type_name(argument->type));
-    if (argument->type == TYPE_WORD)
-        words_help(text, argument->of);
+    text_add(text, "  %s: ", argument->name);
+    type_help(text, argument->type, argument->of);
+    text_add(text, "%s",
+             argument->many == MANY     ? "; several in a list"
+             : argument->many == CHOSEN ? "; or a choice of several"
+                                        : "");
     initial_help(text, argument->initial);
     text_add(text, "\n      %s\n", argument->documentation);
+    engine_help(text, "      ", argument->engine);
 }
 
 bool lang_help_argument(Str call, Str name, Text *text) {
@@ -87,24 +123,66 @@ bool lang_help_argument(Str call, Str name, Text *text) {
     return false;
 }
 
-static bool call_help(Str topic, Text *text) {
-    const CallFacts *call = call_of(topic);
-    if (!call)
-        return false;
-    text_add(text, "%s(...), in `%s`\n  %s\n", call->name, call->context, call->documentation);
+/* Where a word or call may stand: "`train:` of task". */
+static void place_help(Text *text, const char *context) {
+    int places = 0;
+    for (int i = 0; i < key_count; i++)
+        if (strcmp(key_facts[i].of, context) == 0)
+            text_add(text, "%s`%s:` of %s", places++ ? ", " : ", in ", key_facts[i].key,
+                     kind_facts[key_facts[i].kind].word);
     for (int i = 0; i < argument_count; i++)
-        if (strcmp(argument_facts[i].call, call->name) == 0)
-            argument_help(text, &argument_facts[i]);
-    return true;
+        if (strcmp(argument_facts[i].of, context) == 0)
+            text_add(text, "%s`%s` of %s", places++ ? ", " : ", in ", argument_facts[i].name,
+                     argument_facts[i].call);
+    text_add(text, "\n");
+}
+
+static bool call_help(Str topic, Text *text) {
+    bool found = false;
+    for (int c = 0; c < call_count; c++) {
+        const CallFacts *call = &call_facts[c];
+        if (!str_equal(topic, str_of(call->name)))
+            continue;
+        text_add(text, "%s(...)", call->name);
+        place_help(text, call->context);
+        text_add(text, "  %s\n", call->documentation);
+        engine_help(text, "  ", call->engine);
+        for (int i = 0; i < argument_count; i++)
+            if (strcmp(argument_facts[i].call, call->name) == 0)
+                argument_help(text, &argument_facts[i]);
+        found = true;
+    }
+    return found;
+}
+
+static bool value_help(Str topic, Text *text) {
+    bool found = false;
+    for (int i = 0; i < word_count; i++) {
+        const WordFacts *word = &word_facts[i];
+        if (!str_equal(topic, str_of(word->word)))
+            continue;
+        text_add(text, "%s", word->word);
+        place_help(text, word->context);
+        text_add(text, "  %s\n", word->documentation);
+        engine_help(text, "  ", word->engine);
+        found = true;
+    }
+    return found;
 }
 
 static bool metric_help(Str topic, Text *text) {
+    static const char *const of[] = {
+        [OF_SEARCH] = "searches", [OF_SPLIT] = "splits", [OF_BOTH] = "searches and splits"};
+    static const char *const roles[] = {[ROLE_CLAIM] = "only an experiment may expect it",
+                                        [ROLE_LIMIT] = "may stand in `require:`",
+                                        [ROLE_OBJECTIVE] = "may be searched for"};
     const MetricFacts *metric = metric_of(topic);
     if (!metric)
         return false;
-    text_add(text, "%s, a metric: %s; better when %s\n  %s\n", metric->name,
-             dimension_name(metric->dimension), metric->higher ? "larger" : "smaller",
-             metric->documentation);
+    text_add(text, "%s, a metric of %s: %s; better when %s; %s\n  %s\n", metric->name,
+             of[metric->of], dimension_name(metric->dimension),
+             metric->higher ? "larger" : "smaller", roles[metric->role], metric->documentation);
+    engine_help(text, "  ", metric->engine);
     return true;
 }
 
@@ -208,6 +286,8 @@ static Topics topics(Arena *arena) {
         vec_push(arena, &names, str_of(functions[i].name));
     for (int i = 0; i < call_count; i++)
         vec_push(arena, &names, str_of(call_facts[i].name));
+    for (int i = 0; i < word_count; i++)
+        vec_push(arena, &names, str_of(word_facts[i].word));
     for (int i = 0; i < metric_count; i++)
         vec_push(arena, &names, str_of(metric_facts[i].name));
     for (int i = 0; i < key_count; i++)
@@ -221,9 +301,9 @@ static Topics topics(Arena *arena) {
 
 /* A name may mean several things; all are told. */
 bool lang_help(Str topic, Text *text, Str *nearest) {
-    static bool (*const sections[])(Str, Text *) = {decl_help,     word_help,   operator_help,
-                                                    function_help, call_help,   metric_help,
-                                                    key_topic,     library_help};
+    static bool (*const sections[])(Str, Text *) = {decl_help,     word_help, operator_help,
+                                                    function_help, call_help, value_help,
+                                                    metric_help,   key_topic, library_help};
     bool found = false;
     for (int i = 0; i < COUNT(sections); i++)
         found |= sections[i](topic, text);

@@ -17,7 +17,7 @@ else
 fi
 
 missing=
-for word in task device search emit network block precision use choice conv supernet ram; do
+for word in task device fleet search split emit experiment miou astar network block precision use choice conv supernet ram; do
     "$NASC" help "$word" >/dev/null 2>&1 || missing="$missing $word"
 done
 if [ -z "$missing" ]; then
