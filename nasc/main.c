@@ -37,7 +37,7 @@ const Command commands[] = {
      lsp_command,
      "Mistakes, hovers, definitions, completion, symbols, formatting, fixes; see "
      "doc/editors.md."},
-    {"help", "[TOPIC]", "", "this; or about a command, an operator, a key, a block or device of the library",
+    {"help", "[TOPIC]", "", "this; or about a command, an operator, a key, the library",
      help_command,
      "Topics: the commands, `search`, `task`, `device`, `emit`, operators such as `conv`."},
 };

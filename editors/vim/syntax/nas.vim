@@ -29,11 +29,11 @@ syntax match nasMetric /\<\%(accuracy\|retention\|full_precision\|flash\|ram\|me
 syntax match nasMetric /\<\%(latency\|instructions\|parameters\|macs\|miou\|auc\)\>/
 syntax match nasMetric /\<\%(energy\|saved\|drift\|drop\|recovered\|delay\|bytes\)\>/
 syntax match nasMetric /\<\%(uncut\)\>/
-syntax match nasCall /\<\%(idx\|npy\|npz\|csv\|png\|mean\|deviation\|flip\|shift\)\ze\s*(/
-syntax match nasCall /\<\%(erase\|macs\|relative\|bandwidth\|supernet\|tune\|from_scratch\)\ze\s*(/
-syntax match nasCall /\<\%(distill\|pretrained\|none\|prune\|epoch\|quantize\|ptq\)\ze\s*(/
-syntax match nasCall /\<\%(qat\|keep\|values\|entropy\|mlp\|circular\|neighbours\)\ze\s*(/
-syntax match nasCall /\<\%(all\|optical\|ka_band\|cable\|fits\|search_then_convert\)\ze\s*(/
+syntax match nasCall /\<\%(idx\|cifar\|npy\|npz\|csv\|png\|mean\|deviation\|flip\)\ze\s*(/
+syntax match nasCall /\<\%(shift\|erase\|macs\|relative\|bandwidth\|supernet\|tune\)\ze\s*(/
+syntax match nasCall /\<\%(from_scratch\|distill\|pretrained\|none\|prune\|epoch\)\ze\s*(/
+syntax match nasCall /\<\%(quantize\|ptq\|qat\|keep\|values\|entropy\|mlp\|circular\)\ze\s*(/
+syntax match nasCall /\<\%(neighbours\|all\|optical\|ka_band\|cable\|fits\|search_then_convert\)\ze\s*(/
 syntax match nasCall /\<\%(ground_only\|single_satellite\|uniform\|spearman\|onnx\)\ze\s*(/
 syntax match nasCall /\<\%(cosine\|constant\|nsga2\|random\|grid\|local\|evolution\)\ze\s*(/
 syntax match nasCall /\<\%(greedy\|beam\|successive_halving\|membrane_drift\|output_drift\)\ze\s*(/
