@@ -529,11 +529,7 @@ void device_check(Spec *spec, const Space *space, const Decl *decl, const Decl *
 /* The shares that a call's argument may take lie below one, or at most at one. */
 void share_check(Spec *spec, const SpecValue *call, const char *name, bool whole);
 
-<<<<<<< HEAD
 /* ---- tasks.c, devices.c, splits.c, emits.c, experiments.c: likewise of the other kinds ---- */
-=======
-/* ---- tasks.c, devices.c, splits.c, emits.c, experiments.c: of the other kinds ------------- */
->>>>>>> 8c190bb (Widths)
 
 void task_check(Spec *spec, int index);
 void device_facts_check(Spec *spec, int index);
