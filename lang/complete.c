@@ -121,8 +121,9 @@ static void add_modules(Completer *completer) {
 static bool has_key(const Completer *completer, const char *key) {
     const Outline *outline = completer->outline;
     const Declared *declared = completer->around.declared;
-    for (int i = declared->brace + 1; i < declared->end; i++)
-        if (outline->marks[i].entry == i && outline->marks[i].opener == declared->brace &&
+    for (int i = completer->around.brace + 1; i < declared->end; i++)
+        if (outline->marks[i].entry == i &&
+            outline->marks[i].opener == completer->around.brace &&
             str_equal(outline->marks[i].text, str_of(key)))
             return true;
     return false;
@@ -304,6 +305,8 @@ static void complete_top(Completer *completer) {
     TokenKind last = mark_of(completer, completer->last)->kind;
     if (last == TOKEN_OF)
         add_declared(completer, "network");
+    else if (last == TOKEN_OVER)
+        add_declared(completer, "fleet");
     else if (last == TOKEN_COLON)
         add_declared(completer, str_terminated(completer->arena, completer->around.word));
     else

@@ -70,6 +70,7 @@ typedef struct Around {
     const Declared *declared; /* NULL: between declarations */
     Str word;                 /* its word */
     int kind;                 /* a DeclKind; -1: none */
+    int brace;                /* whose entries these are */
     int colon;                /* of the entry, the colon after its key; -1: none */
     Str key;                  /* the key before it */
     int call;                 /* the name whose innermost brackets stand around; -1: none */

@@ -32,6 +32,19 @@ static int innermost_call(const Outline *outline, int opener) {
     return is_name_mark(&outline->marks[opener - 1]) ? opener - 1 : -1;
 }
 
+/* In `5 of jetson_orin { memory: 8 GiB }` the keys are those of what is changed. */
+static void change_of(const Outline *outline, int opener, Around *around) {
+    const Outline *where;
+    while (opener >= 0 && outline->marks[opener].kind != TOKEN_LBRACE)
+        opener = outline->marks[opener].opener;
+    if (around->kind < 0 || opener < 1 || opener == around->brace)
+        return;
+    const Declared *changed =
+        outline_declared(outline, outline->marks[opener - 1].text, &where);
+    around->brace = opener;
+    around->kind = changed ? decl_kind_of(changed->word) : -1;
+}
+
 Around around_of(const Outline *outline, int mark, int opener, int entry) {
     Around around = {.kind = -1, .colon = -1, .call = innermost_call(outline, opener)};
     int outermost = opener;
@@ -42,7 +55,9 @@ Around around_of(const Outline *outline, int mark, int opener, int entry) {
         return around;
     around.word = around.declared->word;
     around.kind = decl_kind_of(around.word);
-    around.colon = key_colon(outline, entry, mark, around.declared->brace);
+    around.brace = around.declared->brace;
+    change_of(outline, opener, &around);
+    around.colon = key_colon(outline, entry, mark, around.brace);
     if (around.colon > entry)
         around.key = outline->marks[entry].text;
     return around;

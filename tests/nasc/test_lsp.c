@@ -371,6 +371,22 @@ static void completion_offers(void **state) {
     editor_end(&editor);
 }
 
+/* What a fleet changes of a device has the device's keys. */
+static void changes_have_keys(void **state) {
+    (void)state;
+    Editor editor;
+    editor_start(&editor);
+    open_text(&editor, STR("use std/devices\nfleet ring {\n"
+                           "    satellites: 5 of cortex_m7 { ram: 8 GiB; clock: 1 MHz }\n"
+                           "    orbit: circular(altitude: 500 km)\n}\n"
+                           "split shared of net over ring { batch: 64 }\n"));
+    assert_true(offers(&editor, "clock:", 0, "flash", "orbit"));
+    assert_true(offers(&editor, "    orbit:", 4, "links", "flash"));
+    assert_true(offers(&editor, "ring { batch", 0, "ring", "cortex_m7"));
+    assert_true(hovers(&editor, "clock:", 1, "of the processor"));
+    editor_end(&editor);
+}
+
 static void symbols_are_listed(void **state) {
     (void)state;
     Editor editor;
@@ -685,13 +701,14 @@ static void any_text_is_answered(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_session_goes_well),     cmocka_unit_test(hovers_tell),
-        cmocka_unit_test(definitions_are_found),   cmocka_unit_test(completion_offers),
-        cmocka_unit_test(symbols_are_listed),      cmocka_unit_test(names_are_followed),
-        cmocka_unit_test(mistakes_follow_changes), cmocka_unit_test(notes_come_along),
-        cmocka_unit_test(texts_are_laid_out),      cmocka_unit_test(order_is_kept),
-        cmocka_unit_test(faults_are_answered),     cmocka_unit_test(far_positions_are_cut),
-        cmocka_unit_test(headers_are_read),        cmocka_unit_test(any_text_is_answered),
+        cmocka_unit_test(a_session_goes_well),   cmocka_unit_test(hovers_tell),
+        cmocka_unit_test(definitions_are_found), cmocka_unit_test(completion_offers),
+        cmocka_unit_test(symbols_are_listed),    cmocka_unit_test(changes_have_keys),
+        cmocka_unit_test(names_are_followed),    cmocka_unit_test(mistakes_follow_changes),
+        cmocka_unit_test(notes_come_along),      cmocka_unit_test(texts_are_laid_out),
+        cmocka_unit_test(order_is_kept),         cmocka_unit_test(faults_are_answered),
+        cmocka_unit_test(far_positions_are_cut), cmocka_unit_test(headers_are_read),
+        cmocka_unit_test(any_text_is_answered),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
