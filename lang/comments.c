@@ -85,11 +85,12 @@ Str item_comment(Arena *arena, const Item *item) {
 /* The comment at the top of a file, unless it belongs to the first declaration. */
 Str source_comment(Arena *arena, const Source *source) {
     Str text = source->text;
-    int end = 0;
+    int begin = str_starts(text, STR("nas ")) ? line_at(text, 0).length + 1 : 0;
+    int end = (int)min_i64(begin, text.length);
     while (end < text.length && is_comment(line_at(text, end)))
         end += line_at(text, end).length + 1;
     Str next = end < text.length ? trimmed(line_at(text, end)) : (Str){"", 0};
     if (next.length && !str_starts(next, STR("use ")) && !str_starts(next, STR("nas ")))
         return (Str){"", 0};
-    return stripped(arena, text, 0, (int)min_i64(end, text.length));
+    return stripped(arena, text, begin, (int)min_i64(end, text.length));
 }

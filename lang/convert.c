@@ -152,7 +152,8 @@ bool convert_name(Converter *c, const Node *node, ItemKind kind, const char *wor
         return mistake(c, node->span, "here stands the name of a %s", word);
     const Item *item = item_find(c->source, kind, of, node->text);
     if (item)
-        return !item_clash(c->spec->diagnostics, node->span, c->source, item);
+        return kind == ITEM_PRECISION || /* which is told by its network, too */
+               !item_clash(c->spec->diagnostics, node->span, c->source, item);
     const char *other = kind_named(c, node->text);
     if (other)
         return mistake(c, node->span, "`%.*s` is a %s; here stands the name of a %s",

@@ -298,6 +298,14 @@ const Item *item_find(const Source *source, ItemKind kind, Str word, Str name) {
     return found;
 }
 
+/* What a file declares under the item's name, of the item's kind. */
+static const Item *find_alike(const Source *source, const Item *item) {
+    for (int i = item_named(source, item->name); i >= 0; i = source->namesake[i])
+        if (source->items.at[i]->kind == item->kind && same_name(source->items.at[i], item))
+            return source->items.at[i];
+    return NULL;
+}
+
 /* Another declaration of the item's name: in a file as near as the item's where `equal`, else
  * in one further away. */
 static const Item *namesake_of(const Source *source, const Item *item, bool equal) {
@@ -306,7 +314,7 @@ static const Item *namesake_of(const Source *source, const Item *item, bool equa
         if (source->sees[v] == item->source)
             near = source->distance[v];
         else if (near >= 0 && equal == (source->distance[v] == near)) {
-            const Item *other = find_own(source->sees[v], item->kind, item->word, item->name);
+            const Item *other = find_alike(source->sees[v], item);
             if (other)
                 return other;
         }

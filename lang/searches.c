@@ -324,7 +324,11 @@ const Space *subject_check(Spec *spec, const Item *item, const Decl *decl) {
     check_training_data(spec, decl, network, task);
     if (!network)
         return NULL;
-    if (precision && !precision_find(item->source, network->name, precision->text))
+    const Item *rules =
+        precision ? precision_find(item->source, network->name, precision->text) : NULL;
+    if (rules)
+        item_clash(spec->diagnostics, precision->span, item->source, rules);
+    else if (precision)
         error_at(spec->diagnostics, precision->span, "`%.*s` is not a precision of `%.*s`",
                  STR_ARG(precision->text), STR_ARG(network->name));
     const Space *space =

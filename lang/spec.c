@@ -112,7 +112,8 @@ static void networks_check(Spec *spec) {
                 continue;
             const Item *network = item_find(item->source, ITEM_NETWORK, (Str){0}, item->of);
             if (network) {
-                space_of(spec, network, item);
+                if (!item_clash(spec->diagnostics, item->of_span, item->source, network))
+                    space_of(spec, network, item);
                 continue;
             }
             const Str *names;
