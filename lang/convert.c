@@ -85,6 +85,14 @@ bool convert_number(Converter *c, const Node *node, FactType type, const char *o
     return accept_number(c, node, evaluate(c->elab, node), type, of, what, out);
 }
 
+/* A name of a file without its quotes. */
+static bool is_unquoted(const Converter *c, const Node *node) {
+    while (node->kind == NODE_FIELD ||
+           (node->kind == NODE_BINARY && node->op == TOKEN_SLASH && node->a))
+        node = node->a;
+    return node->kind == NODE_NAME && !item_find(c->source, ITEM_LET, (Str){"", 0}, node->text);
+}
+
 static bool convert_constant(Converter *c, const Node *node, FactType type, Str what,
                              SpecValue *out) {
     static const struct {
@@ -94,6 +102,9 @@ static bool convert_constant(Converter *c, const Node *node, FactType type, Str 
     } kinds[] = {{TYPE_STRING, A_STRING, SPEC_STRING},
                  {TYPE_TRUTH, A_TRUTH, SPEC_TRUTH},
                  {TYPE_FORMAT, A_FORMAT, SPEC_FORMAT}};
+    if (type == TYPE_STRING && is_unquoted(c, node))
+        return mistake(c, node->span, "`%.*s` is a string: it stands in double quotes",
+                       STR_ARG(what));
     Value value = evaluate(c->elab, node);
     for (int i = 0; i < COUNT(kinds); i++) {
         if (kinds[i].type != type || value.kind != kinds[i].kind)
@@ -121,6 +132,10 @@ static bool convert_word(Converter *c, const Node *node, const char *of, Str wha
         return true;
     }
     int count = word_names(of, words, MAX_WORDS);
+    bool quoted_word = node->kind == NODE_STRING && word_facts_of(of, node->text);
+    if (quoted_word)
+        return mistake(c, node->span, "this is a word, without quotes: `%.*s`",
+                       STR_ARG(node->text));
     Str shown = node->kind == NODE_NAME ? node->text : (Str){"", 0};
     return mistake(c, node->span, "`%.*s` cannot be this%.*s", STR_ARG(what),
                    STR_ARG(suggestion(c->spec->arena, shown, words, count)));
@@ -149,7 +164,12 @@ bool convert_name(Converter *c, const Node *node, ItemKind kind, const char *wor
     out->type = SPEC_NAME;
     out->text = node->text;
     if (node->kind != NODE_NAME)
-        return mistake(c, node->span, "here stands the name of a %s", word);
+        return mistake(c, node->span, "here stands the name of a %s%s", word,
+                       node->kind == NODE_STRING ? ", without quotes"
+                       : node->kind == NODE_CALL && *word == 'd'
+                           ? "; keys that change it stand "
+                             "in braces"
+                           : "");
     const Item *item = item_find(c->source, kind, of, node->text);
     if (item)
         return kind == ITEM_PRECISION || /* which is told by its network, too */
@@ -272,6 +292,11 @@ static bool convert_argument(Converter *c, const Node *node, const ArgumentFacts
     const Node *bare = node->kind == NODE_LABEL ? node->a : node;
     if (facts->many == CHOSEN && is_choice(bare))
         return convert_choice(c, bare, facts, out);
+    if (facts->many == CHOSEN && node->kind == NODE_LIST)
+        return mistake(c, node->span,
+                       "`%s` takes one value; one of several is a "
+                       "`choice(...)`",
+                       facts->name);
     return spec_convert(c, node, facts->type, facts->of, str_of(facts->name), out);
 }
 
@@ -410,6 +435,10 @@ static bool convert_amount(Converter *c, const Node *node, const char *of, Str w
 
 /* 1..5, or one. */
 static bool convert_seeds(Converter *c, const Node *node, Str what, SpecValue *out) {
+    if (node->kind == NODE_LIST) {
+        static const ArgumentFacts seeds = {.name = "seeds", .type = TYPE_NATURAL, .of = ""};
+        return convert_list(c, node, &seeds, out);
+    }
     if (node->kind != NODE_RANGE)
         return convert_number(c, node, TYPE_NATURAL, "", what, out);
     SpecItem *items = items_new(c, out, 2);
@@ -453,6 +482,8 @@ static bool convert_device(Converter *c, const Node *node, SpecValue *out) {
 static bool convert_member(Converter *c, const Node *node, SpecValue *out) {
     bool several = node->kind == NODE_SHARE;
     const Node *device = several ? node->b : node;
+    if (node->kind == NODE_BINARY && node->op == TOKEN_STAR)
+        return mistake(c, node->span, "several of one device: `5 of jetson_orin`");
     Rational number = several ? node->a->number : RATIONAL(1);
     if (!convert_device(c, device, out))
         return false;

@@ -434,6 +434,7 @@ typedef enum {
 typedef struct MetricFacts {
     const char *name;
     Dimension dimension;
+    bool share;  /* a number from 0 to 1, written as a percentage */
     bool higher; /* is better */
     MetricOf of;
     MetricRole role;
@@ -447,6 +448,8 @@ extern const MetricFacts metric_facts[];
 extern const int key_count, word_count, call_count, argument_count, metric_count;
 const char *fact_type_name(FactType type);
 const MetricFacts *metric_of(Str name);
+/* What people call a metric elsewhere: "size" is flash. NULL: nothing known. */
+const char *metric_meant(Str name);
 const CallFacts *call_of(Str name);                            /* in any context */
 const CallFacts *call_facts_of(const char *context, Str name); /* NULL: none */
 const WordFacts *word_facts_of(const char *context, Str word); /* NULL: none */

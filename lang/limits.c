@@ -25,6 +25,10 @@ static int metric_names(MetricOf of, MetricRole role, Str *names) {
 static bool unknown_metric(Converter *c, const Node *node, MetricOf of, MetricRole role) {
     Str names[64];
     int count = metric_names(of, role, names);
+    const char *meant = metric_meant(node->text);
+    if (meant)
+        return mistake(c, node->span, "no metric is called `%.*s`; did you mean `%s`?",
+                       STR_ARG(node->text), meant);
     return mistake(c, node->span, "no metric is called `%.*s`%.*s", STR_ARG(node->text),
                    STR_ARG(suggestion(c->spec->arena, node->text, names, count)));
 }
@@ -50,6 +54,9 @@ static bool metric_convert(Converter *c, const Node *node, MetricOf of, MetricRo
     out->type = SPEC_NAME;
     out->text = node->text;
     out->span = node->span;
+    if (node->kind == NODE_BINARY)
+        return mistake(c, node->span,
+                       "objectives are listed, not added up: the front shows what each costs");
     if (node->kind != NODE_NAME)
         return mistake(c, node->span,
                        "here stands the name of a metric, such as accuracy or flash");
@@ -285,14 +292,29 @@ static bool is_comparison(const Node *node) {
     return node->kind == NODE_BINARY && comparison_sign(node->op, false);
 }
 
+/* accuracy >= 90: nobody means 9,000 %. */
+static bool share_fits(Converter *c, const SpecItem *items) {
+    const SpecValue *left = &items[0].value, *right = &items[1].value;
+    const MetricFacts *metric = left->type == SPEC_NAME ? metric_of(left->text) : NULL;
+    if (!metric || !metric->share || right->type != SPEC_NUMBER ||
+        rational_compare(right->number, RATIONAL(2)) <= 0)
+        return true;
+    Str number = rational_print(c->spec->arena, right->number);
+    return mistake(c, right->span, "`%s` is a share; did you mean `%.*s %%`?", metric->name,
+                   STR_ARG(number));
+}
+
 bool convert_limit(Converter *c, const Node *node, const char *of, SpecValue *out) {
     Asked asked = {c, of_mask(of), false};
+    if (node->kind == NODE_BINARY && node->op == TOKEN_AND)
+        return mistake(c, node->span,
+                       "limits are listed with commas: `ram <= 16 KiB, flash <= 32 KiB`");
     if (node->kind == NODE_CALL && node->a->kind == NODE_NAME &&
         call_facts_of("condition", node->a->text))
         return convert_call(c, node, "condition", STR("require"), out);
     if (!is_comparison(node) || (!depends(&asked, node->a) && !depends(&asked, node->b)))
         return mistake(c, node->span, "a limit compares a metric: `ram <= 16 KiB`");
-    if (!comparison(&asked, node, out))
+    if (!comparison(&asked, node, out) || !share_fits(c, out->items))
         return false;
     bool plain = out->items[0].value.type == SPEC_NAME && metric_of(out->items[0].value.text) &&
                  out->items[1].value.type == SPEC_NUMBER;

@@ -25,6 +25,9 @@ static void list_expected(Text *text, const bool *expected) {
         if (expected[t] && !implied)
             items[count++] = token_facts[t].shown;
     }
+    for (int t = 0; t < TOKEN_COUNT && !count; t++) /* words alone, then */
+        if (expected[t])
+            items[count++] = token_facts[t].shown;
     for (int i = 0; i < count; i++)
         text_add(text, "%s%s", i == 0 ? "" : i < count - 1 ? ", " : " or ", items[i]);
 }
@@ -37,12 +40,24 @@ static const Token *open_bracket(const Parse *parse, Token found) {
     return round && (found.kind == TOKEN_END || found.kind == TOKEN_LBRACE) ? last : NULL;
 }
 
+/* Whether the name before the token follows a comma on its line. */
+static bool follows_comma(const Parse *parse, Token found) {
+    const char *at = found.text.at, *begin = parse->layout.lexer.begin;
+    while (at > begin && (at[-1] == ' ' || at[-1] == '_' || (at[-1] >= 'a' && at[-1] <= 'z')))
+        at--;
+    return at > begin && at[-1] == ',';
+}
+
 /* What people coming from other languages write, and what is meant. */
 static const char *hint_for(const Parse *parse, Token found, const bool *expected) {
     if (found.kind == TOKEN_ASSIGN && expected[TOKEN_EQUAL])
         return "; `==` compares";
     if (found.kind == TOKEN_COLON && expected[TOKEN_END] && expected[TOKEN_COMMA])
-        return "; a comma at the end of the line before continues its list";
+        return follows_comma(parse, found)
+                   ? "; a new line or `;` ends an entry, a comma continues its list"
+                   : "; a comma at the end of the line before continues its list";
+    if (found.kind >= TOKEN_EQUAL && found.kind <= TOKEN_GREATER_EQUAL && expected[TOKEN_AND])
+        return "; comparisons do not chain: write two";
     if (open_bracket(parse, found))
         return "; a bracket is not closed";
     if (found.kind == TOKEN_IF && expected[TOKEN_REPEAT])

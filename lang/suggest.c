@@ -5,6 +5,23 @@
 
 enum { MAX_LISTED = 12 };
 
+static char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* The same name in other letters: NSGA2, nsga2. */
+static Str other_case(Str name, const Str *known, int count) {
+    for (int i = 0; i < count; i++) {
+        int same = 0;
+        while (same < name.length && same < known[i].length &&
+               lower(name.at[same]) == lower(known[i].at[same]))
+            same++;
+        if (same == name.length && same == known[i].length)
+            return known[i];
+    }
+    return (Str){"", 0};
+}
+
 /* A name that begins with what was written, if only one does: jetson, jetson_orin. */
 static Str only_longer(Str name, const Str *known, int count) {
     enum { SHORTEST = 3 };
@@ -21,6 +38,8 @@ static Str only_longer(Str name, const Str *known, int count) {
 Str suggestion(Arena *arena, Str name, const Str *known, int count) {
     Text text = text_new(arena);
     Str nearest = str_nearest(name, known, count);
+    if (!nearest.length)
+        nearest = other_case(name, known, count);
     if (!nearest.length)
         nearest = only_longer(name, known, count);
     if (nearest.length) {

@@ -9,6 +9,7 @@
 enum { MINIMISE, MAXIMISE };
 /* A share is a plain number, written as a percentage. */
 #define DIMENSION_SHARE DIMENSION_NONE
+enum { IS_NONE, IS_BYTES = 0, IS_TIME = 0, IS_ENERGY = 0, IS_SHARE = 1 };
 
 const KeyFacts key_facts[] = {
 #define KEY(KIND, key, type, many, of, initial, engine, documentation)                         \
@@ -45,13 +46,14 @@ const GapFacts gap_facts[GAP_COUNT] = {
 
 const MetricFacts metric_facts[] = {
 #define METRIC(NAME, name, dimension, better, documentation)                                   \
-    {name, DIMENSION_##dimension, better, OF_BOTH, ROLE_OBJECTIVE, "", documentation},
+    {name, DIMENSION_##dimension, IS_##dimension, better, OF_BOTH, ROLE_OBJECTIVE,             \
+     "",   documentation},
 #include "net/metrics.def"
 #undef METRIC
 #define RESULT(name, dimension, better, of, role, engine, documentation)                       \
-    {name, DIMENSION_##dimension, better, OF_##of, ROLE_##role, engine, documentation},
+    {name,    DIMENSION_##dimension, IS_##dimension, better,                                   \
+     OF_##of, ROLE_##role,           engine,         documentation},
 #include "lang/results.def"
-#undef RESULT
 };
 const int metric_count = COUNT(metric_facts);
 
@@ -107,6 +109,19 @@ const MetricFacts *metric_of(Str name) {
     for (int i = 0; i < metric_count; i++)
         if (str_equal(name, str_of(metric_facts[i].name)))
             return &metric_facts[i];
+    return NULL;
+}
+
+const char *metric_meant(Str name) {
+    static const struct {
+        const char *elsewhere, *here;
+    } names[] = {
+#define ELSEWHERE(word, metric) {word, metric},
+#include "lang/results.def"
+    };
+    for (int i = 0; i < COUNT(names); i++)
+        if (str_equal(name, str_of(names[i].elsewhere)))
+            return names[i].here;
     return NULL;
 }
 

@@ -17,7 +17,8 @@ else
 fi
 
 missing=
-for word in task device fleet search split emit experiment miou astar network block precision use choice conv supernet ram; do
+for word in task device fleet search split emit experiment network block precision use \
+    choice conv supernet ram miou astar; do
     "$NASC" help "$word" >/dev/null 2>&1 || missing="$missing $word"
 done
 if [ -z "$missing" ]; then

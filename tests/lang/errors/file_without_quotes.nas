@@ -1,0 +1,4 @@
+use std/tasks
+use std/devices
+
+network k = onnx(k.onnx)

@@ -1,0 +1,8 @@
+use std/tasks
+use std/devices
+
+network n(image: [28, 28, 1]) -> [10] {
+    return image |> conv(choice(8, 16), kernel: 3) |> global_average |> dense(10)
+}
+
+precision half for n { *: weights = i8 }
