@@ -152,6 +152,15 @@ static void check_shape_kept(Elab *elab, ExprId guard, const Carried *carried, S
     elab->guard = saved;
 }
 
+/* An iteration that is skipped or not leaves the shape as it was: that is checked, so it need not
+ * be said as a choice between two, which would double with every iteration. */
+static void keep_shape(Elab *elab, Value value, Value before) {
+    SpaceOp *op = &elab->space->ops.at[value.op];
+    const SpaceOp *from = &elab->space->ops.at[before.op];
+    if (op->kind == OP_SELECT && op->rank == from->rank)
+        memcpy(op->shape, from->shape, sizeof op->shape);
+}
+
 static void merge_carried(Elab *elab, ExprId guard, Carried *list, int count, Span span) {
     for (int i = 0; i < count; i++) {
         Value *value = &list[i].binding->value;
@@ -160,6 +169,8 @@ static void merge_carried(Elab *elab, ExprId guard, Carried *list, int count, Sp
         if (value->kind == A_GRAPH && list[i].before.kind == A_GRAPH)
             check_shape_kept(elab, guard, &list[i], value->span);
         *value = value_merge(elab, guard, *value, list[i].before, span);
+        if (value->kind == A_GRAPH && list[i].before.kind == A_GRAPH)
+            keep_shape(elab, *value, list[i].before);
     }
 }
 

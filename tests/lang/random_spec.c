@@ -785,17 +785,23 @@ static void write_end(Maker *m, const Image *x, int classes) {
     m->weighted += 2;
 }
 
+/* Where mistakes are allowed, floats may meet integers. */
 static void write_rule(Maker *m, Text *text) {
     static const char *const formats[] = {"i8", "choice(i4, i8)", "choice(i4, i5, i6)", "i2"};
     static const char *const selectors[] = {"*", "first", "last", "dense"};
-    int format = draw(m, 4), selector = draw(m, 4);
-    double operators = selector ? 4 : m->weighted + 1, values = (int[]){1, 2, 3, 1}[format];
+    static const char *const outputs[] = {"", "", ", activations = i8", ", activations = f32",
+                                          ", activations = choice(f16, i8)"};
+    int format = draw(m, 4), selector = draw(m, 4), output = draw(m, 3);
+    if (output == 2 && risk(m))
+        output += draw(m, 3);
+    double operators = selector ? 4 : m->weighted + 1;
+    double values = (int[]){1, 2, 3, 1}[format] * (output == 4 ? 2 : 1);
     if (m->total * pow(values, operators) > m->recipe->members)
-        format = 0;
+        format = output = 0;
     else
         m->total *= pow(values, operators);
-    text_add(text, "%s: weights = %s%s\n", selectors[selector], formats[format],
-             draw(m, 3) ? "" : ", activations = i8");
+    text_add(text, "%s: weights = %s%s\n", selectors[selector],
+             output == 3 && draw(m, 3) ? "f32" : formats[format], outputs[output]);
 }
 
 static void write_precision(Maker *m, Text *text) {

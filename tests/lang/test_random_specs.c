@@ -68,6 +68,24 @@ static bool keeps_shapes(const Space *space, const Diagnostics *diagnostics, con
     return true;
 }
 
+static bool is_float(Format format) {
+    return format == FORMAT_F16 || format == FORMAT_F32;
+}
+
+/* Who answers in floats has weights of floats; who answers in integers reads none. */
+static bool floats_keep_apart(const Net *net) {
+    for (int i = 1; i < net->count; i++) {
+        const Op *op = &net->ops[i];
+        if (operator_facts[op->kind].weights == WEIGHTED && is_float(op->output) &&
+            !is_float(op->weights))
+            return false;
+        for (int k = 0; k < op->inputs; k++)
+            if (is_float(net->ops[op->input[k]].output) && !is_float(op->output))
+                return false;
+    }
+    return true;
+}
+
 static bool member_stands(Arena *arena, const Trial *trial, const Space *space,
                           const Gene *gene, Str *why) {
     const SpaceOp *output = &space->ops.at[space->output];
@@ -78,6 +96,8 @@ static bool member_stands(Arena *arena, const Trial *trial, const Space *space,
         !space_instantiate(arena, space, gene, &net, &span, why))
         return false;
     const char *fault = net_check(&net);
+    if (!fault && !floats_keep_apart(&net))
+        fault = "floats meet integers";
     *why = fault ? str_of(fault) : STR("the result is not what was declared");
     /* `-> [4]`: the number after the arrow. */
     const char *declared = strstr(trial->text.at, "-> [");
