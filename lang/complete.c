@@ -30,9 +30,10 @@ static void add(Completer *completer, CompletionKind kind, Str label, const char
 }
 
 static Str help_on(Completer *completer, Str topic) {
-    Str nearest;
     Text text = text_new(completer->arena);
-    return lang_help(topic, &text, &nearest) ? text_str(&text) : (Str){"", 0};
+    bool module = str_starts(topic, STR("std/"));
+    bool found = module ? library_help(topic, &text) : tables_help(topic, &text);
+    return found ? text_str(&text) : (Str){"", 0};
 }
 
 /* The spelling of a token that is a word: tokens.def shows it in backquotes. */

@@ -371,6 +371,10 @@ bool library_help(Str topic, Text *text);
 /* Names of modules and of what they declare, for suggestions. */
 const Str *library_topics(Arena *arena, int *count);
 
+/* ---- help.c ------------------------------------------------------------------------------ */
+
+bool tables_help(Str topic, Text *text); /* the help that reads no text of the library */
+
 /* ---- tables.c: keys.def, calls.def, net/metrics.def -------------------------------------- */
 
 typedef enum {

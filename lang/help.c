@@ -300,13 +300,19 @@ static Topics topics(Arena *arena) {
 }
 
 /* A name may mean several things; all are told. */
-bool lang_help(Str topic, Text *text, Str *nearest) {
+bool tables_help(Str topic, Text *text) {
     static bool (*const sections[])(Str, Text *) = {decl_help,     word_help, operator_help,
                                                     function_help, call_help, value_help,
-                                                    metric_help,   key_topic, library_help};
+                                                    metric_help,   key_topic};
     bool found = false;
     for (int i = 0; i < COUNT(sections); i++)
         found |= sections[i](topic, text);
+    return found;
+}
+
+bool lang_help(Str topic, Text *text, Str *nearest) {
+    bool found = tables_help(topic, text);
+    found |= library_help(topic, text);
     if (!found) {
         Topics names = topics(text->arena);
         *nearest = str_nearest(topic, names.at, names.count);

@@ -106,9 +106,9 @@ static void add_plain(Text *markdown, Str lines) {
 }
 
 static bool add_help(Text *markdown, Str topic) {
-    Str nearest;
     Text text = text_new(markdown->arena);
-    if (!lang_help(topic, &text, &nearest))
+    bool module = str_starts(topic, STR("std/"));
+    if (!(module ? library_help(topic, &text) : tables_help(topic, &text)))
         return false;
     add_plain(markdown, text_str(&text));
     return true;

@@ -94,6 +94,13 @@ static bool of_document(Request *request) {
     if (!request->document)
         request->fault = "no such document is open";
     else
+        document_look(request->document, &request->server->session->options);
+    return !request->fault;
+}
+
+/* And its mistakes. */
+static bool of_checked(Request *request) {
+    if (of_document(request))
         document_check(request->document, &request->server->session->options);
     return !request->fault;
 }
@@ -107,7 +114,7 @@ static bool at_position(Request *request, int *at) {
 
 static void hover(Request *request) {
     int at;
-    if (at_position(request, &at))
+    if (of_checked(request) && at_position(request, &at))
         answer_hover(request->document, at, &request->result);
 }
 
@@ -158,7 +165,7 @@ static void formatting(Request *request) {
 static void fixes(Request *request) {
     int from, to;
     const json_t *range = json_object_get(request->params, "range");
-    if (!of_document(request))
+    if (!of_checked(request))
         return;
     if (document_offset(request->document, json_object_get(range, "start"), &from) &&
         document_offset(request->document, json_object_get(range, "end"), &to))

@@ -43,7 +43,7 @@ typedef struct Document {
     bool checked;   /* what follows is of this text */
     Diagnostics *diagnostics;
     Spec *spec;
-    const Outline *outline;
+    const Outline *outline; /* NULL: not looked at yet */
 } Document;
 typedef struct Documents {
     Arena *arena;
@@ -60,6 +60,8 @@ Str uri_of_path(Arena *arena, Str path);
 
 /* ---- lsp_answers.c: what is asked about a document, as JSON ------------------------------- */
 
+/* Reads the outline, which takes no time; looks for mistakes, which may. Each once for a text. */
+void document_look(Document *document, const Options *options);
 void document_check(Document *document, const Options *options);
 void publish(const Document *document, Text *json); /* the parameters of diagnostics */
 void answer_hover(Document *document, int at, Text *json);

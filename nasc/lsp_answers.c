@@ -4,6 +4,12 @@
 
 #include <string.h>
 
+void document_look(Document *document, const Options *options) {
+    LangOptions lang = {.std_path = options->library};
+    if (!document->outline)
+        document->outline = outline_read(document->arena, lang, document->path, document->text);
+}
+
 /* The same mistakes as those of `nasc check`. */
 void document_check(Document *document, const Options *options) {
     if (document->checked)
@@ -17,7 +23,6 @@ void document_check(Document *document, const Options *options) {
         spec_read_text(arena, document->diagnostics, document->path, document->text, lang);
     if (!error_count(document->diagnostics))
         session_bind(&session);
-    document->outline = outline_read(arena, lang, document->path, document->text);
     document->checked = true;
 }
 
