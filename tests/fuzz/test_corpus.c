@@ -40,6 +40,11 @@ static void lang_corpus(void **state) {
     replay("fuzz_lang", fuzz_lang);
 }
 
+static void editor_corpus(void **state) {
+    (void)state;
+    replay("fuzz_editor", fuzz_editor);
+}
+
 static void elaborate_corpus(void **state) {
     (void)state;
     replay("fuzz_elaborate", fuzz_elaborate);
@@ -49,6 +54,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parser_corpus),
         cmocka_unit_test(lang_corpus),
+        cmocka_unit_test(editor_corpus),
         cmocka_unit_test(elaborate_corpus),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
