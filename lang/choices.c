@@ -145,12 +145,21 @@ static bool is_monotone(const Choice *choice) {
     return true;
 }
 
+static Str *truth_names(Elab *elab, const Choice *choice) {
+    Str *names = arena_array(elab->arena, Str, choice->count);
+    for (int i = 0; i < choice->count; i++)
+        names[i] = choice->values[i].n ? STR("true") : STR("false");
+    return names;
+}
+
 static Value plain_choice(Elab *elab, int number, const Value *values, Span span) {
     Choice *choice = &elab->space->choices.at[number];
     choice->type = values[0].kind == A_FORMAT ? VALUE_FORMAT : VALUE_NUMBER;
     for (int i = 0; i < choice->count; i++)
         is_constant(&elab->folder, values[i].expr, &choice->values[i]);
     choice->ordinal = values[0].kind != A_TRUTH && is_monotone(choice);
+    if (values[0].kind == A_TRUTH)
+        choice->names = truth_names(elab, choice);
     fold_choice_changed(&elab->folder, number);
     Value value = values[0];
     value.span = span;
@@ -166,14 +175,10 @@ static Value graph_choice(Elab *elab, ExprId which, const Value *values, int cou
         elab_error(elab, span, "this decides nothing: each alternative is the same tensor");
         return value_mistake(span);
     }
-    if (count <= MAX_INPUTS) {
-        Value value = values[0];
-        value.span = span;
-        value.op = select_make(elab, which, values, count, span);
-        return value.op < 0 ? value_mistake(span) : value;
-    }
-    elab_error(elab, span, "a choice between tensors has at most %d alternatives", MAX_INPUTS);
-    return value_mistake(span);
+    Value value = values[0];
+    value.span = span;
+    value.op = select_make(elab, which, values, count, span);
+    return value.op < 0 ? value_mistake(span) : value;
 }
 
 static ExprId taken(Elab *elab, ExprId which, int alternative) {
@@ -237,6 +242,31 @@ static Value mixed_choice(Elab *elab, int number, const Value *values, int count
     return alternatives_merge(elab, fold_choice(&elab->folder, number), values, count, span);
 }
 
+/* What an alternative is called: the last block or operator that makes it, or its name. */
+static Str alternative_name(const Alternative *from) {
+    const Node *node = from->node;
+    if (!node)
+        return STR("skipped");
+    if (node->kind == NODE_CALL && node->a->kind == NODE_NAME)
+        return node->a->text;
+    return node->kind == NODE_NAME ? node->text : (Str){"", 0};
+}
+
+/* Alternatives that are tensors have the names of what makes them, where these tell them
+ * apart. */
+static void name_graphs(Elab *elab, int number, const Alternatives *list, const Value *values) {
+    Str *names = arena_array(elab->arena, Str, list->count);
+    for (int i = 0; i < list->count; i++) {
+        names[i] = alternative_name(&list->at[i]);
+        if (values[i].kind != A_GRAPH || !names[i].length)
+            return;
+        for (int k = 0; k < i; k++)
+            if (str_equal(names[k], names[i]))
+                return;
+    }
+    elab->space->choices.at[number].names = names;
+}
+
 static Value decide(Elab *elab, const Alternatives *list, Span span) {
     int count = list->count;
     if (count == 1)
@@ -257,6 +287,7 @@ static Value decide(Elab *elab, const Alternatives *list, Span span) {
         return value_mistake(span);
     if (all_plain(elab, values, count))
         return plain_choice(elab, number, values, span);
+    name_graphs(elab, number, list, values);
     return mixed_choice(elab, number, values, count, span);
 }
 

@@ -4,6 +4,8 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
 
+#include <string.h>
+
 /* Limits of the shape rules in net/operators.c. */
 enum { MAX_OPS = 100000, MAX_EXTENT = 1 << 16, MAX_WINDOW = 255 };
 enum { MAX_SLOTS = MAX_INPUTS + ATTRIBUTE_COUNT };
@@ -52,6 +54,22 @@ static ExprId select_extent(Elab *elab, ExprId which, const Value *alternatives,
     return extent;
 }
 
+/* More than one operator reads: the last input is one of the rest. */
+static int select_many(Elab *elab, ExprId which, const Value *alternatives, int count,
+                       Span span) {
+    enum { HEAD = MAX_INPUTS - 1 };
+    Value head[MAX_INPUTS];
+    ExprId past = fold_integer(&elab->folder, HEAD), guard = elab->guard;
+    memcpy(head, alternatives, sizeof *head * HEAD);
+    elab->guard = fold_and(&elab->folder, guard, fold2(elab, EXPR_LESS_EQUAL, past, which));
+    head[HEAD].op = select_make(elab, fold2(elab, EXPR_SUB, which, past), alternatives + HEAD,
+                                count - HEAD, span);
+    elab->guard = guard;
+    return head[HEAD].op < 0
+               ? -1
+               : select_make(elab, fold2(elab, EXPR_MIN, which, past), head, MAX_INPUTS, span);
+}
+
 /* `which` is the number of the alternative passed on. */
 int select_make(Elab *elab, ExprId which, const Value *alternatives, int count, Span span) {
     const SpaceOp *first = &elab->space->ops.at[alternatives[0].op];
@@ -61,6 +79,8 @@ int select_make(Elab *elab, ExprId which, const Value *alternatives, int count, 
                   .rank = first->rank,
                   .time = first->time,
                   .span = span};
+    if (count > MAX_INPUTS)
+        return select_many(elab, which, alternatives, count, span);
     for (int i = 0; i < count; i++) {
         op.input[i] = alternatives[i].op;
         const SpaceOp *input = &elab->space->ops.at[op.input[i]];

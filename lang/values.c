@@ -31,13 +31,9 @@ Value value_mistake(Span span) {
 /* ---- in messages ------------------------------------------------------------------------- */
 
 Str choice_value(Arena *arena, const Choice *choice, int value) {
-    if (choice->type == VALUE_FORMAT)
-        return str_of(format_name((Format)choice->values[value].n));
-    if (choice->names)
-        return choice->names[value];
-    if (choice->type == VALUE_ALTERNATIVE)
+    if (choice->type == VALUE_ALTERNATIVE && !choice->names)
         return str_format(arena, "alternative %d", value + 1);
-    return rational_print(arena, choice->values[value]);
+    return choice_print(arena, choice, value);
 }
 
 Str choice_values(Arena *arena, const Choice *choice) {

@@ -52,12 +52,8 @@ Str show_metric(Arena *arena, Metric metric, double value) {
 /* ---- spaces ------------------------------------------------------------------------------ */
 
 static void show_values(Arena *arena, const Choice *choice, FILE *out) {
-    for (int v = 0; v < choice->count; v++) {
-        Str value = choice->type == VALUE_FORMAT
-                        ? str_of(format_name((Format)choice->values[v].n))
-                        : rational_print(arena, choice->values[v]);
-        fprintf(out, "%s%.*s", v ? ", " : "", STR_ARG(value));
-    }
+    for (int v = 0; v < choice->count; v++)
+        fprintf(out, "%s%.*s", v ? ", " : "", STR_ARG(choice_print(arena, choice, v)));
 }
 
 void show_space(const Space *space, FILE *out) {

@@ -227,6 +227,8 @@ void expr_mentions(const Space *space, ExprId id, bool *mentioned);
 /* Canonical form: genes of unreached decisions become 0. Two genotypes of one member agree. */
 void genotype_canonical(const Space *space, Gene *gene);
 bool genotype_legal(const Space *space, const Gene *gene); /* satisfies every constraint */
+/* Value number `which` of a decision, as it is written: "16", "i8", "relu". */
+Str choice_print(Arena *arena, const Choice *choice, int which);
 Str genotype_print(Arena *arena, const Space *space, const Gene *gene); /* reached decisions */
 /* The member with, for each reached decision, its value number `which` (first, last). */
 void genotype_extreme(const Space *space, Gene *gene, bool largest);

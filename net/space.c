@@ -166,14 +166,12 @@ bool genotype_legal(const Space *space, const Gene *gene) {
     return true;
 }
 
-static void value_print(Text *text, const Choice *choice, int index) {
-    Rational value = choice->values[index];
+Str choice_print(Arena *arena, const Choice *choice, int which) {
+    if (choice->names)
+        return choice->names[which];
     if (choice->type == VALUE_FORMAT)
-        text_add(text, "%s", format_name((Format)value.n));
-    else if (choice->names)
-        text_add_str(text, choice->names[index]);
-    else
-        text_add_str(text, rational_print(text->arena, value));
+        return str_of(format_name((Format)choice->values[which].n));
+    return rational_print(arena, choice->values[which]);
 }
 
 Str genotype_print(Arena *arena, const Space *space, const Gene *gene) {
@@ -183,7 +181,7 @@ Str genotype_print(Arena *arena, const Space *space, const Gene *gene) {
         if (!expr_true(space, choice->active, gene))
             continue;
         text_add(&text, "%s%.*s=", text.length ? " " : "", STR_ARG(choice->name));
-        value_print(&text, choice, gene[c]);
+        text_add_str(&text, choice_print(arena, choice, gene[c]));
     }
     return text_str(&text);
 }
@@ -263,12 +261,12 @@ static void expr_print(const Space *space, Text *text, ExprId id) {
     }
 }
 
-static void choice_print(const Space *space, Text *text, int c) {
+static void decision_print(const Space *space, Text *text, int c) {
     const Choice *choice = &space->choices.at[c];
     text_add(text, "  #%d %.*s in", c, STR_ARG(choice->name));
     for (int v = 0; v < choice->count; v++) {
         text_add(text, "%s", v ? ", " : " ");
-        value_print(text, choice, v);
+        text_add_str(text, choice_print(text->arena, choice, v));
     }
     if (choice->active) {
         text_add(text, " when ");
@@ -328,7 +326,7 @@ static void op_print(const Space *space, Text *text, int i) {
 void space_print(const Space *space, Text *text) {
     text_add(text, "space %.*s\n", STR_ARG(space->name));
     for (int c = 0; c < space->choices.count; c++)
-        choice_print(space, text, c);
+        decision_print(space, text, c);
     for (int i = 0; i < space->ops.count; i++)
         op_print(space, text, i);
     for (int s = 0; s < space->sites.count; s++) {

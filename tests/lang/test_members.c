@@ -139,6 +139,7 @@ static void small_spaces_are_sound(void **state) {
     require_all_members("tests/lang/spaces/floats.nas", STR("n"));
     require_all_members("tests/lang/spaces/chosen.nas", STR("n"));
     require_all_members("tests/lang/spaces/lists.nas", STR("n"));
+    require_all_members("tests/lang/spaces/many.nas", STR("n"));
     require_all_members("tests/lang/spaces/tokens.nas", STR("vit"));
     require_all_members("tests/lang/spaces/tokens.nas", STR("decoder"));
     require_all_members("tests/lang/spaces/axes.nas", STR("n"));
