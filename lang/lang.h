@@ -89,6 +89,9 @@ typedef struct LangOptions {
     const char *std_path;
     bool
         unproven; /* for tests: spaces are given without the proof that every member is right */
+    /* NULL, or asked first for a file that is used: what an editor has open is not saved */
+    bool (*open_text)(const void *editor, Arena *arena, Str path, Str *text);
+    const void *editor;
 } LangOptions;
 
 /* Reads, parses, resolves and checks a file and what it uses. Never NULL; look at

@@ -75,6 +75,9 @@ static bool read_import(Spec *spec, const Source *from, const Import *import, So
     }
     const char *why;
     source->name = import_file(spec, from, import);
+    if (spec->options.open_text &&
+        spec->options.open_text(spec->options.editor, spec->arena, source->name, &source->text))
+        return true;
     if (file_read(spec->arena, str_terminated(spec->arena, source->name), MAX_SOURCE_BYTES,
                   &source->text, &why))
         return true;

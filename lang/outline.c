@@ -155,7 +155,8 @@ static const Outline *used(Arena *arena, LangOptions options, const Outline *fro
     if (quoted) {
         path = (Str){path.at + 1, path.length - 2};
         file = path_join(arena, path_directory(from->file), path);
-        if (!file_read(arena, str_terminated(arena, file), MAX_BYTES, &text, &why))
+        bool open = options.open_text && options.open_text(options.editor, arena, file, &text);
+        if (!open && !file_read(arena, str_terminated(arena, file), MAX_BYTES, &text, &why))
             return NULL;
     } else {
         file = str_format(arena, "%.*s.nas", STR_ARG(path));

@@ -188,6 +188,8 @@ static void opened(Request *request) {
     document_open(&request->server->documents, uri,
                   (Str){json_string_value(text), (int)json_string_length(text)},
                   json_integer_value(json_object_get(document, "version")));
+    documents_forget(&request->server->documents,
+                     document_find(&request->server->documents, uri));
 }
 
 static void changed(Request *request) {
@@ -196,15 +198,12 @@ static void changed(Request *request) {
         !document_change(request->document, json_object_get(request->params, "contentChanges"),
                          json_integer_value(version)))
         fprintf(stderr, "nasc: a change of %s cannot be read\n", request->document->uri);
+    documents_forget(&request->server->documents, request->document);
 }
 
-/* Other documents may use what was saved. */
+/* A file that no editor has open may be used, too. */
 static void saved(Request *request) {
-    Documents *documents = &request->server->documents;
-    for (int i = 0; i < documents->open.count; i++) {
-        Document *document = documents->open.at[i];
-        document_open(documents, document->uri, document->text, document->version);
-    }
+    documents_forget(&request->server->documents, NULL);
 }
 
 static void closed(Request *request) {
@@ -216,6 +215,7 @@ static void closed(Request *request) {
     text_add(&text, ",\"diagnostics\":[]}");
     send_diagnostics(text.arena, text_str(&text));
     document_close(&request->server->documents, request->document->uri);
+    documents_forget(&request->server->documents, NULL);
 }
 
 /* ---- dispatch ---------------------------------------------------------------------------- */

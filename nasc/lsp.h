@@ -33,7 +33,9 @@ int lines_offset(const Lines *lines, int64_t line, int64_t character);
 void lines_add_range(const Lines *lines, int from, int to, Text *json); /* {"start":...} */
 
 /* A file that is open in the editor. Each text has an arena of its own. */
+typedef struct Documents Documents;
 typedef struct Document {
+    const Documents *all; /* the others, too */
     char *uri;
     Arena *arena;
     Str path, text;
@@ -45,12 +47,16 @@ typedef struct Document {
     Spec *spec;
     const Outline *outline; /* NULL: not looked at yet */
 } Document;
-typedef struct Documents {
+struct Documents {
     Arena *arena;
     VEC(Document *) open;
-} Documents;
+};
 Document *document_find(Documents *documents, const char *uri); /* NULL: not open */
 void document_open(Documents *documents, const char *uri, Str text, int64_t version);
+/* What is known of the others may have changed with one. */
+void documents_forget(Documents *documents, const Document *but);
+/* How files are found: those that are open as they are here. */
+LangOptions document_options(const Document *document, const Options *options);
 void document_close(Documents *documents, const char *uri);
 /* Changes as the protocol has them; false where one is malformed. */
 bool document_change(Document *document, const json_t *changes, int64_t version);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 void document_look(Document *document, const Options *options) {
-    LangOptions lang = {.std_path = options->library};
+    LangOptions lang = document_options(document, options);
     if (!document->outline)
         document->outline = outline_read(document->arena, lang, document->path, document->text);
 }
@@ -16,7 +16,7 @@ void document_check(Document *document, const Options *options) {
         return;
     Arena *arena = document->arena;
     Session session = {.options = *options, .arena = arena};
-    LangOptions lang = {.std_path = options->library};
+    LangOptions lang = document_options(document, options);
     session.options.file = str_terminated(arena, document->path);
     session.diagnostics = document->diagnostics = diagnostics_new(arena);
     document->spec = session.spec =

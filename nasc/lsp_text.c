@@ -130,7 +130,8 @@ Document *document_find(Documents *documents, const char *uri) {
 /* The new text may be made of the old one, which goes afterwards. */
 static void document_set(Document *document, Str text, int64_t version) {
     Arena *old = document->arena, *arena = arena_new();
-    Document next = {.uri = document->uri, .arena = arena, .version = version};
+    Document next = {
+        .all = document->all, .uri = document->uri, .arena = arena, .version = version};
     next.text = str_copy(arena, text);
     next.path = path_of_uri(arena, document->uri);
     next.lines = lines_of(arena, next.text);
@@ -143,11 +144,36 @@ void document_open(Documents *documents, const char *uri, Str text, int64_t vers
     if (!document) {
         size_t bytes = strlen(uri) + 1;
         document = memory_new(sizeof *document);
+        document->all = documents;
         document->uri = memory_new(bytes);
         memcpy(document->uri, uri, bytes);
         vec_push(documents->arena, &documents->open, document);
     }
     document_set(document, text, version);
+}
+
+void documents_forget(Documents *documents, const Document *but) {
+    for (int i = 0; i < documents->open.count; i++) {
+        Document *document = documents->open.at[i];
+        if (document != but)
+            document_set(document, document->text, document->version);
+    }
+}
+
+/* Paths are compared as they are spelled. */
+static bool open_text(const void *editor, Arena *arena, Str path, Str *text) {
+    const Documents *documents = editor;
+    for (int i = 0; i < documents->open.count; i++)
+        if (str_equal(documents->open.at[i]->path, path)) {
+            *text = str_copy(arena, documents->open.at[i]->text);
+            return true;
+        }
+    return false;
+}
+
+LangOptions document_options(const Document *document, const Options *options) {
+    return (LangOptions){
+        .std_path = options->library, .open_text = open_text, .editor = document->all};
 }
 
 void document_close(Documents *documents, const char *uri) {

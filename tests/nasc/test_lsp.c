@@ -499,6 +499,24 @@ static void mistakes_follow_changes(void **state) {
     editor_end(&editor);
 }
 
+/* What one file uses of another is as the editor has it, saved or not. */
+static void open_files_are_used(void **state) {
+    (void)state;
+    Editor editor;
+    editor_start(&editor);
+    open_text(&editor, STR("use \"other.nas\"\nlet b = a + 1\n"));
+    assert_int_equal(json_array_size(next_published(&editor)), 1); /* there is no such file */
+    tell(&editor, "textDocument/didOpen",
+         "{\"textDocument\":{\"uri\":\"file:///nowhere/other.nas\",\"version\":1,"
+         "\"text\":\"let a = 1\\n\"}}");
+    assert_true(equals(next_published(&editor), "[]"));
+    assert_true(defined(&editor, "a + 1",
+                        "{\"uri\":\"file:///nowhere/other.nas\",\"range\":{"
+                        "\"start\":{\"line\":0,\"character\":4},\"end\":{\"line\":0,"
+                        "\"character\":5}}}"));
+    editor_end(&editor);
+}
+
 /* A note of another place comes along. */
 static void notes_come_along(void **state) {
     (void)state;
@@ -705,10 +723,10 @@ int main(void) {
         cmocka_unit_test(definitions_are_found), cmocka_unit_test(completion_offers),
         cmocka_unit_test(symbols_are_listed),    cmocka_unit_test(changes_have_keys),
         cmocka_unit_test(names_are_followed),    cmocka_unit_test(mistakes_follow_changes),
-        cmocka_unit_test(notes_come_along),      cmocka_unit_test(texts_are_laid_out),
-        cmocka_unit_test(order_is_kept),         cmocka_unit_test(faults_are_answered),
-        cmocka_unit_test(far_positions_are_cut), cmocka_unit_test(headers_are_read),
-        cmocka_unit_test(any_text_is_answered),
+        cmocka_unit_test(open_files_are_used),   cmocka_unit_test(notes_come_along),
+        cmocka_unit_test(texts_are_laid_out),    cmocka_unit_test(order_is_kept),
+        cmocka_unit_test(faults_are_answered),   cmocka_unit_test(far_positions_are_cut),
+        cmocka_unit_test(headers_are_read),      cmocka_unit_test(any_text_is_answered),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
