@@ -7,7 +7,7 @@
 //
 //   block                      input           multiplications   parameters (norms folded)
 //   mobilenet_v1               [224, 224, 3]       568,740,352    4,221,032   (1000 classes)
-//   mobilenet_v1, width 0.25   [96, 96, 3]           7,489,664      210,850   (2 classes)
+//   mobilenet_v1(width: 0.25)  [96, 96, 3]           7,489,664      210,850   (2 classes)
 //   mobilenet_v2               [224, 224, 3]       300,774,272    3,487,816   (1000 classes)
 //   mobilenet_v3_small         [224, 224, 3]        56,510,400    2,536,800   (1000 classes)
 //   mobilenet_v3_large         [224, 224, 3]       216,589,760    5,470,832   (1000 classes)

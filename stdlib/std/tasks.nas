@@ -71,72 +71,72 @@ task cifar10 {
 // Speech Commands (Warden, arXiv 1804.03209): ten words, any other, and silence, as 49 frames of
 // 10 coefficients (Zhang et al., arXiv 1711.07128): [49, 10, 1], what ds_cnn listens to.
 task speech_commands {
-    train:     npy("speech-commands/train_x.npy", "speech-commands/train_y.npy")
-    validate:  npy("speech-commands/validate_x.npy", "speech-commands/validate_y.npy")
-    test:      npy("speech-commands/test_x.npy", "speech-commands/test_y.npy")
-    labels:    "silence", "unknown", "yes", "no", "up", "down", "left", "right", "on", "off",
-               "stop", "go"
-    fetch:     "Speech Commands v0.02 is at download.tensorflow.org/data/",
-               "speech_commands_v0.02.tar.gz (2.4 GB). Make features of it: of each second 49",
-               "frames of 40 ms, 20 ms apart, 10 MFCC each, as bytes; save them as arrays (n, 49,",
-               "10, 1), and labels as (n), with numpy.save. Its lists name the files to validate",
-               "and to test with."
+    train:    npy("speech-commands/train_x.npy", "speech-commands/train_y.npy")
+    validate: npy("speech-commands/validate_x.npy", "speech-commands/validate_y.npy")
+    test:     npy("speech-commands/test_x.npy", "speech-commands/test_y.npy")
+    labels:   "silence", "unknown", "yes", "no", "up", "down", "left", "right", "on", "off",
+              "stop", "go"
+    fetch:    "Speech Commands v0.02 is at download.tensorflow.org/data/",
+              "speech_commands_v0.02.tar.gz (2.4 GB). Make features of it: of each second 49",
+              "frames of 40 ms, 20 ms apart, 10 MFCC each, as bytes; save them as arrays (n, 49,",
+              "10, 1), and labels as (n), with numpy.save. Its lists name the files to validate",
+              "and to test with."
 }
 
 // Sounds of a toy car, whole or damaged (ToyADMOS, Koizumi et al., arXiv 1908.03299; as of MLPerf
 // Tiny, arXiv 2106.07597): five spectra of 128 bands, [640]. What the autoencoder restores badly is
 // an anomaly.
 task toy_car {
-    train:     npy("toy-car/train_x.npy")
-    test:      npy("toy-car/test_x.npy", "toy-car/test_y.npy")
-    loss:      mean_square
-    metric:    auc
-    fetch:     "ToyCar is part of DCASE 2020, task 2 (zenodo.org/record/3678171). Make log-mel",
-               "spectra of 128 bands of it, five frames to an input, as bytes; save them as arrays",
-               "(n, 640) with numpy.save, and of the test sounds whether they are damaged, 0 or 1."
+    train:  npy("toy-car/train_x.npy")
+    test:   npy("toy-car/test_x.npy", "toy-car/test_y.npy")
+    loss:   mean_square
+    metric: auc
+    fetch:  "ToyCar is part of DCASE 2020, task 2 (zenodo.org/record/3678171). Make log-mel",
+            "spectra of 128 bands of it, five frames to an input, as bytes; save them as arrays",
+            "(n, 640) with numpy.save, and of the test sounds whether they are damaged, 0 or 1."
 }
 
 // People in photographs (Visual Wake Words, Chowdhery et al., arXiv 1906.05721; as of MLPerf Tiny,
 // arXiv 2106.07597): 96 x 96 colour images, with a person or without.
 task wake_words {
-    train:     png("visual-wake-words/train/*/*.png")
-    validate:  10 % of train
-    test:      png("visual-wake-words/test/*/*.png")
-    augment:   flip(horizontal), shift(8)
-    labels:    "none", "person"
-    fetch:     "Make 96 x 96 images of COCO 2014 as the paper describes (a person covers more than",
-               "0.5 % of the image) and put them into visual-wake-words/train/none/,",
-               "train/person/, test/none/ and test/person/."
+    train:    png("visual-wake-words/train/*/*.png")
+    validate: 10 % of train
+    test:     png("visual-wake-words/test/*/*.png")
+    augment:  flip(horizontal), shift(8)
+    labels:   "none", "person"
+    fetch:    "Make 96 x 96 images of COCO 2014 as the paper describes (a person covers more than",
+              "0.5 % of the image) and put them into visual-wake-words/train/none/,",
+              "train/person/, test/none/ and test/person/."
 }
 
 // Clouds in images of Landsat 8 (38-Cloud, Mohajerani and Saeedi, arXiv 1901.10077), in tiles of
 // 64 x 64 pixels; a mask is 255 where there is cloud.
 task clouds {
-    train:     png("clouds/train/*.png", masks: "clouds/train-masks/*.png")
-    validate:  10 % of train
-    test:      png("clouds/test/*.png", masks: "clouds/test-masks/*.png")
-    labels:    "clear", "cloud"
-    loss:      cross_entropy + dice
-    metric:    miou
-    fetch:     "38-Cloud is at github.com/SorourMo/38-Cloud-A-Cloud-Segmentation-Dataset. Cut its",
-               "patches and masks into tiles of 64 x 64 pixels, as PNG files of one name in",
-               "clouds/train/ and clouds/train-masks/, and of other scenes in clouds/test/ and",
-               "clouds/test-masks/."
+    train:    png("clouds/train/*.png", masks: "clouds/train-masks/*.png")
+    validate: 10 % of train
+    test:     png("clouds/test/*.png", masks: "clouds/test-masks/*.png")
+    labels:   "clear", "cloud"
+    loss:     cross_entropy + dice
+    metric:   miou
+    fetch:    "38-Cloud is at github.com/SorourMo/38-Cloud-A-Cloud-Segmentation-Dataset. Cut its",
+              "patches and masks into tiles of 64 x 64 pixels, as PNG files of one name in",
+              "clouds/train/ and clouds/train-masks/, and of other scenes in clouds/test/ and",
+              "clouds/test-masks/."
 }
 
 // Ships seen from above (Airbus Ship Detection Challenge, Kaggle 2018), in tiles of 64 x 64 pixels;
 // a mask is 255 where there is a ship.
 task ships {
-    train:     png("ships/train/*.png", masks: "ships/train-masks/*.png")
-    validate:  10 % of train
-    test:      png("ships/test/*.png", masks: "ships/test-masks/*.png")
-    augment:   flip(horizontal)
-    labels:    "water", "ship"
-    loss:      cross_entropy + dice
-    metric:    miou
-    fetch:     "The images are at www.kaggle.com/c/airbus-ship-detection (an account is needed).",
-               "Paint the run lengths of train_ship_segmentations_v2.csv as masks, cut images and",
-               "masks into tiles of 64 x 64 pixels, as PNG files of one name in ships/train/ and",
-               "ships/train-masks/, and those of one image in ten in ships/test/ and",
-               "ships/test-masks/ instead."
+    train:    png("ships/train/*.png", masks: "ships/train-masks/*.png")
+    validate: 10 % of train
+    test:     png("ships/test/*.png", masks: "ships/test-masks/*.png")
+    augment:  flip(horizontal)
+    labels:   "water", "ship"
+    loss:     cross_entropy + dice
+    metric:   miou
+    fetch:    "The images are at www.kaggle.com/c/airbus-ship-detection (an account is needed).",
+              "Paint the run lengths of train_ship_segmentations_v2.csv as masks, cut images and",
+              "masks into tiles of 64 x 64 pixels, as PNG files of one name in ships/train/ and",
+              "ships/train-masks/, and those of one image in ten in ships/test/ and",
+              "ships/test-masks/ instead."
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # library.t: doc/library.md names every module of the library and what each declares but for parts,
-# and its examples are files that nasc accepts.
+# and its examples are files that nasc accepts; the library is laid out as nasc fmt would.
 # Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0
 scratch=$(mktemp -d) || exit 3
 trap 'rm -rf "$scratch"' EXIT
@@ -12,7 +12,7 @@ awk -v folder="$scratch" '
     /^    / { print substr($0, 5) >file; more = /^    use / ; next }
     NF { more = 0 }' doc/library.md
 
-echo 1..3
+echo 1..4
 refused=
 for example in "$scratch"/*.nas; do
     "$NASC" check "$example" >"$scratch/said" 2>&1 || refused="$refused $(basename "$example")"
@@ -42,3 +42,7 @@ done
 [ -z "$unknown" ] || printf 'not '
 echo "ok 3 - what the tables name is declared"
 [ -z "$unknown" ] || echo "# unknown:$unknown"
+
+"$NASC" fmt --check stdlib/std/*.nas >"$scratch/said" 2>&1 || printf 'not '
+echo "ok 4 - the library is laid out in the one way"
+sed 's/^/# /' "$scratch/said"

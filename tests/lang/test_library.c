@@ -163,6 +163,66 @@ static void mark_reached(const Space *space, const Declarations *all, bool *reac
         }
 }
 
+/* ---- figures in comments ----------------------------------------------------------------- */
+
+/* A number with commas between its thousands; *at is left behind it. 0: none follows. */
+static int64_t number_after(const char **at, const char *end) {
+    int64_t number = 0;
+    while (*at < end && **at == ' ')
+        ++*at;
+    for (; *at < end && ((**at >= '0' && **at <= '9') || **at == ','); ++*at)
+        number = **at == ',' ? number : 10 * number + **at - '0';
+    return number;
+}
+
+/* "//   resnet18   [224, 224, 3]   1,814,073,344   11,684,712   (1000 classes)": false where a
+ * line states no figures. */
+static bool figures_hold(const char *line, const char *end, Str module) {
+    const char *shape = memchr(line, '[', (size_t)(end - line));
+    const char *close = shape ? memchr(shape, ']', (size_t)(end - shape)) : NULL;
+    const char *at = close ? close + 1 : end;
+    int64_t macs = number_after(&at, end), parameters = number_after(&at, end);
+    int classes = 10, length = (int)((shape ? shape : line + 5) - line) - 5;
+    if (!macs || !parameters)
+        return false;
+    sscanf(at, " (%d classes)", &classes);
+    while (length > 0 && line[5 + length - 1] == ' ')
+        length--;
+    bool called = length > 0 && line[5 + length - 1] == ')';
+    Arena *arena = arena_new();
+    Diagnostics *diagnostics = diagnostics_new(arena);
+    Str text = str_format(
+        arena, "use %.*s\nnetwork n(x: %.*s) -> [%d] { return x |> %.*s%sclasses: %d) }\n",
+        STR_ARG(module), (int)(close + 1 - shape), shape, classes, length - called, line + 5,
+        called ? ", " : "(", classes);
+    Spec *spec = spec_read_text(arena, diagnostics, STR("figures"), text, (LangOptions){0});
+    const Space *space = spec_space(spec, STR("n"), (Str){"", 0});
+    if (!space)
+        fail_msg("%.*s", STR_ARG(text));
+    Net net = member(arena, space, (Gene[1]){0});
+    if (net_macs(&net) != macs || net_parameters(&net) != parameters)
+        fail_msg("%.*s: %lld and %lld", length, line + 5, (long long)net_macs(&net),
+                 (long long)net_parameters(&net));
+    arena_free(arena);
+    return true;
+}
+
+static void figures_in_comments_hold(void **state) {
+    (void)state;
+    int found = 0;
+    for (int m = 0; m < embedded_count; m++)
+        for (const char *line = strstr(embedded_library[m].text, "\n//   ");
+             str_starts(str_of(embedded_library[m].name), STR("std/")) && line;
+             line = strstr(line + 1, "\n//   ")) {
+            const char *end = strchr(line + 1, '\n');
+            found += end && figures_hold(line + 1, end, str_of(embedded_library[m].name));
+        }
+    printf("# %d networks with figures\n", found);
+    assert_true(found >= 10);
+}
+
+/* ---- all at once ------------------------------------------------------------------------- */
+
 static double seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -233,6 +293,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_declaration_is_documented),
         cmocka_unit_test(help_lists_modules_and_what_they_hold),
+        cmocka_unit_test(figures_in_comments_hold),
         cmocka_unit_test(every_network_elaborates),
         cmocka_unit_test(only_the_root_asks),
         cmocka_unit_test(the_library_uses_its_own),
