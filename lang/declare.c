@@ -73,17 +73,18 @@ static void report_unknown_key(Spec *spec, DeclKind kind, const Entry *entry) {
 }
 
 static void check_keys(Spec *spec, DeclKind kind, const Item *item) {
+    Map *first = map_new(spec->arena);
     for (int i = 0; i < item->entries.count; i++) {
         const Entry *entry = &item->entries.at[i];
         if (!key_facts_of(kind, entry->key))
             report_unknown_key(spec, kind, entry);
-        for (int k = 0; k < i; k++)
-            if (str_equal(entry->key, item->entries.at[k].key)) {
-                error_at(spec->diagnostics, entry->span, "`%.*s` is given twice",
-                         STR_ARG(entry->key));
-                note_at(spec->diagnostics, item->entries.at[k].span, "first here");
-                break;
-            }
+        int k;
+        if (!map_get(first, entry->key, &k)) {
+            map_put(first, entry->key, i);
+            continue;
+        }
+        error_at(spec->diagnostics, entry->span, "`%.*s` is given twice", STR_ARG(entry->key));
+        note_at(spec->diagnostics, item->entries.at[k].span, "first here");
     }
 }
 
@@ -250,12 +251,19 @@ static void declaration_check(Spec *spec, const Item *item, const Source *defaul
                    .name = item->name,
                    .span = item->span,
                    .root = item->source == spec->sources.at[0]};
-    decl->entries = arena_array(spec->arena, SpecEntry, key_count);
+    int keys = 0;
+    for (int k = 0; k < key_count; k++)
+        keys += key_facts[k].kind == decl->kind;
+    decl->entries = arena_array(spec->arena, SpecEntry, keys);
     MissingList missing = {0};
     for (int k = 0; k < key_count; k++)
         if (key_facts[k].kind == decl->kind)
             entry_make(spec, item, &key_facts[k], defaults, &missing,
                        &decl->entries[decl->count++]);
+    decl->number = spec->decls.count;
+    spec->facts.at[item->number - 1].decl = decl->number;
+    if (decl->root)
+        vec_push(spec->arena, &spec->of_root[decl->kind], decl);
     vec_push(spec->arena, &spec->decls, decl);
     vec_push(spec->arena, &spec->decl_items, item);
     vec_push(spec->arena, &spec->missing, missing);
@@ -273,15 +281,11 @@ void declarations_check(Spec *spec) {
 }
 
 const Item *item_of_decl(const Spec *spec, const Decl *decl) {
-    for (int i = 0; i < spec->decls.count; i++)
-        if (spec->decls.at[i] == decl)
-            return spec->decl_items.at[i];
-    return NULL;
+    bool own = decl->number < spec->decls.count && spec->decls.at[decl->number] == decl;
+    return own ? spec->decl_items.at[decl->number] : NULL;
 }
 
 const Decl *decl_of_item(const Spec *spec, const Item *item) {
-    for (int i = 0; i < spec->decls.count; i++)
-        if (spec->decl_items.at[i] == item)
-            return spec->decls.at[i];
-    return NULL;
+    int decl = item->number ? spec->facts.at[item->number - 1].decl : -1;
+    return decl >= 0 ? spec->decls.at[decl] : NULL;
 }

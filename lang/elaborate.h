@@ -311,7 +311,13 @@ void floats_check(Elab *elab);
 typedef struct Elaborated {
     const Item *network, *precision; /* precision may be NULL */
     const Space *space;              /* NULL: it has mistakes */
+    int before;                      /* another one of the network, or -1 */
 } Elaborated;
+/* What is known of an item, by its number. */
+typedef struct ItemFacts {
+    int decl;       /* in decls; -1: none */
+    int elaborated; /* of a network: the last of its spaces; -1: none */
+} ItemFacts;
 typedef VEC(Missing) MissingList;
 struct Spec {
     Arena *arena;
@@ -322,6 +328,9 @@ struct Spec {
     VEC(const Item *) decl_items; /* beside decls */
     VEC(MissingList) missing;     /* beside decls */
     VEC(Elaborated) spaces;
+    VEC(ItemFacts) facts;
+    VEC(Str) networks[2];                  /* of the root; [1]: the imported ones */
+    VEC(const Decl *) of_root[DECL_KINDS]; /* the root's declarations */
 };
 /* Reads the root and everything that it uses. */
 void modules_read(Spec *spec, Source *root);

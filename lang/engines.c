@@ -77,9 +77,9 @@ static void gather_decl(Gathering *gathering, const Decl *decl) {
     vec_push(spec->arena, &gathering->seen, decl);
     if (kind_missing(spec, decl, gathering->list))
         return;
-    for (int i = 0; i < spec->decls.count; i++)
-        for (int k = 0; spec->decls.at[i] == decl && k < spec->missing.at[i].count; k++)
-            vec_push(spec->arena, gathering->list, spec->missing.at[i].at[k]);
+    const MissingList *own = &spec->missing.at[decl->number];
+    for (int k = 0; k < own->count; k++)
+        vec_push(spec->arena, gathering->list, own->at[k]);
     const Item *item = item_of_decl(spec, decl);
     for (int k = 0, e = 0; k < key_count; k++) {
         if (key_facts[k].kind != decl->kind)

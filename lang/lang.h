@@ -74,6 +74,7 @@ typedef struct SpecEntry {
  * the type and dimension that keys.def states. */
 typedef struct Decl {
     DeclKind kind;
+    int number; /* among all of its Spec, from 0 */
     Str name;
     Span span;
     SpecEntry *entries;
@@ -111,6 +112,7 @@ const SpecValue *decl_value(const Decl *decl,
 /* An argument of a call by name, or by position where it is unnamed; NULL: not given. */
 const SpecValue *call_argument(const SpecValue *call, const char *name, int position);
 
+bool spec_has_network(const Spec *spec, Str name); /* in the root file, not imported */
 /* Networks of the root file in order; an empty Str past the last. */
 Str spec_network(const Spec *spec, int index);
 /* The imported networks likewise: `network NAME = onnx("FILE")`. They have no Space yet. */

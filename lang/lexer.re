@@ -12,29 +12,7 @@ const TokenFacts token_facts[TOKEN_COUNT] = {
 #undef TOKEN
 };
 
-static const struct {
-    const char *spelling;
-    TokenKind kind;
-} words[] = {
-    {"and", TOKEN_AND},         {"or", TOKEN_OR},           {"not", TOKEN_NOT},
-    {"implies", TOKEN_IMPLIES}, {"if", TOKEN_IF},           {"true", TOKEN_TRUE},
-    {"false", TOKEN_FALSE},     {"let", TOKEN_LET},         {"return", TOKEN_RETURN},
-    {"repeat", TOKEN_REPEAT},   {"for", TOKEN_FOR},         {"then", TOKEN_THEN},
-    {"else", TOKEN_ELSE},       {"in", TOKEN_IN},           {"as", TOKEN_AS},
-    {"of", TOKEN_OF},           {"step", TOKEN_STEP},       {"named", TOKEN_NAMED},
-    {"require", TOKEN_REQUIRE}, {"forbid", TOKEN_FORBID},   {"legal", TOKEN_LEGAL},
-    {"nas", TOKEN_NAS},         {"use", TOKEN_USE},         {"block", TOKEN_BLOCK},
-    {"network", TOKEN_NETWORK}, {"precision", TOKEN_PRECISION},
-    {"over", TOKEN_OVER},       {"at", TOKEN_AT}};
-
 enum { MAX_NAME = 64 };
-
-static TokenKind word_kind(Str text) {
-    for (int i = 0; i < COUNT(words); i++)
-        if (str_equal(text, str_of(words[i].spelling)))
-            return words[i].kind;
-    return TOKEN_NAME;
-}
 
 static Token token(const Lexer *lexer, TokenKind kind, const char *from) {
     Span span = {lexer->base + (uint32_t)(from - lexer->begin), (uint32_t)(lexer->at - from)};
@@ -97,12 +75,40 @@ Token lexer_next(Lexer *lexer) {
         "//" [^\n\x00]* { continue; }
         "/*" { skip_comment(lexer, from); continue; }
         digits ("." digits)? ([eE] [+-]? digits)? { IS(NUMBER); }
+        "and" { IS(AND); }
+        "or" { IS(OR); }
+        "not" { IS(NOT); }
+        "implies" { IS(IMPLIES); }
+        "if" { IS(IF); }
+        "true" { IS(TRUE); }
+        "false" { IS(FALSE); }
+        "let" { IS(LET); }
+        "return" { IS(RETURN); }
+        "repeat" { IS(REPEAT); }
+        "for" { IS(FOR); }
+        "then" { IS(THEN); }
+        "else" { IS(ELSE); }
+        "in" { IS(IN); }
+        "as" { IS(AS); }
+        "of" { IS(OF); }
+        "step" { IS(STEP); }
+        "named" { IS(NAMED); }
+        "require" { IS(REQUIRE); }
+        "forbid" { IS(FORBID); }
+        "legal" { IS(LEGAL); }
+        "nas" { IS(NAS); }
+        "use" { IS(USE); }
+        "block" { IS(BLOCK); }
+        "network" { IS(NETWORK); }
+        "precision" { IS(PRECISION); }
+        "over" { IS(OVER); }
+        "at" { IS(AT); }
         name {
             if (lexer->at - from > MAX_NAME) {
                 complain(lexer, from, "a name has at most 64 characters");
                 continue;
             }
-            return token(lexer, word_kind((Str){from, (int)(lexer->at - from)}), from);
+            IS(NAME);
         }
         ["] ([^"\\\n\x00] | "\\" [^\n\x00])* ["] { IS(STRING); }
         ["] ([^"\\\n\x00] | "\\" [^\n\x00])* {

@@ -3,7 +3,9 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "lang/elaborate.h"
 
-enum { MAX_SOURCE_BYTES = 1 << 20, MAX_SOURCES = 200 };
+#include <string.h>
+
+enum { MAX_SOURCE_BYTES = 1 << 23, MAX_SOURCES = 200 };
 
 /* ---- reading ----------------------------------------------------------------------------- */
 
@@ -119,7 +121,7 @@ static const Source *source_import(Spec *spec, const Source *from, const Import 
 
 static bool same_name(const Item *a, const Item *b) {
     if (a->kind == ITEM_PRECISION || b->kind == ITEM_PRECISION)
-        return a->kind == b->kind && str_equal(a->name, b->name) && str_equal(a->of, b->of);
+        return false;
     bool kinds = a->kind == b->kind || (a->kind <= ITEM_NETWORK && b->kind <= ITEM_NETWORK);
     return kinds && str_equal(a->name, b->name) &&
            (a->kind != ITEM_DECL || str_equal(a->word, b->word));
@@ -131,20 +133,68 @@ static int item_named(const Source *source, Str name) {
     return map_get(source->named, name, &i) ? i : -1;
 }
 
-static void source_index(Arena *arena, Source *source) {
+/* A network's name and a precision's, at most so long together; else empty: nothing has it. */
+enum { MAX_KEY = 256 };
+static Str precision_key(Str network, Str name, char room[MAX_KEY]) {
+    if (network.length + name.length >= MAX_KEY)
+        return (Str){"", 0};
+    memcpy(room, network.at, (size_t)network.length);
+    room[network.length] = ' ';
+    memcpy(room + network.length + 1, name.at, (size_t)name.length);
+    return (Str){room, network.length + 1 + name.length};
+}
+
+static const Item *precision_own(const Source *source, Str network, Str name) {
+    char room[MAX_KEY];
+    Str key = precision_key(network, name, room);
+    int i;
+    return source->precisions && map_get(source->precisions, key, &i) ? source->items.at[i]
+                                                                      : NULL;
+}
+
+const Item *precision_find(const Source *source, Str network, Str name) {
+    const Item *found = NULL;
+    for (int v = 0; v < source->seen && !found; v++)
+        found = precision_own(source->sees[v], network, name);
+    return found;
+}
+
+static void precision_index(Arena *arena, Source *source, int i) {
+    char room[MAX_KEY];
+    const Item *item = source->items.at[i];
+    Str key = precision_key(item->of, item->name, room);
+    if (key.length && !precision_own(source, item->of, item->name))
+        map_put(source->precisions, str_copy(arena, key), i);
+}
+
+static void source_index(Spec *spec, Source *source) {
+    Arena *arena = spec->arena;
     source->named = map_new(arena);
+    source->precisions = map_new(arena);
     source->namesake = arena_array(arena, int, source->items.count);
     for (int i = 0; i < source->items.count; i++) {
-        source->namesake[i] = item_named(source, source->items.at[i]->name);
-        map_put(source->named, source->items.at[i]->name, i);
+        Item *item = source->items.at[i];
+        item->number = spec->facts.count + 1;
+        vec_push(arena, &spec->facts, ((ItemFacts){-1, -1}));
+        source->namesake[i] = -1;
+        if (item->kind == ITEM_PRECISION)
+            precision_index(arena, source, i);
+        if (!item->name.length)
+            continue;
+        source->namesake[i] = item_named(source, item->name);
+        map_put(source->named, item->name, i);
     }
 }
 
 /* The first declaration of what item i declares again, or NULL. */
 static const Item *first_of(const Source *source, int i) {
-    const Item *first = NULL;
+    const Item *item = source->items.at[i], *first = NULL;
+    if (item->kind == ITEM_PRECISION) {
+        first = precision_own(source, item->of, item->name);
+        return first == item ? NULL : first;
+    }
     for (int k = source->namesake[i]; k >= 0; k = source->namesake[k])
-        if (same_name(source->items.at[i], source->items.at[k]))
+        if (same_name(item, source->items.at[k]))
             first = source->items.at[k];
     return first;
 }
@@ -238,7 +288,7 @@ void modules_read(Spec *spec, Source *root) {
             Import *import = &source->imports.at[k];
             import->source = source_import(spec, source, import);
         }
-        source_index(spec->arena, source);
+        source_index(spec, source);
         check_duplicates(spec, source);
         check_reserved(spec, source);
     }
@@ -303,6 +353,8 @@ const Item *item_find(const Source *source, ItemKind kind, Str word, Str name) {
 
 /* What a file declares under the item's name, of the item's kind. */
 static const Item *find_alike(const Source *source, const Item *item) {
+    if (item->kind == ITEM_PRECISION)
+        return precision_own(source, item->of, item->name);
     for (int i = item_named(source, item->name); i >= 0; i = source->namesake[i])
         if (source->items.at[i]->kind == item->kind && same_name(source->items.at[i], item))
             return source->items.at[i];

@@ -7,23 +7,20 @@
 
 /* ---- spaces ------------------------------------------------------------------------------ */
 
-const Item *precision_find(const Source *source, Str network, Str name) {
-    for (int v = 0; v < source->seen; v++)
-        for (int i = 0; i < source->sees[v]->items.count; i++) {
-            const Item *item = source->sees[v]->items.at[i];
-            if (item->kind == ITEM_PRECISION && str_equal(item->of, network) &&
-                str_equal(item->name, name))
-                return item;
-        }
-    return NULL;
-}
-
 static const Elaborated *elaborated(const Spec *spec, const Item *network,
                                     const Item *precision) {
-    for (int i = 0; i < spec->spaces.count; i++)
-        if (spec->spaces.at[i].network == network && spec->spaces.at[i].precision == precision)
-            return &spec->spaces.at[i];
-    return NULL;
+    int i = spec->facts.at[network->number - 1].elaborated;
+    while (i >= 0 && spec->spaces.at[i].precision != precision)
+        i = spec->spaces.at[i].before;
+    return i >= 0 ? &spec->spaces.at[i] : NULL;
+}
+
+static void elaborated_add(Spec *spec, const Item *network, const Item *precision,
+                           const Space *space) {
+    int *last = &spec->facts.at[network->number - 1].elaborated;
+    Elaborated elaborated = {network, precision, space, *last};
+    *last = spec->spaces.count;
+    vec_push(spec->arena, &spec->spaces, elaborated);
 }
 
 const Space *import_formats(Spec *spec, const Item *network, const Item *precision) {
@@ -34,7 +31,7 @@ const Space *import_formats(Spec *spec, const Item *network, const Item *precisi
         return known->space;
     Elab *elab = elab_new(spec->arena, spec->diagnostics, spec, network->name, network->source);
     const Space *space = precision_formats(elab, precision);
-    vec_push(spec->arena, &spec->spaces, ((Elaborated){network, precision, space}));
+    elaborated_add(spec, network, precision, space);
     return space;
 }
 
@@ -49,7 +46,7 @@ static const Space *space_of(Spec *spec, const Item *network, const Item *precis
         return known->space;
     const Space *space =
         network_elaborate(spec->arena, spec->diagnostics, spec, network, precision);
-    vec_push(spec->arena, &spec->spaces, ((Elaborated){network, precision, space}));
+    elaborated_add(spec, network, precision, space);
     return space;
 }
 
@@ -154,6 +151,11 @@ static Spec *spec_new(Arena *arena, Diagnostics *diagnostics, LangOptions option
 static void spec_check(Spec *spec, Source *root) {
     modules_read(spec, root);
     sources_link(spec);
+    for (int i = 0; i < root->items.count; i++) {
+        const Item *item = root->items.at[i];
+        if (item->kind == ITEM_NETWORK)
+            vec_push(spec->arena, &spec->networks[item->value != NULL], item->name);
+    }
     if (error_count(spec->diagnostics))
         return;
     precisions_inherit(spec);
@@ -164,7 +166,7 @@ static void spec_check(Spec *spec, Source *root) {
 }
 
 Spec *spec_read(Arena *arena, Diagnostics *diagnostics, const char *path, LangOptions options) {
-    enum { MAX_BYTES = 1 << 20 };
+    enum { MAX_BYTES = 1 << 23 };
     const char *why;
     Spec *spec = spec_new(arena, diagnostics, options);
     Source *root = arena_new_of(arena, Source);
@@ -198,10 +200,7 @@ const Decl *spec_decl(const Spec *spec, DeclKind kind, Str name) {
 }
 
 const Decl *spec_root_decl(const Spec *spec, DeclKind kind, int index) {
-    for (int i = 0; i < spec->decls.count; i++)
-        if (spec->decls.at[i]->root && spec->decls.at[i]->kind == kind && index-- == 0)
-            return spec->decls.at[i];
-    return NULL;
+    return index < spec->of_root[kind].count ? spec->of_root[kind].at[index] : NULL;
 }
 
 const SpecEntry *decl_entry(const Decl *decl, const char *key) {
@@ -227,13 +226,8 @@ const SpecValue *call_argument(const SpecValue *call, const char *name, int posi
 }
 
 static Str network_at(const Spec *spec, bool imported, int index) {
-    const Source *root = spec->sources.at[0];
-    for (int i = 0; i < root->items.count; i++) {
-        const Item *item = root->items.at[i];
-        if (item->kind == ITEM_NETWORK && (item->value != NULL) == imported && index-- == 0)
-            return item->name;
-    }
-    return (Str){"", 0};
+    return index < spec->networks[imported].count ? spec->networks[imported].at[index]
+                                                  : (Str){"", 0};
 }
 
 Str spec_network(const Spec *spec, int index) {
@@ -242,6 +236,12 @@ Str spec_network(const Spec *spec, int index) {
 
 Str spec_import(const Spec *spec, int index) {
     return network_at(spec, true, index);
+}
+
+bool spec_has_network(const Spec *spec, Str name) {
+    const Source *root = spec->sources.at[0];
+    const Item *item = item_find(root, ITEM_NETWORK, (Str){0}, name);
+    return item && item->source == root && !item->value;
 }
 
 const Space *spec_space(Spec *spec, Str network, Str precision) {

@@ -6,7 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 250, MAX_SEGMENTS = 40, MAX_ITEMS = 10000 };
+enum { MAX_DEPTH = 250, MAX_SEGMENTS = 40, MAX_ITEMS = 100000 };
 
 static int deeper(int depth, const Node *child) {
     return child && child->depth > depth ? child->depth : depth;

@@ -190,7 +190,8 @@ typedef enum {
 typedef struct Source Source;
 typedef struct Item {
     ItemKind kind;
-    Str name;  /* empty: an unnamed precision */
+    int number; /* among all of a Spec, from 1; 0: not indexed */
+    Str name;   /* empty: an unnamed precision */
     Span span; /* of the name */
     const Source *source;
     Node *value;           /* let; network: what it is imported from, or NULL */
@@ -223,6 +224,7 @@ struct Source {
     bool right;                /* parsed without a mistake */
     Map *named;                /* a name -> its last item; NULL: not indexed */
     int *namesake;             /* (items) the item before of the same name, or -1 */
+    Map *precisions;           /* precision_key -> the first that has it */
     const Source *const *sees; /* itself and all that it uses, nearest first */
     const int *distance;       /* (seen) of uses that lead there */
     int seen;

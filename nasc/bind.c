@@ -228,13 +228,6 @@ static bool bind_pick(const SpecValue *from, EmitBinding *emit) {
            (metric && metric_named(metric->text, &emit->metric));
 }
 
-static bool is_network(Session *session, Str name) {
-    for (int i = 0; spec_network(session->spec, i).length; i++)
-        if (str_equal(spec_network(session->spec, i), name))
-            return true;
-    return false;
-}
-
 /* Any machine with a C compiler. */
 Target portable_target(void) {
     return (Target){.name = STR("portable"),
@@ -271,7 +264,7 @@ bool bind_emit(Session *session, const Decl *decl, EmitBinding *emit) {
                  fault);
         return false;
     }
-    if (is_network(session, from->text)) {
+    if (spec_has_network(session->spec, from->text)) {
         emit->network = from->text;
         return bind_frozen(session, decl, emit);
     }
