@@ -297,7 +297,10 @@ static Str kernel(Maker *m, int limit) {
     Number n = draw(m, 3) ? constant(m, pick(m, small, 4)) : variable(m, KERNELS);
     if (draw(m, 6) == 5)
         n = decide_role(m, KERNELS);
-    if (n.high > limit && !risk(m))
+    bool large = limit < 100 && risk(m);
+    if (large && draw(m, 2))
+        n = decide(m, (int[]){1, 7, 12, 3}, 3);
+    if (n.high > limit && !large)
         n = constant(m, limit < 3 ? 1 : 3);
     if (draw(m, 8) == 7 && !n.fresh)
         return str_format(m->arena, "kernel: [%.*s, 1]", STR_ARG(n.text));
@@ -317,7 +320,7 @@ static void count_weighted(Maker *m, bool conv) {
 /* Stride and padding of a window, and what becomes of the extents. */
 static Str window(Maker *m, Image *x, bool keep) {
     enum { WIDE = 1000 };
-    bool valid = !keep && draw(m, 4) == 3;
+    bool valid = !keep && draw(m, 3) == 2;
     int stride = !keep && draw(m, 3) == 2 ? 2 : 1;
     Str k = kernel(m, valid ? x->low : WIDE);
     if (valid) {
@@ -689,6 +692,23 @@ static void write_reshape(Maker *m, const Image *x) {
              d, d, to, d, d);
 }
 
+/* What is right only because of a condition that ties two decisions. */
+static void write_tied(Maker *m, Image *x) {
+    Str a = fresh_name(m, "t"), b = fresh_name(m, "t");
+    if (m->depth > 0 || !spend(m, 4))
+        return;
+    text_add(&m->body, "let %.*s = choice(8, 12)\nlet %.*s = choice(1, 2)\n", STR_ARG(a),
+             STR_ARG(b));
+    text_add(&m->body, "require %.*s + %.*s * 4 <= %d\n", STR_ARG(a), STR_ARG(b),
+             risk(m) ? 16 : 12);
+    text_add(&m->body, "x = x |> conv(%.*s, kernel: 1) |> channel_shuffle(groups: 4 * %.*s)\n",
+             STR_ARG(a), STR_ARG(b));
+    text_add(&m->body, "x = x |> conv(8, kernel: 1, groups: %.*s / 2)\n", STR_ARG(a));
+    count_weighted(m, true);
+    count_weighted(m, true);
+    x->channels = constant(m, 8);
+}
+
 /* Half of the channels through an operator, beside the others. */
 static void write_split(Maker *m, Image *x) {
     Str name = fresh_name(m, "s");
@@ -701,7 +721,7 @@ static void write_split(Maker *m, Image *x) {
 }
 
 static void write_shaping(Maker *m, Image *x, bool keep) {
-    switch (draw(m, keep ? 10 : 12)) {
+    switch (draw(m, keep ? 10 : 13)) {
     case 0:
         write_chain(m, x, keep);
         return;
@@ -734,6 +754,9 @@ static void write_shaping(Maker *m, Image *x, bool keep) {
         return;
     case 10:
         write_branches(m, x);
+        return;
+    case 11:
+        write_tied(m, x);
         return;
     default:
         write_for(m, x);
@@ -830,7 +853,7 @@ Str spec_recipe_text(Arena *arena, const SpecRecipe *recipe) {
                .total = 1,
                .times = 1};
     Text text = text_new(arena);
-    int side = 6 + draw(&m, 15), planes = 1 + draw(&m, 4), classes = 2 + draw(&m, 4);
+    int side = 3 + draw(&m, 16), planes = 1 + draw(&m, 4), classes = 2 + draw(&m, 4);
     if (draw(&m, 3) == 2) {
         Number n = decide_role(&m, CHANNELS);
         text_add(&text, "let shared = %.*s\n", STR_ARG(n.text));
@@ -844,7 +867,7 @@ Str spec_recipe_text(Arena *arena, const SpecRecipe *recipe) {
     for (int i = draw(&m, 4); i > 0; i--)
         write_let(&m);
     write_statements(&m, &x, 1 + draw(&m, MOST_STATEMENTS), false);
-    for (int i = draw(&m, 3); i > 1 && m.variables.count; i--)
+    for (int i = draw(&m, 4); i > 0 && m.variables.count; i--)
         write_condition(&m);
     write_end(&m, &x, classes);
     text_add_str(&text, text_str(&m.blocks));
