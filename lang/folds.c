@@ -368,11 +368,63 @@ static ExprId case_compared(Folder *folder, ExprId x, ExprId k) {
     return fold(folder, equal ? EXPR_OR : EXPR_AND, here, rest, EXPR_NONE);
 }
 
+/* An expression as a constant factor times the rest of it. */
+typedef struct Term {
+    ExprId base;
+    Rational factor;
+} Term;
+
+static Term term_of(const Folder *folder, ExprId id) {
+    Term term = {id, RATIONAL(1)};
+    for (;;) {
+        const Expr *e = &folder->space->exprs.at[term.base];
+        Rational c;
+        bool right =
+            (e->kind == EXPR_MUL || e->kind == EXPR_DIV) && is_constant(folder, e->b, &c);
+        bool left = !right && e->kind == EXPR_MUL && is_constant(folder, e->a, &c);
+        RationalStep *step = e->kind == EXPR_DIV ? rational_div : rational_mul;
+        if ((!right && !left) || c.n == 0)
+            return term;
+        if (!step(term.factor, c, &term.factor))
+            return (Term){id, RATIONAL(1)};
+        term.base = right ? e->a : e->b;
+    }
+}
+
+/* x / 2 + x / 2 is x, and so is x * 2 / 2: channels that are split and joined again would
+ * double in size each time. EXPR_NONE where nothing simplifies. */
+static ExprId like_terms(Folder *folder, ExprKind kind, ExprId a, ExprId b) {
+    Rational c, factor;
+    bool sum = kind == EXPR_ADD || kind == EXPR_SUB, fixed = is_constant(folder, b, &c);
+    if (is_constant(folder, a, &factor) || sum == fixed ||
+        !(sum || kind == EXPR_MUL || kind == EXPR_DIV))
+        return EXPR_NONE;
+    static RationalStep *const steps[] = {[EXPR_ADD] = rational_add,
+                                          [EXPR_SUB] = rational_sub,
+                                          [EXPR_MUL] = rational_mul,
+                                          [EXPR_DIV] = rational_div};
+    Term x = term_of(folder, a), y = sum ? term_of(folder, b) : (Term){x.base, c};
+    if (x.base != y.base || !steps[kind](x.factor, y.factor, &factor))
+        return EXPR_NONE;
+    if (factor.n == 1 && factor.d == 1)
+        return x.base;
+    if (!sum || factor.n == 0)
+        return EXPR_NONE;
+    if (factor.d == 1)
+        return fold(folder, EXPR_MUL, x.base, fold_constant(folder, factor), EXPR_NONE);
+    return factor.n == 1
+               ? fold(folder, EXPR_DIV, x.base, fold_integer(folder, factor.d), EXPR_NONE)
+               : EXPR_NONE;
+}
+
 /* x + 0, x * 1, x and true, ...: EXPR_NONE where nothing simplifies. */
 static ExprId simplified(Folder *folder, ExprKind kind, ExprId a, ExprId b, ExprId c) {
     bool truth;
     if (kind >= EXPR_EQUAL && kind <= EXPR_LESS_EQUAL && compared(folder, kind, a, b, &truth))
         return truth_id(folder, truth);
+    ExprId joined = like_terms(folder, kind, a, b);
+    if (joined)
+        return joined;
     switch (kind) {
     case EXPR_ADD:
         return is_value(folder, a, 0) ? b : is_value(folder, b, 0) ? a : EXPR_NONE;
