@@ -65,14 +65,20 @@ static void add_objectives(const Decl *decl, const char *key, bool maximise, Jud
 }
 
 /* `ram <= 16 KiB`, or the same written the other way round. */
-static bool bind_limit(Session *session, const SpecValue *value, Limit *limit) {
+bool limit_of(const SpecValue *value, Limit *limit) {
+    if (value->type != SPEC_COMPARE || value->count != 2)
+        return false;
     const SpecValue *left = &value->items[0].value, *right = &value->items[1].value;
     bool swapped = left->type == SPEC_NUMBER;
     const SpecValue *name = swapped ? right : left, *number = swapped ? left : right;
     *limit = (Limit){.span = value->span, .value = number_of(number, 0)};
     limit->at_least = (value->text.at[0] == '>') != swapped;
-    if (name->type == SPEC_NAME && number->type == SPEC_NUMBER &&
-        metric_named(name->text, &limit->metric))
+    return name->type == SPEC_NAME && number->type == SPEC_NUMBER &&
+           metric_named(name->text, &limit->metric);
+}
+
+static bool bind_limit(Session *session, const SpecValue *value, Limit *limit) {
+    if (limit_of(value, limit))
         return true;
     error_at(session->diagnostics, value->span,
              "a limit compares a metric with a number, such as ram <= 16 KiB");
@@ -92,8 +98,7 @@ static void add_limits(Session *session, const Decl *decl, JudgePlan *plan) {
     }
 }
 
-/* Memory that the device does not have is never asked for. */
-static void add_device_limits(const Decl *decl, const Target *target, JudgePlan *plan) {
+void add_device_limits(const Decl *decl, const Target *target, JudgePlan *plan) {
     const struct {
         Metric metric;
         int64_t bytes;

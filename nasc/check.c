@@ -63,50 +63,6 @@ int check_command(Session *session) {
     return EXIT_DONE;
 }
 
-/* One line for each search. */
-static void print_space_json(const Run *run) {
-    Text text = text_new(run->arena);
-    SpaceCount count = space_count(run->arena, run->plan.space);
-    text_add(&text, "{\"search\": ");
-    json_add_string(&text, run->plan.name);
-    text_add(&text, ", \"network\": ");
-    json_add_string(&text, run->plan.network);
-    text_add(&text, ", \"decisions\": %d, \"members\": \"%.*s\", \"exact\": %s}",
-             run->plan.space->choices.count, STR_ARG(count.digits),
-             count.exact ? "true" : "false");
-    printf("%.*s\n", STR_ARG(text_str(&text)));
-}
-
-/* Flash, RAM and latency of random designs need a device's table, but neither data nor
- * training. */
-static int space_of_search(Session *session, const Decl *decl) {
-    Run run;
-    int code = run_bind(session, decl, &run);
-    if (code)
-        return code;
-    if (session->options.json) {
-        print_space_json(&run);
-        return run_end(&run, EXIT_DONE);
-    }
-    printf("search %.*s\n", STR_ARG(run.plan.name));
-    show_space(run.plan.space, stdout);
-    code = run_survey(&run);
-    return run_end(&run, code);
-}
-
-/* What cannot be run yet can be counted. */
-static void space_unbound(Session *session, const Decl *decl) {
-    const SpecValue *precision = decl_value(decl, "precision");
-    Str network = spec_subject(session->spec, decl);
-    const Space *space =
-        spec_space(session->spec, network, precision ? precision->text : STR(""));
-    printf("search %.*s\n", STR_ARG(decl->name));
-    if (space)
-        show_space(space, stdout);
-    else
-        printf("network %.*s: counted once it is imported\n", STR_ARG(network));
-}
-
 int space_command(Session *session) {
     if (!session_read(session))
         return EXIT_FILE;
@@ -118,14 +74,5 @@ int space_command(Session *session) {
         return EXIT_DONE;
     if (!session_has(session, false))
         return EXIT_FILE;
-    int searches = 0, code = EXIT_DONE;
-    const Decl *decl;
-    for (; !code && (decl = spec_root_decl(session->spec, DECL_SEARCH, searches)); searches++)
-        if (is_runnable(session, decl))
-            code = space_of_search(session, decl);
-        else
-            space_unbound(session, decl);
-    for (int i = 0; !searches && spec_network(session->spec, i).length; i++)
-        show_space(spec_space(session->spec, spec_network(session->spec, i), STR("")), stdout);
-    return code;
+    return space_of_all(session);
 }

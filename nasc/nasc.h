@@ -124,6 +124,11 @@ bool bind_search(Session *session, const Decl *decl, SearchBinding *binding);
 /* Whether it can be trained, and its device asked for costs; likewise. */
 bool bind_runs(Session *session, const SearchBinding *binding);
 
+/* A limit that compares a metric with a number; false: it says something else. */
+bool limit_of(const SpecValue *value, Limit *limit);
+/* Memory that the device does not have is never asked for. */
+void add_device_limits(const Decl *decl, const Target *target, JudgePlan *plan);
+
 typedef enum { PICK_KNEE, PICK_MOST_ACCURATE, PICK_CHEAPEST, PICK_BEST } PickKind;
 typedef struct EmitBinding {
     Str name, prefix;
@@ -168,11 +173,37 @@ typedef struct Run {
 int run_bind(Session *session, const Decl *decl, Run *run);
 int run_open(Run *run);   /* study, data, device */
 int run_bounds(Run *run); /* can anything fit? */
-int run_survey(Run *run); /* open the device alone, then bounds: needs no data */
 int run_train(Run *run);
 void run_judge(Run *run); /* opens the judge, as run_search does */
 int run_search(Run *run);
 int run_end(Run *run, int code); /* closes; returns code */
+
+/* ---- bounds.c: what members cost, by the real planner ------------------------------------ */
+
+typedef struct SurveyPlan {
+    Arena *arena;
+    const Space *space;
+    const Members *legal;
+    const Device *device; /* NULL: no table; then only what planning tells is known */
+    const Target *target;
+    const JudgePlan *limits;
+    uint64_t seed;
+    bool evenly; /* draws legal members; else decisions, which a space without conditions does */
+} SurveyPlan;
+typedef struct Survey {
+    double low[METRIC_COUNT], high[METRIC_COUNT];
+    bool known[METRIC_COUNT];
+    int designs, fitting, meets[MAX_LIMITS];
+    bool all;   /* every legal member was looked at: nothing lies outside low and high */
+    Gene *fits; /* one that keeps the limits, where there is one */
+} Survey;
+/* Few members: all; else the smallest and many drawn evenly. False where one cannot be built. */
+bool survey_take(const SurveyPlan *plan, Survey *survey, Span *span, Str *why);
+Str survey_looked_at(Arena *arena, const Survey *survey); /* "all 12 members" */
+/* Whether some design keeps the limits that need no weights, by descent from random ones. */
+bool survey_hunt(const SurveyPlan *plan, Gene *gene);
+/* Says which limits nothing meets; EXIT_INFEASIBLE. */
+int report_unfit(Session *session, const SurveyPlan *plan, const Survey *survey, Span name);
 
 /* A design of the front as it ships: fine-tuned, quantised. */
 typedef struct Winner {
@@ -234,9 +265,12 @@ bool llvm_form_of(const char *word, LlvmForm *form);
 void deliver_llvm(const Shipment *ship, LlvmForm form);
 int build_deliver(Shipment *ship, Run *run, const Winner *winner);
 
+/* ---- space.c, space_print.c: what is known before training ------------------------------- */
+
+int space_of_all(Session *session);
+
 /* ---- show.c: what a person sees ---------------------------------------------------------- */
 
-void show_space(const Space *space, FILE *out);
 void show_front(const Run *run, int chosen, FILE *out);
 void show_network(const Net *net, const Program *program, FILE *out);
 Str show_bytes(Arena *arena, double bytes); /* "14.3 KiB" */

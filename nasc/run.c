@@ -225,22 +225,6 @@ int run_train(Run *run) {
     return EXIT_DONE;
 }
 
-int run_survey(Run *run) {
-    Str why;
-    int count;
-    run->device =
-        device_open(run->arena, &run->plan.target, NULL, run->session->options.library, &why);
-    if (!run->device) {
-        SAY("nasc: device %.*s: %.*s\n", STR_ARG(run->plan.target.name), STR_ARG(why));
-        return EXIT_ENVIRONMENT;
-    }
-    Step *steps = distinct_steps(run, &count);
-    if (all_alike(run->device, steps, count))
-        return run_bounds(run);
-    SAY("%.*s: costs on its device are measured when a build runs\n", STR_ARG(run->plan.name));
-    return EXIT_DONE;
-}
-
 /* ---- searching --------------------------------------------------------------------------- */
 
 void run_judge(Run *run) {

@@ -49,30 +49,6 @@ Str show_metric(Arena *arena, Metric metric, double value) {
     }
 }
 
-/* ---- spaces ------------------------------------------------------------------------------ */
-
-static void show_values(Arena *arena, const Choice *choice, FILE *out) {
-    for (int v = 0; v < choice->count; v++)
-        fprintf(out, "%s%.*s", v ? ", " : "", STR_ARG(choice_print(arena, choice, v)));
-}
-
-void show_space(const Space *space, FILE *out) {
-    Arena *arena = arena_new();
-    SpaceCount count = space_count(arena, space);
-    fprintf(out, "network %.*s: %d decisions, %s%.*s members", STR_ARG(space->name),
-            space->choices.count, count.exact ? "" : "at most ", STR_ARG(count.digits));
-    if (count.digits.length > 7)
-        fprintf(out, " (about 10^%.1f)", count.log10);
-    fprintf(out, "\n");
-    for (int c = 0; c < space->choices.count; c++) {
-        const Choice *choice = &space->choices.at[c];
-        fprintf(out, "  %-52.*s ", STR_ARG(choice->name));
-        show_values(arena, choice, out);
-        fprintf(out, "%s\n", choice->active ? "   (where it is reached)" : "");
-    }
-    arena_free(arena);
-}
-
 /* ---- fronts ------------------------------------------------------------------------------ */
 
 /* The columns of a front: what the search asked for, then what people want to know. */

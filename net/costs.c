@@ -85,57 +85,64 @@ static bool dims_of(const Space *space, const Gene *gene, int op, Shape *shape) 
     return true;
 }
 
-/* The operator alone, behind an input of its own; false where the genes give it no shape. */
-static bool op_alone(const Space *space, const Gene *gene, int i, Op ops[2]) {
+/* The operator alone, behind inputs of its own, as ops[inputs]; false where the genes give it
+ * no shape. */
+static bool op_alone(const Space *space, const Gene *gene, int i, Op *ops) {
     const SpaceOp *from = &space->ops.at[i];
+    Op *op = &ops[from->inputs];
     Rational value;
-    ops[0] = (Op){.kind = OP_INPUT};
-    ops[1] = (Op){.kind = from->kind, .inputs = 1};
+    *op = (Op){.kind = from->kind, .inputs = from->inputs};
+    for (int k = 0; k < from->inputs; k++) {
+        ops[k] = (Op){.kind = OP_INPUT};
+        op->input[k] = k;
+        if (!dims_of(space, gene, from->input[k], &ops[k].shape))
+            return false;
+    }
     for (int a = 0; a < ATTRIBUTE_COUNT; a++) {
         if (!operator_has(from->kind, (Attribute)a))
             continue;
         if (!expr_value(space, from->attribute[a], gene, &value) || value.d != 1 ||
-            value.n < 0 || value.n > INT32_MAX)
+            value.n < attribute_facts[a].least || value.n > INT32_MAX)
             return false;
-        ops[1].attribute[a] = (int)value.n;
+        op->attribute[a] = (int)value.n;
     }
-    if (operator_has(from->kind, ATTRIBUTE_GROUPS) && !ops[1].attribute[ATTRIBUTE_GROUPS])
-        return false;
     if (from->weights && expr_value(space, from->weights, gene, &value))
-        ops[1].weights = (Format)value.n;
-    return dims_of(space, gene, from->input[0], &ops[0].shape) &&
-           dims_of(space, gene, i, &ops[1].shape);
+        op->weights = (Format)value.n;
+    return dims_of(space, gene, i, &op->shape);
 }
 
 /* Weights are packed without gaps here: never more than any layout takes. */
 static int64_t op_cost(const Space *space, const Gene *gene, int i, SpaceSum sum) {
-    Op ops[2];
+    Op ops[MAX_INPUTS + 1];
+    int at = space->ops.at[i].inputs;
     if (!op_alone(space, gene, i, ops))
         return TERM_FAILS;
-    Net net = {.ops = ops, .count = 2, .output = 1};
+    Net net = {.ops = ops, .count = at + 1, .output = at};
     if (sum == SUM_MACS)
-        return op_macs(&net, 1);
-    int64_t parameters = op_parameters(&net, 1);
+        return op_macs(&net, at);
+    int64_t parameters = op_parameters(&net, at);
     if (sum == SUM_PARAMETERS)
         return parameters;
-    if (operator_facts[ops[1].kind].weights != WEIGHTED)
-        return 0;
-    int64_t weights = parameters - shape_channels(ops[1].shape);
-    return (weights * format_bits(ops[1].weights) + 7) / 8;
+    bool biased = op_fan_in(&net, at) > 0;
+    int64_t weights = parameters - (biased ? shape_channels(ops[at].shape) : 0);
+    return (weights * format_bits(ops[at].weights) + 7) / 8;
+}
+
+static void mention_shape(Scratch *scratch, const SpaceOp *op) {
+    for (int d = 0; d < op->rank; d++)
+        scratch_mention(scratch, op->shape[d]);
 }
 
 static void mention_op(Costing *c, int i, SpaceSum sum) {
-    const SpaceOp *op = &c->space->ops.at[i], *in = &c->space->ops.at[op->input[0]];
-    Scratch *scratch = c->scratch;
-    for (int d = 0; d < op->rank; d++)
-        scratch_mention(scratch, op->shape[d]);
-    for (int d = 0; d < in->rank; d++)
-        scratch_mention(scratch, in->shape[d]);
+    const SpaceOp *op = &c->space->ops.at[i];
+    mention_shape(c->scratch, op);
+    for (int k = 0; k < op->inputs; k++)
+        mention_shape(c->scratch, &c->space->ops.at[op->input[k]]);
     for (int a = 0; a < ATTRIBUTE_COUNT; a++)
         if (operator_has(op->kind, (Attribute)a))
-            scratch_mention(scratch, op->attribute[a]);
+            scratch_mention(c->scratch, op->attribute[a]);
     if (sum == SUM_WEIGHT_BYTES)
-        scratch_mention(scratch, op->weights);
+        scratch_mention(c->scratch, op->weights);
 }
 
 /* The cost as a table; false where it depends on too many decisions. */
@@ -187,7 +194,7 @@ void cost_sums(Scratch *scratch, CostSum *sums) {
         bool weighted = operator_facts[kind].weights == WEIGHTED;
         if (weighted || kind == OP_LAYER_NORM)
             add_cost(&c, i, SUM_PARAMETERS);
-        if (weighted || kind == OP_MATMUL)
+        if (weighted || kind == OP_MATMUL || kind == OP_ATTENTION)
             add_cost(&c, i, SUM_MACS);
         if (weighted)
             add_cost(&c, i, SUM_WEIGHT_BYTES);

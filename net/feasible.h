@@ -162,6 +162,8 @@ typedef struct DiagramPlan {
 Diagram *diagram_build(Arena *arena, const Factors *factors, const DiagramPlan *plan);
 /* Each legal member with the same probability. False: there is none. */
 bool diagram_draw(const Diagram *diagram, Random *random, Gene *gene);
+/* Member *number, from 0, which is used up; it is below diagram->members. */
+void diagram_pick(const Diagram *diagram, Big *number, Gene *gene);
 /* Changes as few genes as lead to a member; of several such members, one at random. */
 bool diagram_repair(const Diagram *diagram, Random *random, Gene *gene);
 /* Whether some member takes the value; of each choice and value. */

@@ -198,6 +198,14 @@ bool members_draw(const Members *m, Random *random, Gene *gene) {
     return d && diagram_draw(d, random, gene);
 }
 
+bool members_pick(const Members *m, uint64_t number, Gene *gene) {
+    Big at = {&number, number > 0};
+    if (!m->whole || m->loose || big_compare(at, m->whole->members) >= 0)
+        return false;
+    diagram_pick(m->whole, &at, gene);
+    return true;
+}
+
 bool members_repair(const Members *m, Random *random, Gene *gene) {
     const Diagram *d = known_members(m);
     genotype_canonical(m->space, gene);

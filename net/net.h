@@ -280,6 +280,8 @@ MemberUse members_use(const Members *members, int choice, int value);
 int members_conflict(const Members *members, int choice, int value, const int **conditions);
 /* A legal member, each with the same probability where the count is exact. False: none known. */
 bool members_draw(const Members *members, Random *random, Gene *gene);
+/* The legal member of a number, from 0; false past the last, or where not all are known. */
+bool members_pick(const Members *members, uint64_t number, Gene *gene);
 /* Makes a genotype legal by changing few genes; canonical. False: no legal member is known. */
 bool members_repair(const Members *members, Random *random, Gene *gene);
 

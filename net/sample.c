@@ -9,12 +9,7 @@ static bool is_alive(const Level *next, int child) {
     return child >= 0 && next->count[child].count > 0;
 }
 
-bool diagram_draw(const Diagram *d, Random *random, Gene *gene) {
-    if (!d->members.count)
-        return false;
-    Arena *scratch = arena_new();
-    Big rest = {arena_array(scratch, uint64_t, d->members.count), 0};
-    big_draw(random, d->members, &rest);
+void diagram_pick(const Diagram *d, Big *number, Gene *gene) {
     for (int t = 0, node = 0; t < d->count; t++) {
         const Level *level = &d->levels[t], *next = level + 1;
         const int *child = level->child + (int64_t)node * level->values;
@@ -22,13 +17,22 @@ bool diagram_draw(const Diagram *d, Random *random, Gene *gene) {
         for (; v < level->values - 1; v++) {
             if (child[v] < 0)
                 continue;
-            if (big_compare(rest, next->count[child[v]]) < 0)
+            if (big_compare(*number, next->count[child[v]]) < 0)
                 break;
-            big_subtract(&rest, next->count[child[v]]);
+            big_subtract(number, next->count[child[v]]);
         }
         gene[level->choice] = (Gene)v;
         node = child[v];
     }
+}
+
+bool diagram_draw(const Diagram *d, Random *random, Gene *gene) {
+    if (!d->members.count)
+        return false;
+    Arena *scratch = arena_new();
+    Big number = {arena_array(scratch, uint64_t, d->members.count), 0};
+    big_draw(random, d->members, &number);
+    diagram_pick(d, &number, gene);
     arena_free(scratch);
     return true;
 }
