@@ -13,13 +13,16 @@ static void metric_note(Metrics *metrics, Metric metric, double value) {
     metrics->known[metric] = true;
 }
 
-/* What the planner says of a design that a device's table does not cost. */
+/* What the planner says of a design that a device's table does not cost. In which of its memories
+ * what lies would only matter to time. */
 static bool costs_planned(const SurveyPlan *plan, Arena *arena, const Net *net,
                           Metrics *metrics, Span *span, Str *why) {
     Model model = model_build(arena, net);
     Program program;
+    Target target = *plan->target;
     *metrics = (Metrics){0};
-    if (!program_build(arena, &model, plan->target, &program, span, why))
+    target.tcm_bytes = 0;
+    if (!program_build(arena, &model, &target, &program, span, why))
         return false;
     metric_note(metrics, METRIC_RAM, (double)program.arena_bytes);
     metric_note(metrics, METRIC_PARAMETERS, (double)net_parameters(net));
@@ -75,7 +78,8 @@ static bool survey_design(const SurveyPlan *plan, const Gene *gene, Survey *surv
 /* The member with the smallest values, which random draws may miss, and many drawn at random;
  * or all, where they are no more. */
 bool survey_take(const SurveyPlan *plan, Survey *survey, Span *span, Str *why) {
-    enum { DRAWN = 500 };
+    enum { DRAWN = 500, SECONDS = 4 };
+    double until = clock_seconds() + SECONDS; /* large networks: fewer are looked at */
     const Space *space = plan->space;
     int choices = space->choices.count;
     Gene *gene = arena_array(plan->arena, Gene, choices + 1);
@@ -92,7 +96,7 @@ bool survey_take(const SurveyPlan *plan, Survey *survey, Span *span, Str *why) {
         members_repair(plan->legal, &first, gene);
     if (genotype_legal(space, gene) && !survey_design(plan, gene, survey, span, why))
         return false;
-    for (int draw = 0; draw < DRAWN; draw++) {
+    for (int draw = 0; draw < DRAWN && (!plan->hasty || clock_seconds() < until); draw++) {
         Random random = {plan->seed, 0x424f, (uint64_t)draw << 20};
         for (int c = 0; c < choices && !plan->evenly; c++)
             gene[c] = (Gene)random_below(&random, space->choices.at[c].count);

@@ -188,6 +188,7 @@ typedef struct SurveyPlan {
     const Target *target;
     const JudgePlan *limits;
     uint64_t seed;
+    bool hasty;  /* ends after some seconds */
     bool evenly; /* draws legal members; else decisions, which a space without conditions does */
 } SurveyPlan;
 typedef struct Survey {

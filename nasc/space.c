@@ -110,12 +110,19 @@ static void add_useless(Inquiry *q, int choice, int value) {
     vec_push(arena, &q->report->useless, useless);
 }
 
+/* A decision none of whose values is taken is not reached by any member: that follows from
+ * values elsewhere, which are told. */
 static void find_useless(Inquiry *q) {
     const Space *space = q->report->space;
-    for (int c = 0; c < space->choices.count; c++)
-        for (int v = 0; v < space->choices.at[c].count; v++)
+    for (int c = 0; c < space->choices.count; c++) {
+        int useless = 0, count = space->choices.at[c].count;
+        for (int v = 0; v < count; v++)
+            useless += members_use(q->tight, c, v) == USE_NONE;
+        q->report->unreached += useless == count;
+        for (int v = 0; v < count && useless && useless < count; v++)
             if (members_use(q->tight, c, v) == USE_NONE)
                 add_useless(q, c, v);
+    }
 }
 
 /* ---- empty spaces ------------------------------------------------------------------------ */
@@ -234,6 +241,7 @@ static int survey_device(Inquiry *q, const Target *target, DeviceReport *report)
                        .target = target,
                        .limits = &report->limits,
                        .seed = seed ? (uint64_t)seed->number.n : 1,
+                       .hasty = true,
                        .evenly = true};
     Span span;
     Str why;

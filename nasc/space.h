@@ -48,6 +48,7 @@ typedef struct SpaceReport {
     SumBounds bounds[SUM_COUNT];
     VEC(LimitReport) limits;
     VEC(Useless) useless;
+    int unreached; /* decisions that no legal member reaches */
     VEC(DeviceReport) devices;
     Gene *example;     /* or NULL */
     bool example_fits; /* it was seen to keep every limit that needs no training */

@@ -33,7 +33,7 @@ static void print_count(const SpaceCount *count, Text *text) {
     if (!count->exact)
         text_add(text, "between %.*s and ", STR_ARG(count->least));
     text_add_str(text, count->digits);
-    text_add(text, " members");
+    text_add(text, str_equal(count->digits, STR("1")) ? " member" : " members");
     if (count->digits.length > 7)
         text_add(text, " (about 10^%.1f)", count->log10);
 }
@@ -84,6 +84,9 @@ static void print_useless(const SpaceReport *r, Text *text) {
     if (r->useless.count > SHOWN)
         text_add(text, "  ... and %d more values that are never legal\n",
                  r->useless.count - SHOWN);
+    if (r->unreached)
+        text_add(text, "  %d decision%s that no legal member reaches\n", r->unreached,
+                 r->unreached == 1 ? "" : "s");
 }
 
 static void print_bounds(const SpaceReport *r, Text *text) {
@@ -99,6 +102,13 @@ static void print_bounds(const SpaceReport *r, Text *text) {
 
 static const Metric surveyed[] = {METRIC_FLASH, METRIC_RAM, METRIC_INSTRUCTIONS,
                                   METRIC_LATENCY};
+
+static bool is_surveyed(Metric metric) {
+    bool found = false;
+    for (int i = 0; i < COUNT(surveyed); i++)
+        found |= surveyed[i] == metric;
+    return found;
+}
 
 static void print_device(const DeviceReport *device, Text *text) {
     Arena *arena = text->arena;
@@ -132,6 +142,14 @@ static void print_device(const DeviceReport *device, Text *text) {
     }
     if (device->unknown.length)
         text_add(text, "    %.*s\n", STR_ARG(device->unknown));
+    for (int i = 0; i < device->limits.limits; i++) {
+        const Limit *limit = &device->limits.limit[i];
+        bool cost = is_surveyed(limit->metric) || limit->metric == METRIC_MEMORY;
+        if (cost && !device->survey.known[limit->metric])
+            text_add(text, "    %s %s %.*s: not known yet\n", metric_name(limit->metric),
+                     limit->at_least ? ">=" : "<=",
+                     STR_ARG(show_metric(arena, limit->metric, limit->value)));
+    }
 }
 
 static void print_limits(const SpaceReport *r, Text *text) {
@@ -140,7 +158,8 @@ static void print_limits(const SpaceReport *r, Text *text) {
         if (limit->never_binds)
             text_add(text, "  %.*s never binds: every member keeps it\n", STR_ARG(limit->text));
         else if (limit->trained)
-            text_add(text, "  %.*s: only training tells\n", STR_ARG(limit->text));
+            text_add(text, "  %.*s: %s\n", STR_ARG(limit->text),
+                     limit->simple ? "only training tells" : "not decided before the search");
     }
 }
 
@@ -212,7 +231,7 @@ static void json_axes(const SpaceReport *r, Text *text) {
         }
         text_add(text, "]}");
     }
-    text_add(text, "], \"never_legal\": [");
+    text_add(text, "], \"never_reached\": %d, \"never_legal\": [", r->unreached);
     for (int i = 0; i < r->useless.count; i++) {
         const Useless *useless = &r->useless.at[i];
         const Choice *choice = &r->space->choices.at[useless->choice];

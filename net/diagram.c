@@ -95,6 +95,8 @@ static void schedule_sums(Maker *m, Arena *arena, int *until) {
     for (int s = 0; s < SUM_COUNT; s++)
         for (int i = 0; (m->plan->sums >> s & 1) && i < m->factors->sum[s].count; i++) {
             const Term *term = &m->factors->sum[s].terms[i];
+            if (!term->count)
+                continue;
             int at = last_position(m, term);
             vec_push(arena, &m->schedule[at].costs, ((Due){s, term}));
             need_until(until, term, at);
@@ -393,17 +395,38 @@ static void known_set(Maker *m, Known known) {
     m->begun.count = m->begun.capacity = known.begun_count;
 }
 
+/* Sums of the formulas that something is added to at a level. */
+typedef struct Touched {
+    int *atom, count;
+    int64_t *kept; /* (count) before a value is tried */
+} Touched;
+
+static Touched touched_make(const Maker *m, Arena *arena, const Schedule *s) {
+    Touched touched = {0};
+    for (int i = 0; i < s->formulas.count; i++)
+        touched.count += m->factors->formulas.at[s->formulas.at[i]].atoms;
+    touched.atom = arena_array(arena, int, touched.count + 1);
+    touched.kept = arena_array(arena, int64_t, touched.count + 1);
+    for (int i = 0, k = 0; i < s->formulas.count; i++) {
+        const Formula *formula = &m->factors->formulas.at[s->formulas.at[i]];
+        for (int a = 0; a < formula->atoms; a++)
+            touched.atom[k++] = formula->first_atom + a;
+    }
+    return touched;
+}
+
 /* The sums of formulas that begin here are as they were at the root. */
 static void level_expand(Maker *m, Level *level, const Schedule *s, Known before, Known after,
                          const int64_t *fresh, const Nodes *from, Nodes *to) {
     const Term *active = m->factors->active[level->choice];
-    size_t sums = sizeof *fresh * (size_t)m->factors->atoms.count;
-    int64_t *kept = arena_array(to->arena, int64_t, m->factors->atoms.count + 1);
+    Touched touched = touched_make(m, to->arena, s);
     for (int n = 0; n < from->count; n++) {
         known_set(m, before);
-        memcpy(m->sum, fresh, sums);
+        for (int k = 0; k < touched.count; k++)
+            m->sum[touched.atom[k]] = fresh[touched.atom[k]];
         key_read(m, from->key + (size_t)n * (size_t)from->key_bytes);
-        memcpy(kept, m->sum, sums);
+        for (int k = 0; k < touched.count; k++)
+            touched.kept[k] = m->sum[touched.atom[k]];
         level->active[n] = !active || term_value(active, m->gene) == 1;
         known_set(m, after);
         for (int v = 0; v < level->values; v++) {
@@ -412,8 +435,8 @@ static void level_expand(Maker *m, Level *level, const Schedule *s, Known before
             if (v && !level->active[n])
                 continue;
             m->gene[level->choice] = (Gene)v;
-            if (s->terms.count)
-                memcpy(m->sum, kept, sums);
+            for (int k = 0; k < touched.count; k++)
+                m->sum[touched.atom[k]] = touched.kept[k];
             if (!decide(m, s))
                 continue;
             *child = node_find(m, to);
@@ -482,6 +505,14 @@ static Maker maker_new(Arena *arena, const Factors *factors, const DiagramPlan *
                    .rest_terms = arena_array(arena, int, atoms + 1)};
 }
 
+/* What every member has. */
+static int64_t fixed_cost(const CostSum *sum) {
+    int64_t cost = 0;
+    for (int i = 0; i < sum->count; i++)
+        cost += sum->terms[i].count ? 0 : *sum->terms[i].value;
+    return cost;
+}
+
 /* One level after another, from the root; false: too many edges. */
 static bool levels_make(Maker *m, Arena *scratch, const int *order) {
     const Space *space = m->factors->space;
@@ -521,10 +552,12 @@ static bool levels_make(Maker *m, Arena *scratch, const int *order) {
         from = to;
     }
     bool done = m->edges <= m->plan->edges;
+    d->edges = m->edges;
     d->levels[d->count].nodes = done ? from.count : 0;
     for (int s = 0; s < SUM_COUNT && done && from.count; s++) {
-        d->sum_low[s] = from.low[s];
-        d->sum_high[s] = from.high[s];
+        int64_t fixed = m->plan->sums >> s & 1 ? fixed_cost(&m->factors->sum[s]) : 0;
+        d->sum_low[s] = from.low[s] + fixed;
+        d->sum_high[s] = from.high[s] + fixed;
     }
     arena_free(arenas[0]);
     arena_free(arenas[1]);

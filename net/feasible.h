@@ -147,6 +147,7 @@ typedef struct Diagram {
     Level *levels; /* (count + 1), the last with one node, or none where nothing is legal */
     int count;
     Big members;
+    int64_t edges;
     int64_t sum_low[SUM_COUNT], sum_high[SUM_COUNT];
 } Diagram;
 typedef struct DiagramPlan {

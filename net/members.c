@@ -6,17 +6,20 @@
 
 #include <string.h>
 
-enum { MOST_EDGES = 1 << 22, BUCKETS = 256, MOST_CONDITIONS = 64 };
+/* Edges of a diagram; of all that explain what a value is excluded by. */
+enum { MOST_EDGES = 1 << 20, MOST_EXPLAINING = 1 << 22 };
+enum { BUCKETS = 256, MOST_CONDITIONS = 64 };
 
 struct Members {
     Arena *arena;
     const Space *space;
     Factors *factors;
-    Span *span;     /* (origins) where the condition stands */
-    Diagram *whole; /* NULL: too large; then: */
-    Diagram *more;  /* or NULL: nothing better than the product of all choices is known */
-    Diagram *fewer; /* or NULL: no legal member is known */
-    bool loose;     /* a limit is known only in part: `whole` may hold illegal members */
+    Span *span;         /* (origins) where the condition stands */
+    Diagram *whole;     /* NULL: too large; then: */
+    Diagram *more;      /* or NULL: nothing better than the product of all choices is known */
+    Diagram *fewer;     /* or NULL: no legal member is known */
+    int64_t explaining; /* edges that explanations may still use */
+    bool loose;         /* a limit is known only in part: `whole` may hold illegal members */
 };
 
 /* Diagrams too large to be exact: at first with sums in coarse steps, at last without
@@ -51,6 +54,7 @@ Members *members_new(Arena *arena, const Space *space, const SumLimit *limits, i
         m->span[space->constraints.count + i] = limits[i].span;
         m->loose |= !m->factors->sum[limits[i].sum].exact;
     }
+    m->explaining = MOST_EXPLAINING;
     m->whole = diagram_build(arena, m->factors, &plan);
     if (!m->whole)
         members_bound(m);
@@ -136,11 +140,14 @@ MemberUse members_use(const Members *m, int choice, int value) {
 
 /* Whether the conditions exclude the value, or everything; false also where that is not
  * known. */
-static bool excludes(const Members *m, const bool *enabled, int choice, int value) {
+static bool excludes(Members *m, const bool *enabled, int choice, int value) {
     Arena *arena = arena_new();
-    DiagramPlan plan = {
-        .kind = WHOLE, .enabled = enabled, .keep = choice >= 0, .edges = MOST_EDGES / 16};
+    DiagramPlan plan = {.kind = WHOLE,
+                        .enabled = enabled,
+                        .keep = choice >= 0,
+                        .edges = min_i64(MOST_EDGES, m->explaining)};
     const Diagram *d = diagram_build(arena, m->factors, &plan);
+    m->explaining -= d ? d->edges : plan.edges;
     bool none = d && (choice < 0 ? !d->members.count : !diagram_uses(d, choice, value));
     arena_free(arena);
     return none;
@@ -164,7 +171,7 @@ static bool is_first_of_place(const Members *m, int origin) {
 }
 
 /* Leaves out one place after another, as long as the rest still excludes. */
-int members_conflict(const Members *m, int choice, int value, const int **conditions) {
+int members_conflict(Members *m, int choice, int value, const int **conditions) {
     int origins = m->factors->origins, places = 0, count = 0;
     bool *enabled = arena_array(m->arena, bool, origins + 1);
     int *found = arena_array(m->arena, int, origins + 1);

@@ -277,7 +277,7 @@ MemberUse members_use(const Members *members, int choice, int value);
 /* Conditions (constraints, from their number on limits) that together exclude a value, or with
  * choice -1 every member, and no longer do where any of them is left out. Conditions that stand at
  * one place of the source count as one, and are given once. Their number; 0: not known. */
-int members_conflict(const Members *members, int choice, int value, const int **conditions);
+int members_conflict(Members *members, int choice, int value, const int **conditions);
 /* A legal member, each with the same probability where the count is exact. False: none known. */
 bool members_draw(const Members *members, Random *random, Gene *gene);
 /* The legal member of a number, from 0; false past the last, or where not all are known. */

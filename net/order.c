@@ -19,9 +19,11 @@ typedef struct Ordering {
     int *open;        /* (choices) ties of it that have decisions left */
     int *waits;       /* (choices) decisions that must be met before it and are not */
     bool *met;
-    int *seen;      /* (choices) the step at which it was last looked at */
-    VEC(int) begun; /* ties met in part */
-    int lowest;     /* all choices below are met */
+    int *last; /* (choices) the end of its ties that have decisions left */
+    int *seen; /* (choices) the stamp of when it was last counted */
+    int stamp;
+    VEC(int) waiting; /* choices met whose ties are not, and some others */
+    int lowest;       /* all choices below are met */
 } Ordering;
 
 static void tie_add(Ordering *o, const int *scope, int count) {
@@ -66,6 +68,8 @@ static void ties_index(Ordering *o) {
         all += o->open[c];
     }
     o->first[choices] = all;
+    for (int c = 0; c < choices; c++)
+        o->last[c] = o->first[c + 1];
     o->tie = arena_array(o->arena, int, all + 1);
     int *at = arena_array(o->arena, int, choices + 1);
     for (int t = 0; t < o->ties.count; t++)
@@ -98,23 +102,73 @@ static double growth(Ordering *o, int c, int *closing) {
     return sum + (stays ? log(o->space->choices.at[c].count) : 0);
 }
 
-/* The decision to meet next: a neighbour of those that wait, or where none waits the first. */
-static int next_choice(Ordering *o, int step, int *closing) {
-    enum { LOOKED_AT = 256 };
-    int best = -1, looked = 0;
-    double least = 0;
-    for (int t = o->begun.count - 1; t >= 0 && looked < LOOKED_AT; t--) {
-        const Tie *tie = &o->ties.at[o->begun.at[t]];
+/* What is to be met before decision u need not wait any longer; stops above `most`. Ties that
+ * are met go to the end of its list. */
+static double left_to_meet(Ordering *o, int u, double most) {
+    double sum = 0;
+    o->stamp++;
+    for (int k = o->first[u]; k < o->last[u] && sum <= most; k++) {
+        const Tie *tie = &o->ties.at[o->tie[k]];
         if (!tie->left) {
-            o->begun.at[t] = o->begun.at[--o->begun.count];
+            int met = o->tie[k];
+            o->tie[k--] = o->tie[--o->last[u]];
+            o->tie[o->last[u]] = met;
             continue;
         }
         for (int i = 0; i < tie->count; i++) {
             int c = tie->scope[i];
-            if (o->met[c] || o->waits[c] || o->seen[c] == step)
+            if (o->met[c] || o->seen[c] == o->stamp)
                 continue;
-            o->seen[c] = step;
-            looked++;
+            o->seen[c] = o->stamp;
+            sum += log(o->space->choices.at[c].count);
+        }
+    }
+    return sum;
+}
+
+/* Of the decisions that wait, the one that is soonest done with; -1: none waits. */
+static int nearly_done(Ordering *o) {
+    int best = -1;
+    double least = INFINITY;
+    for (int i = o->waiting.count - 1; i >= 0; i--) {
+        int u = o->waiting.at[i];
+        if (!o->open[u]) {
+            o->waiting.at[i] = o->waiting.at[--o->waiting.count];
+            continue;
+        }
+        double left = left_to_meet(o, u, least);
+        if (left < least) {
+            least = left;
+            best = u;
+        }
+    }
+    return best;
+}
+
+/* Decision c, or one that says whether it is reached. */
+static int ready(const Ordering *o, int c) {
+    while (o->waits[c]) {
+        const Term *active = o->factors->active[c];
+        int i = 0;
+        while (o->met[active->scope[i]])
+            i++;
+        c = active->scope[i];
+    }
+    return c;
+}
+
+/* The decision to meet next: what is cheapest of what the decision lacks that is soonest done
+ * with; where none waits the first. */
+static int next_choice(Ordering *o, int *closing) {
+    int u = nearly_done(o), best = -1;
+    double least = 0;
+    for (int k = u < 0 ? 0 : o->first[u]; u >= 0 && k < o->last[u]; k++) {
+        const Tie *tie = &o->ties.at[o->tie[k]];
+        for (int i = 0; tie->left && i < tie->count; i++) {
+            int c = tie->scope[i];
+            if (o->met[c] || (best >= 0 && o->waits[c]))
+                continue;
+            c = ready(o, c);
             double more = growth(o, c, closing);
             if (best < 0 || more < least || (more == least && c < best)) {
                 best = c;
@@ -122,17 +176,16 @@ static int next_choice(Ordering *o, int step, int *closing) {
             }
         }
     }
-    while (o->met[o->lowest])
+    while (best < 0 && o->met[o->lowest])
         o->lowest++;
     return best >= 0 ? best : o->lowest;
 }
 
 static void meet(Ordering *o, int c) {
     o->met[c] = true;
+    vec_push(o->arena, &o->waiting, c);
     for (int k = o->first[c]; k < o->first[c + 1]; k++) {
         Tie *tie = &o->ties.at[o->tie[k]];
-        if (tie->left == tie->count)
-            vec_push(o->arena, &o->begun, o->tie[k]);
         if (--tie->left == 0)
             for (int i = 0; i < tie->count; i++)
                 o->open[tie->scope[i]]--;
@@ -171,6 +224,7 @@ int *decision_order(Arena *arena, const Factors *factors, const bool *enabled, u
                   .open = arena_array(scratch, int, choices + 1),
                   .waits = arena_array(scratch, int, choices + 1),
                   .met = arena_array(scratch, bool, choices + 1),
+                  .last = arena_array(scratch, int, choices + 1),
                   .seen = arena_array(scratch, int, choices + 1)};
     int *closing = arena_array(scratch, int, choices + 1);
     int *first = arena_array(scratch, int, choices + 2);
@@ -179,7 +233,7 @@ int *decision_order(Arena *arena, const Factors *factors, const bool *enabled, u
     ties_index(&o);
     waiting_index(&o, first, &waiting);
     for (int t = 0; t < choices; t++) {
-        order[t] = next_choice(&o, t + 1, closing);
+        order[t] = next_choice(&o, closing);
         meet(&o, order[t]);
         release(&o, order[t], first, waiting);
     }
