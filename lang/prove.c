@@ -205,6 +205,20 @@ static bool is_repeated(const Elab *elab, int number) {
     return false;
 }
 
+/* Of the conditions that leave nothing, as few as do so together. */
+static void report_empty(Elab *elab, Arena *scratch, Span span) {
+    const int *conditions;
+    Members *members = members_new(scratch, elab->space, NULL, 0);
+    int count = members_conflict(members, -1, 0, &conditions);
+    if (count)
+        span = elab->space->constraints.at[conditions[0]].span;
+    error_at(elab->diagnostics, span,
+             "no member satisfies this together with the other conditions");
+    for (int i = 1; i < count; i++)
+        note_at(elab->diagnostics, elab->space->constraints.at[conditions[i]].span,
+                "this is one of them; without it there would be members");
+}
+
 /* Where the constraints leave nothing, every check would hold, and a search would find
  * nothing. */
 static void check_satisfiable(Elab *elab, Arena *scratch) {
@@ -217,8 +231,7 @@ static void check_satisfiable(Elab *elab, Arena *scratch) {
         joint_mention(&joint, constraint->condition);
         if (joint_close(&joint) && affordable(elab, &joint) &&
             search(elab, &joint, &check, true) == HOLDS) {
-            error_at(elab->diagnostics, constraint->span,
-                     "no member satisfies this together with the other conditions");
+            report_empty(elab, scratch, constraint->span);
             elab->failed = true;
             return;
         }

@@ -80,19 +80,21 @@ static void find_unbinding(Inquiry *q) {
 
 /* ---- values of no use -------------------------------------------------------------------- */
 
+/* As it is written, and where. */
 static Str condition_text(const Inquiry *q, int condition) {
+    enum { LONGEST = 60 };
     const Space *space = q->report->space;
+    Arena *arena = q->report->arena;
     bool limit = condition >= space->constraints.count;
     Span span = limit ? q->limit[condition - space->constraints.count].span
                       : space->constraints.at[condition].span;
+    Str written = span_text(q->session->diagnostics, span);
     Place place;
-    Str line = span_place(q->session->diagnostics, span, &place)
-                   ? str_format(q->report->arena, " at line %d", place.line)
-                   : STR("");
-    if (limit)
-        return str_format(q->report->arena, "%.*s%.*s",
-                          STR_ARG(span_text(q->session->diagnostics, span)), STR_ARG(line));
-    return str_format(q->report->arena, "the condition%.*s", STR_ARG(line));
+    if (!span_place(q->session->diagnostics, span, &place))
+        return STR("a condition");
+    bool cut = written.length > LONGEST;
+    return str_format(arena, "%.*s%s at line %d", cut ? LONGEST : written.length, written.at,
+                      cut ? "..." : "", place.line);
 }
 
 /* What a value is excluded by: the conditions, of the space and then of the search. */

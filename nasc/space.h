@@ -10,7 +10,7 @@
 /* A value that no legal member takes. */
 typedef struct Useless {
     int choice, value;
-    const Str *because; /* (causes) "the require at line 9"; none: not known */
+    const Str *because; /* (causes) "width >= 16 at line 9"; none: not known */
     int causes;
 } Useless;
 
@@ -56,7 +56,6 @@ typedef struct SpaceReport {
 
 extern const char *const sum_names[SUM_COUNT];
 Str sum_text(Arena *arena, SpaceSum sum, int64_t value);
-Str value_text(Arena *arena, const Choice *choice, int value);
 void report_print(const SpaceReport *report, Text *text);
 void report_json(const SpaceReport *report, Text *text);
 

@@ -20,13 +20,6 @@ Str sum_text(Arena *arena, SpaceSum sum, int64_t value) {
     return sum == SUM_WEIGHT_BYTES ? show_bytes(arena, (double)value) : grouped(arena, value);
 }
 
-Str value_text(Arena *arena, const Choice *choice, int value) {
-    Rational exact = choice->values[value];
-    if (choice->type == VALUE_FORMAT)
-        return str_of(format_name((Format)exact.n));
-    return choice->names ? choice->names[value] : rational_print(arena, exact);
-}
-
 /* ---- for people -------------------------------------------------------------------------- */
 
 static void print_count(const SpaceCount *count, Text *text) {
@@ -64,7 +57,7 @@ static void print_choices(const SpaceReport *r, Text *text) {
         text_add(text, "  %-52.*s ", STR_ARG(choice->name));
         for (int v = 0; v < choice->count; v++)
             text_add(text, "%s%.*s", v ? ", " : "",
-                     STR_ARG(value_text(text->arena, choice, v)));
+                     STR_ARG(choice_print(text->arena, choice, v)));
         text_add(text, "%s\n", choice->active ? "   (where it is reached)" : "");
     }
 }
@@ -75,7 +68,7 @@ static void print_useless(const SpaceReport *r, Text *text) {
         const Useless *useless = &r->useless.at[i];
         const Choice *choice = &r->space->choices.at[useless->choice];
         text_add(text, "  %.*s: %.*s is never legal", STR_ARG(choice->name),
-                 STR_ARG(value_text(text->arena, choice, useless->value)));
+                 STR_ARG(choice_print(text->arena, choice, useless->value)));
         for (int k = 0; k < useless->causes; k++)
             text_add(text, "%s%.*s", k ? " and " : ", because of ",
                      STR_ARG(useless->because[k]));
@@ -227,7 +220,7 @@ static void json_axes(const SpaceReport *r, Text *text) {
         text_add(text, ", \"always\": %s, \"values\": [", truth(!choice->active));
         for (int v = 0; v < choice->count; v++) {
             text_add(text, "%s", v ? ", " : "");
-            json_add_string(text, value_text(text->arena, choice, v));
+            json_add_string(text, choice_print(text->arena, choice, v));
         }
         text_add(text, "]}");
     }
@@ -237,7 +230,7 @@ static void json_axes(const SpaceReport *r, Text *text) {
         const Choice *choice = &r->space->choices.at[useless->choice];
         text_add(text, "%s{\"choice\": ", i ? ", " : "");
         json_add_string(text, choice->name);
-        key_string(text, "value", value_text(text->arena, choice, useless->value));
+        key_string(text, "value", choice_print(text->arena, choice, useless->value));
         text_add(text, ", \"because\": [");
         for (int k = 0; k < useless->causes; k++) {
             text_add(text, "%s", k ? ", " : "");
