@@ -11,7 +11,7 @@ network ships(tile: [64, 64, 1]) -> [64, 64, 2] {
 }
 
 precision half of ships { *: weights = f16, activations = f16 }
-precision low  of ships { *: weights = choice(i2, i4, i8), activations = choice(i4, i8) }
+precision low of ships { *: weights = choice(i2, i4, i8), activations = choice(i4, i8) }
 
 task vessels {
     train:    png("tiles/train/*.png", masks: "masks/train/*.png")
@@ -24,7 +24,7 @@ task vessels {
 search aligned of ships {
     precision: low
     task:      vessels
-    device:    bit_serial             // cost-only; `half` goes with device myriad_x
+    device:    bit_serial  // cost-only; `half` goes with device myriad_x
     maximize:  miou, retention
     minimize:  latency
     require:   parameters <= 100000, miou >= 0.8
@@ -33,7 +33,7 @@ search aligned of ships {
 }
 
 experiment gap {
-    compare: aligned, search_then_convert(aligned)   // the latter gets the same extra epochs
+    compare: aligned, search_then_convert(aligned)  // the latter gets the same extra epochs
     seeds:   1..3
-    expect:  aligned.recovered >= 60 %     // paper: (0.826 - 0.78) / (0.85 - 0.78) = 65.7 %
+    expect:  aligned.recovered >= 60 %  // paper: (0.826 - 0.78) / (0.85 - 0.78) = 65.7 %
 }

@@ -15,7 +15,7 @@ search demo : frontier {
     train:     supernet(epochs: 2, batch: 128, rate: cosine(0.3), smoothing: 0),
                tune(epochs: 20, rate: cosine(0.3), smoothing: 0)
     strategy:  nsga2(population: 24, generations: 12)
-    judge:     images(2000)              // of the 6,000 validation images
+    judge:     images(2000)  // of the 6,000 validation images
     calibrate: images(512)
 }
 

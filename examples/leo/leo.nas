@@ -12,7 +12,7 @@ network observer(image: [28, 28, 1]) -> [10] {
 fleet ring {
     satellites: 5 of jetson_orin { memory: 8 GiB; power: 30 W }
     orbit:      circular(altitude: 500 km, planes: 1, per_plane: 12)
-    links:      neighbours(optical(rate: 0.5 Gbit/s))          // delay follows from the geometry
+    links:      neighbours(optical(rate: 0.5 Gbit/s))  // delay follows from the geometry
     ground:     rtx_4070ti, ka_band(rate: 0.8 Gbit/s)
 }
 

@@ -6,7 +6,7 @@ use std/tasks
 use std/devices
 
 network spikformer(image: [28, 28, 1]) -> [10] {
-    x = image |> spiking_patch_embed(dim: 64, patch: 4, steps: 4)     // [time 4, tokens 49, 64]
+    x = image |> spiking_patch_embed(dim: 64, patch: 4, steps: 4)  // [time 4, tokens 49, 64]
     repeat 2 as i { x = x |> spiking_encoder(heads: 4, mlp: 4) }
     return x |> mean(time) |> mean(tokens) |> dense(10)
 }

@@ -25,7 +25,7 @@ search compact of student {
     minimize: latency, flash
     train:    from_scratch(epochs: 10), distill(teacher, temperature: 4, weight: 0.7)
     compress: prune(structured, channels: choice(0 %, 25 %, 50 %), steps: 4),
-              prune(magnitude, sparsity: choice(0 %, 80 %), rewind: epoch(2)),   // lottery ticket
+              prune(magnitude, sparsity: choice(0 %, 80 %), rewind: epoch(2)),  // lottery ticket
               quantize(choice(ptq(calibrate: 512), ptq(dynamic), qat(epochs: 4)))
     budget:   20 designs
     strategy: evolution(population: 8)

@@ -46,4 +46,7 @@ verdict $? "without a file it is a mistake of usage"
 ends 0 "$NASC" fmt "$own/empty.nas" && [ ! -s "$own/empty.nas" ]
 verdict $? "an empty file stays empty"
 
+ends 0 "$NASC" fmt --check examples/*/*.nas
+verdict $? "the examples are laid out so"
+
 echo "1..$number"
