@@ -120,12 +120,9 @@ static int64_t op_cost(const Space *space, const Gene *gene, int i, SpaceSum sum
     Net net = {.ops = ops, .count = at + 1, .output = at};
     if (sum == SUM_MACS)
         return op_macs(&net, at);
-    int64_t parameters = op_parameters(&net, at);
     if (sum == SUM_PARAMETERS)
-        return parameters;
-    bool biased = op_fan_in(&net, at) > 0;
-    int64_t weights = parameters - (biased ? shape_channels(ops[at].shape) : 0);
-    return (weights * format_bits(ops[at].weights) + 7) / 8;
+        return op_parameters(&net, at);
+    return (op_weights(&net, at) * format_bits(ops[at].weights) + 7) / 8;
 }
 
 static void mention_shape(Scratch *scratch, const SpaceOp *op) {

@@ -112,7 +112,9 @@ bool members_sum(Members *m, SpaceSum sum, SumBounds *bounds) {
     const CostSum *cost = &m->factors->sum[sum];
     Diagram *d = cost->high < 0 ? NULL : diagram_build(m->arena, m->factors, &plan);
     bounds->exact = d && cost->exact && !m->loose;
-    if (!d) {
+    if (!m->space->choices.count) /* the diagram has no level that would sum */
+        d = NULL;
+    if (!d && m->space->choices.count) {
         plan.kind = MORE;
         plan.enabled = arena_array(m->arena, bool, m->factors->origins + 1);
         d = cost->high < 0 ? NULL : diagram_build(m->arena, m->factors, &plan);

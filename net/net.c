@@ -158,17 +158,23 @@ int64_t op_macs(const Net *net, int i) {
     return shape_elements(net->ops[i].shape) * op_fan_in(net, i);
 }
 
-int64_t op_parameters(const Net *net, int i) {
-    if (net->ops[i].kind == OP_LAYER_NORM)
-        return 2 * (int64_t)shape_channels(net->ops[i].shape);
-    if (net->ops[i].kind == OP_POSITION)
-        return shape_elements(shape_step(net->ops[i].shape));
-    if (net->ops[i].kind == OP_EMBED)
-        return (int64_t)shape_channels(net->ops[i].shape) *
-               net->ops[i].attribute[ATTRIBUTE_VOCABULARY];
-    if (operator_facts[net->ops[i].kind].weights != WEIGHTED)
+int64_t op_weights(const Net *net, int i) {
+    const Op *op = &net->ops[i];
+    if (op->kind == OP_POSITION)
+        return shape_elements(shape_step(op->shape));
+    if (op->kind == OP_EMBED)
+        return (int64_t)shape_channels(op->shape) * op->attribute[ATTRIBUTE_VOCABULARY];
+    if (operator_facts[op->kind].weights != WEIGHTED)
         return 0;
-    return (int64_t)shape_channels(net->ops[i].shape) * (op_fan_in(net, i) + 1);
+    return (int64_t)shape_channels(op->shape) * op_fan_in(net, i);
+}
+
+int64_t op_parameters(const Net *net, int i) {
+    const Op *op = &net->ops[i];
+    if (op->kind == OP_LAYER_NORM)
+        return 2 * (int64_t)shape_channels(op->shape);
+    bool biased = operator_absorbs_norm(op->kind);
+    return op_weights(net, i) + (biased ? shape_channels(op->shape) : 0);
 }
 
 int64_t net_macs(const Net *net) {

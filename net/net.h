@@ -314,6 +314,7 @@ bool space_instantiate(Arena *arena, const Space *space, const Gene *gene, Net *
                        Str *why);
 int64_t op_macs(const Net *net, int op);
 int64_t op_parameters(const Net *net, int op); /* weights and biases; batch norm counts none */
+int64_t op_weights(const Net *net, int op);    /* those that have the weights' format */
 int64_t net_macs(const Net *net);
 int64_t net_parameters(const Net *net);
 int op_fan_in(const Net *net, int op); /* products summed into one output */

@@ -95,6 +95,35 @@ static bool next_gene(const Space *space, Gene *gene) {
     return false;
 }
 
+/* Least and largest parameters and multiplications of members. */
+typedef struct Ends {
+    int64_t low[2], high[2];
+} Ends;
+
+static void widen_ends(Ends *ends, const Net *net, bool first) {
+    int64_t sums[2] = {net_parameters(net), net_macs(net)};
+    for (int s = 0; s < 2; s++) {
+        ends->low[s] = first || sums[s] < ends->low[s] ? sums[s] : ends->low[s];
+        ends->high[s] = first || sums[s] > ends->high[s] ? sums[s] : ends->high[s];
+    }
+}
+
+/* What is said of all members at once: exact, or no member lies outside. */
+static void require_ends(Arena *arena, const Space *space, const Ends *ends) {
+    static const SpaceSum sums[2] = {SUM_PARAMETERS, SUM_MACS};
+    Members *members = members_new(arena, space, NULL, 0);
+    for (int s = 0; s < 2; s++) {
+        SumBounds bounds;
+        assert_true(members_sum(members, sums[s], &bounds));
+        if (bounds.low > ends->low[s] || bounds.high < ends->high[s])
+            fail_msg("%.*s: sum %d is %lld to %lld, and said to be %lld to %lld",
+                     STR_ARG(space->name), s, (long long)ends->low[s],
+                     (long long)ends->high[s], (long long)bounds.low, (long long)bounds.high);
+        if (bounds.exact)
+            assert_true(bounds.low == ends->low[s] && bounds.high == ends->high[s]);
+    }
+}
+
 /* Every member of a small space is sound, and the sites are exactly as large as the largest
  * needs. */
 static void require_all_members(const char *path, Str network) {
@@ -102,12 +131,14 @@ static void require_all_members(const char *path, Str network) {
     const Space *space = space_of_file(arena, path, network);
     Gene *gene = arena_array(arena, Gene, space->choices.count + 1);
     Extents *extents = arena_array(arena, Extents, space->sites.count + 1);
+    Ends ends = {{0}, {0}};
     int members = 0;
     do {
         if (!genotype_legal(space, gene))
             continue;
         Arena *scratch = arena_new();
         Net net = member(scratch, space, gene);
+        widen_ends(&ends, &net, members == 0);
         require_shapes(space, gene, &net);
         require_reads_back(scratch, &net);
         for (int i = 1; i < net.count; i++)
@@ -125,6 +156,7 @@ static void require_all_members(const char *path, Str network) {
         assert_true(site->in == extents[s].in && site->out == extents[s].out);
     }
     assert_true(members > 0);
+    require_ends(arena, space, &ends);
     arena_free(arena);
 }
 
@@ -144,6 +176,7 @@ static void small_spaces_are_sound(void **state) {
     require_all_members("tests/lang/spaces/tokens.nas", STR("decoder"));
     require_all_members("tests/lang/spaces/axes.nas", STR("n"));
     require_all_members("tests/lang/spaces/axes.nas", STR("m"));
+    require_all_members("tests/lang/spaces/axes.nas", STR("p"));
 }
 
 /* ---- the quick start --------------------------------------------------------------------- */
