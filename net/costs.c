@@ -74,7 +74,7 @@ static void find_needed(Costing *c) {
 
 static bool dims_of(const Space *space, const Gene *gene, int op, Shape *shape) {
     const SpaceOp *from = &space->ops.at[op];
-    *shape = (Shape){.rank = from->rank};
+    *shape = (Shape){.rank = from->rank, .time = from->time};
     for (int d = 0; d < from->rank; d++) {
         Rational value;
         if (!expr_value(space, from->shape[d], gene, &value) || value.d != 1 || value.n < 1 ||
