@@ -96,8 +96,10 @@ bool survey_take(const SurveyPlan *plan, Survey *survey, Span *span, Str *why) {
         members_repair(plan->legal, &first, gene);
     if (genotype_legal(space, gene) && !survey_design(plan, gene, survey, span, why))
         return false;
-    for (int draw = 0; draw < DRAWN && (!plan->hasty || clock_seconds() < until); draw++) {
+    for (int draw = 0; draw < DRAWN && !interrupted(); draw++) {
         Random random = {plan->seed, 0x424f, (uint64_t)draw << 20};
+        if (plan->hasty && clock_seconds() > until)
+            break;
         for (int c = 0; c < choices && !plan->evenly; c++)
             gene[c] = (Gene)random_below(&random, space->choices.at[c].count);
         if (plan->evenly && !members_draw(plan->legal, &random, gene))
@@ -138,7 +140,7 @@ static bool descend(const SurveyPlan *plan, Gene *gene, Gene *trial) {
     const Space *space = plan->space;
     int choices = space->choices.count, last = 0;
     double best = excess(plan, gene);
-    for (int c = 0; best != 0 && c - last <= choices; c++) {
+    for (int c = 0; best != 0 && c - last <= choices && !interrupted(); c++) {
         const Choice *choice = &space->choices.at[c % choices];
         for (int v = 0; v < choice->count; v++) {
             memcpy(trial, gene, (size_t)choices);
@@ -159,7 +161,7 @@ bool survey_hunt(const SurveyPlan *plan, Gene *gene) {
     enum { STARTS = 20 };
     const Space *space = plan->space;
     Gene *trial = arena_array(plan->arena, Gene, space->choices.count + 1);
-    for (int start = 0; start < STARTS && space->choices.count; start++) {
+    for (int start = 0; start < STARTS && space->choices.count && !interrupted(); start++) {
         Random random = {plan->seed, 0x4855, (uint64_t)start << 20};
         for (int c = 0; c < space->choices.count; c++)
             gene[c] = (Gene)random_below(&random, space->choices.at[c].count);
@@ -241,6 +243,8 @@ int run_bounds(Run *run) {
         session_error(run->session, span, why);
         return EXIT_FILE;
     }
+    if (interrupted())
+        return EXIT_INTERRUPTED;
     if (survey.designs)
         survey_print(run, &survey);
     Gene *gene = arena_array(run->arena, Gene, space->choices.count + 1);

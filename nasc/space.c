@@ -275,7 +275,7 @@ static int survey_device(Inquiry *q, const Target *target, DeviceReport *report)
     } else if (report->survey.designs && !report->survey.all && survey_hunt(&plan, gene)) {
         q->report->example = gene;
         q->report->example_fits = report->costed;
-    } else if (report->survey.designs)
+    } else if (report->survey.designs && !interrupted())
         return report_unfit(q->session, &plan, &report->survey, q->decl->span);
     return EXIT_DONE;
 }
@@ -341,6 +341,8 @@ static int inquire(Inquiry *q) {
     const SpecEntry *devices = q->decl ? decl_entry(q->decl, "device") : NULL;
     for (int i = 0; devices && i < devices->count && !code; i++)
         code = ask_device(q, devices->values[i].text);
+    if (interrupted())
+        return EXIT_INTERRUPTED;
     find_example(q);
     return code;
 }
