@@ -20,8 +20,7 @@ struct Map {
 
 Map *map_new(Arena *arena) {
     Map *map = arena_new_of(arena, Map);
-    *map = (Map){.arena = arena, .capacity = 8};
-    map->slots = arena_array(arena, Slot, map->capacity);
+    *map = (Map){.arena = arena}; /* many stay empty */
     return map;
 }
 
@@ -42,7 +41,7 @@ static Slot *slot_of(const Map *map, Str key, uint32_t hash) {
 static void map_double(Map *map) {
     const Slot *old = map->slots;
     int old_capacity = map->capacity;
-    map->capacity *= 2;
+    map->capacity = map->capacity ? 2 * map->capacity : 8;
     map->slots = arena_array(map->arena, Slot, map->capacity);
     for (int i = 0; i < old_capacity; i++)
         if (old[i].taken)
@@ -50,6 +49,8 @@ static void map_double(Map *map) {
 }
 
 bool map_get(const Map *map, Str key, int *value) {
+    if (!map->count)
+        return false;
     const Slot *slot = slot_of(map, key, hash_of(key));
     if (slot->taken && value)
         *value = slot->value;

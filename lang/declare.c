@@ -162,9 +162,10 @@ static bool convert_all(Spec *spec, const Gathered *from, const KeyFacts *facts,
     converter.known = !from->given || *facts->engine;
     for (int i = 0; i < from->nodes.count; i++) {
         Given given = from->nodes.at[i];
+        if (converter.source != given.source)
+            converter.elab =
+                elab_new(spec->arena, spec->diagnostics, spec, STR("constants"), given.source);
         converter.source = given.source;
-        converter.elab =
-            elab_new(spec->arena, spec->diagnostics, spec, STR("constants"), given.source);
         converter.elab->constants_only = true;
         right &= spec_convert(&converter, given.node, facts->type, facts->of, entry->key,
                               &entry->values[i]);

@@ -21,7 +21,7 @@ typedef struct Polynomial {
 
 typedef struct Expansion {
     const Folder *folder;
-    Arena *scratch;
+    Arena *scratch; /* NULL: nothing has needed it */
     int visits;
 } Expansion;
 
@@ -60,6 +60,8 @@ static bool expand(Expansion *e, ExprId id, Rational factor, Polynomial *sum);
 
 /* Adds factor * x * y. */
 static bool expand_product(Expansion *e, ExprId x, ExprId y, Rational factor, Polynomial *sum) {
+    if (!e->scratch)
+        e->scratch = arena_new();
     Polynomial *a = arena_new_of(e->scratch, Polynomial);
     Polynomial *b = arena_new_of(e->scratch, Polynomial);
     if (!expand(e, x, factor, a) || !expand(e, y, RATIONAL(1), b))
@@ -122,13 +124,14 @@ static bool term_bounds(const Folder *folder, const Term *term, Rational *low, R
 
 bool difference_bounds(const Folder *folder, ExprId a, ExprId b, Rational *low,
                        Rational *high) {
-    Expansion e = {.folder = folder, .scratch = arena_new()};
-    Polynomial *sum = arena_new_of(e.scratch, Polynomial);
-    bool known = expand(&e, a, RATIONAL(1), sum) && expand(&e, b, RATIONAL(-1), sum);
+    Expansion e = {.folder = folder};
+    Polynomial sum;
+    sum.count = 0; /* its terms are not touched before they are added */
+    bool known = expand(&e, a, RATIONAL(1), &sum) && expand(&e, b, RATIONAL(-1), &sum);
     *low = *high = RATIONAL(0);
-    for (int i = 0; known && i < sum->count; i++) {
+    for (int i = 0; known && i < sum.count; i++) {
         Rational least, most;
-        known = term_bounds(folder, &sum->term[i], &least, &most) &&
+        known = term_bounds(folder, &sum.term[i], &least, &most) &&
                 rational_add(*low, least, low) && rational_add(*high, most, high);
     }
     arena_free(e.scratch);
