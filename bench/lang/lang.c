@@ -100,16 +100,6 @@ static const char vast[] =
     "precision of vast {\n"
     "    *: weights = choice(i2, i4, i8), activations = i8\n"
     "    first, last: weights = i8\n"
-    "}\n"
-    "\n"
-    "search all {\n"
-    "    network:  vast\n"
-    "    task:     cifar10\n"
-    "    device:   cortex_m4\n"
-    "    maximize: accuracy\n"
-    "    require:  ram <= 96 KiB, flash <= 256 KiB\n"
-    "    train:    supernet(epochs: 1)\n"
-    "    strategy: random(designs: 10)\n"
     "}\n";
 
 static int lines_of(const char *text) {
