@@ -140,7 +140,8 @@ static Str precision_key(Str network, Str name, char room[MAX_KEY]) {
         return (Str){"", 0};
     memcpy(room, network.at, (size_t)network.length);
     room[network.length] = ' ';
-    memcpy(room + network.length + 1, name.at, (size_t)name.length);
+    if (name.length) /* an unnamed one may have no text at all */
+        memcpy(room + network.length + 1, name.at, (size_t)name.length);
     return (Str){room, network.length + 1 + name.length};
 }
 
