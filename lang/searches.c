@@ -503,6 +503,21 @@ static void search_engines(Spec *spec, const Item *item, const Decl *search,
         gap_missing(&converter, from->span, GAP_CHAIN, search->name);
 }
 
+/* Membrane potentials are of spiking neurons. */
+static void check_gate(Spec *spec, const Decl *search, const Space *space) {
+    const SpecValue *strategy = decl_value(search, "strategy");
+    const SpecValue *gate = strategy ? call_argument(strategy, "gate", -1) : NULL;
+    if (!gate || !space || !str_equal(gate->text, STR("membrane_drift")))
+        return;
+    for (int i = 1; i < space->ops.count; i++)
+        if (space->ops.at[i].kind == OP_LIF)
+            return;
+    error_at(spec->diagnostics, gate->span,
+             "`%.*s` has no spiking neurons (`lif`) whose membranes could drift; "
+             "`output_drift` looks at its outputs",
+             STR_ARG(space->name));
+}
+
 void search_check(Spec *spec, int index) {
     const Decl *search = spec->decls.at[index];
     const Item *item = spec->decl_items.at[index];
@@ -511,6 +526,7 @@ void search_check(Spec *spec, int index) {
     check_compression(spec, search);
     const Space *space = subject_check(spec, item, search);
     check_teacher(spec, item, search, space);
+    check_gate(spec, search, space);
     check_devices(spec, item, search, space ? space : formats_of(spec, item, search));
     search_engines(spec, item, search, &spec->missing.at[index]);
 }
