@@ -179,16 +179,20 @@ Node *node_share(Parse *parse, Node *a, Node *b) {
         parse, (Node){.kind = NODE_SHARE, .span = span_join(a->span, b->span), .a = a, .b = b});
 }
 
-/* Where a span stands, as `12:5`: what tells apart declarations that have no name. */
+/* Where a span stands, as `12:5`: what tells apart declarations that have no name. They come in
+ * order, so lines are counted on from the last. */
 static Str place_print(Parse *parse, Span span) {
-    const char *begin = parse->layout.lexer.begin;
-    int line = 1, column = 1;
-    for (uint32_t at = parse->layout.lexer.base; at < span.start; at++, column++)
-        if (*begin++ == '\n') {
-            line++;
-            column = 0;
+    const Lexer *lexer = &parse->layout.lexer;
+    uint32_t end = span.start - lexer->base;
+    if (parse->placed > end)
+        parse->placed = parse->line_start = (uint32_t)(parse->line = 0);
+    for (; parse->placed < end; parse->placed++)
+        if (lexer->begin[parse->placed] == '\n') {
+            parse->line++;
+            parse->line_start = parse->placed + 1;
         }
-    return str_format(parse->arena, "%d:%d", line, column);
+    return str_format(parse->arena, "%d:%d", parse->line + 1,
+                      (int)(end - parse->line_start) + 1);
 }
 
 static Node *derived_name(Parse *parse, Node *base, Entries entries) {

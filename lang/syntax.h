@@ -240,6 +240,8 @@ typedef struct Parse {
     int skip;  /* > 0: tokens are dropped up to the END at brace depth skip - 1; -1: all are */
     int depth; /* brace depth at which the statement now parsed began */
     uint32_t begin; /* where that statement began */
+    uint32_t line_start, placed; /* where the line began that was last asked for, and ... */
+    int line;                    /* ... its number from 0; `placed`: how far lines are counted */
 } Parse;
 
 Node *node_error(Parse *parse, Span span);
