@@ -128,6 +128,8 @@ static const Item *base_of(const Item *item) {
     return item_find(item->source, ITEM_DECL, item->word, item->base);
 }
 
+enum { MAX_BASES = 32 }; /* one above the other */
+
 /* A child's key replaces its parent's; one with `+` adds to it. */
 static void gather(Spec *spec, const Item *item, const KeyFacts *facts, int depth,
                    Gathered *out) {
@@ -178,7 +180,7 @@ static bool convert_all(Spec *spec, const Gathered *from, const KeyFacts *facts,
 
 static bool entry_make(Spec *spec, const Item *item, const KeyFacts *facts,
                        const Source *defaults, MissingList *missing, SpecEntry *entry) {
-    enum { MAX_BASES = 32 };
+    enum { MAX_VALUES = 4096 };
     Gathered gathered = {.span = item->span};
     gather(spec, item, facts, MAX_BASES, &gathered);
     if (!gathered.given)
@@ -190,6 +192,11 @@ static bool entry_make(Spec *spec, const Item *item, const KeyFacts *facts,
             return false;
         error_at(spec->diagnostics, item->span, "`%.*s` needs `%s:` (%s)", STR_ARG(item->name),
                  facts->key, facts->documentation);
+        return false;
+    }
+    if (gathered.nodes.count > MAX_VALUES) {
+        error_at(spec->diagnostics, gathered.nodes.at[MAX_VALUES].node->span,
+                 "a key takes at most %d values", MAX_VALUES);
         return false;
     }
     if (!facts->many && gathered.nodes.count > 1) {
@@ -217,13 +224,17 @@ static bool check_base(Spec *spec, const Item *item) {
     }
     if (item_clash(spec->diagnostics, item->base_span, item->source, base))
         return false;
-    for (int i = 0; base && i < 64; i++, base = base_of(base))
+    int depth = 0;
+    for (; base && depth <= MAX_BASES + 1; depth++, base = base_of(base))
         if (base == item) {
             error_at(spec->diagnostics, item->base_span, "`%.*s` inherits from itself",
                      STR_ARG(item->name));
             return false;
         }
-    return true;
+    if (depth == MAX_BASES + 1)
+        error_at(spec->diagnostics, item->base_span,
+                 "more than %d declarations inherit from one another here", MAX_BASES);
+    return depth <= MAX_BASES;
 }
 
 static void report_unknown_kind(Spec *spec, const Item *item) {
