@@ -108,8 +108,9 @@ static void print_device(const DeviceReport *device, Text *text) {
     text_add(text, "  on %.*s", STR_ARG(device->name));
     if (device->surveyed && device->survey.designs)
         text_add(text,
-                 device->survey.all ? ", of all %d members"
-                                    : ", of %d members, drawn evenly and the smallest",
+                 device->survey.all
+                     ? ", of all %d members"
+                     : ", of %d members, one of the smallest and others drawn evenly",
                  device->survey.designs);
     text_add(text, ":\n");
     for (int i = 0; i < COUNT(surveyed) && device->surveyed; i++) {
