@@ -21,7 +21,7 @@ for file in examples/*/*.nas; do
     "$NASC" check "$file" >"$own/said" 2>&1 && grep -q "no mistakes found" "$own/said"
     verdict $? "$file is right"
     "$NASC" space "$file" >"$own/said" 2>&1 # costs may want the device's table: a count does not
-    grep -q -e "[0-9] members" -e "counted once it is imported" "$own/said"
+    grep -q -e "[0-9] member" -e "counted once it is imported" "$own/said"
     verdict $? "$file is counted"
 done
 
