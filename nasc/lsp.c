@@ -351,5 +351,8 @@ int lsp_command(Session *session) {
     *server = (Server){.session = session, .documents = {.arena = session->arena}};
     json_set_alloc_funcs(memory_new, memory_free);
     signal(SIGPIPE, SIG_IGN);
-    return serve(server);
+    int code = serve(server);
+    while (server->documents.open.count)
+        document_close(&server->documents, server->documents.open.at[0]->uri);
+    return code;
 }
