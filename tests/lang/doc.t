@@ -32,7 +32,8 @@ awk -v folder="$scratch" '
 replay() {
     while IFS= read -r line; do
         case $line in
-        '$ nasc '*) (cd "$scratch" && eval "\"\$NASC\" ${line#\$ nasc }" 2>&1) </dev/null >"$scratch/out"
+        '$ nasc '*)
+            (cd "$scratch" && eval "\"\$NASC\" ${line#\$ nasc }" 2>&1) </dev/null >"$scratch/out"
             echo "$line" >>"$2"
             cat "$scratch/out" >>"$2" ;;
         esac
