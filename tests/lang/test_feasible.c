@@ -5,6 +5,8 @@
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit.h"
 
+#include "tests/net/genotypes.h"
+
 #include "lang/lang.h"
 #include "tests/lang/random_spec.h"
 
@@ -28,15 +30,6 @@ static int64_t net_weight_bytes(const Net *net) {
         bytes += (weights * format_bits(net->ops[i].weights) + 7) / 8;
     }
     return bytes;
-}
-
-static bool next_genotype(const Space *space, Gene *gene) {
-    for (int c = 0; c < space->choices.count; c++) {
-        if (++gene[c] < space->choices.at[c].count)
-            return true;
-        gene[c] = 0;
-    }
-    return false;
 }
 
 /* What enumeration finds of the members within a limit on parameters. */

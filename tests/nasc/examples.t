@@ -2,20 +2,8 @@
 # examples.t: every example is right and its space counted; what nothing in nasc does yet, build
 # names at its place, and nothing else.
 # Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0
-own=$(mktemp -d) || exit 1
-trap 'rm -rf "$own"' EXIT
-number=0
-
-# verdict STATUS NAME
-verdict() {
-    number=$((number + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $number - $2"
-    else
-        echo "not ok $number - $2"
-        sed 's/^/# /' "$own/said" | head -n 12
-    fi
-}
+without_data=1
+. tests/nasc/tap.sh
 
 for file in examples/*/*.nas; do
     "$NASC" check "$file" >"$own/said" 2>&1 && grep -q "no mistakes found" "$own/said"

@@ -5,6 +5,8 @@
 #include "net/net.h"
 #include "tests/unit.h"
 
+#include "tests/net/genotypes.h"
+
 #include <math.h>
 
 enum { MOST = 8 };
@@ -97,15 +99,6 @@ static Space space_draw(Arena *arena, Random *random) {
 }
 
 /* ---- every genotype ---------------------------------------------------------------------- */
-
-static bool next_genotype(const Space *space, Gene *gene) {
-    for (int c = 0; c < space->choices.count; c++) {
-        if (++gene[c] < space->choices.at[c].count)
-            return true;
-        gene[c] = 0;
-    }
-    return false;
-}
 
 static bool is_member(const Space *space, const Gene *gene) {
     for (int c = 0; c < space->choices.count; c++)

@@ -2,6 +2,7 @@
  * enumeration, and how a space is printed, checked and named.
  *
  * Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0 */
+#include "tests/net/genotypes.h"
 #include "tests/net/nets.h"
 
 /* ---- expressions, read directly ---------------------------------------------------------- */
@@ -277,15 +278,6 @@ static Space random_space(Arena *arena, Random *random) {
         vec_push(arena, &space.constraints, constraint);
     }
     return space;
-}
-
-static bool next_genotype(const Space *space, Gene *gene) {
-    for (int c = 0; c < space->choices.count; c++) {
-        if (++gene[c] < space->choices.at[c].count)
-            return true;
-        gene[c] = 0;
-    }
-    return false;
 }
 
 /* Whether each unreached decision has gene 0, by the test's own evaluation. */

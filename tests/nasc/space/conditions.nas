@@ -6,5 +6,6 @@ network n(image: [28, 28, 1]) -> [10] {
     require b + c <= 3
     require c >= 2 or a == 32
     require a != 32
-    return image |> conv(a, kernel: 3, stride: 2) |> relu |> conv(b, kernel: c) |> global_average |> dense(10)
+    x = image |> conv(a, kernel: 3, stride: 2) |> relu |> conv(b, kernel: c)
+    return x |> global_average |> dense(10)
 }
