@@ -5,7 +5,8 @@
 #   nas body       statements within a network on an image `x`, with blocks of the library
 #   nas error      a file that is refused; what is said stands in the next block
 #   console        lines `$ nasc ...` and what they print; a line `...` leaves out some of it
-# Other fences and indented lines are not looked at.
+# Other fences and indented lines are not looked at. `tests/run -u doc.t` writes what is printed now
+# into the console blocks that leave out nothing.
 # Copyright the nasc authors. SPDX-License-Identifier: Apache-2.0
 cd "$(dirname "$0")/../.." || exit 3
 here=$PWD
@@ -64,6 +65,7 @@ body() {
     echo 'return x |> global_average |> dense(10) }'
 }
 
+before=0
 echo "1..$(wc -l <"$scratch/list")"
 while read -r number place kind what; do
     block=$scratch/block.$number
@@ -86,6 +88,7 @@ while read -r number place kind what; do
     console)
         : >"$scratch/printed"
         replay "$block" "$scratch/printed"
+        [ -n "$UPDATE" ] && ! grep -q '^ *\.\.\.$' "$block" && cp "$scratch/printed" "$block"
         same "$block" "$scratch/printed" >"$scratch/said"
         status=$? ;;
     *) echo "no such block: $kind" >"$scratch/said"; status=1 ;;
@@ -94,3 +97,18 @@ while read -r number place kind what; do
     echo "ok ${number} - $place $kind $what" | sed 's/ok 0*/ok /'
     [ "$status" = 0 ] || sed 's/^/# /' "$scratch/said"
 done <"$scratch/list"
+
+# The manuals with their blocks as they are in the scratch folder now.
+[ -z "$UPDATE" ] || for page in doc/*.md; do
+    awk -v folder="$scratch" -v count="$before" '
+        inside && /^```$/ { inside = 0 }
+        inside { next }
+        { print }
+        /^```(nas|console)/ {
+            file = sprintf("%s/block.%03d", folder, ++count)
+            while ((getline line <file) > 0) print line
+            inside = 1
+        }' "$page" >"$scratch/page"
+    before=$((before + $(grep -cE '^```(nas|console)' "$page")))
+    cmp -s "$page" "$scratch/page" || cp "$scratch/page" "$page"
+done
