@@ -9,7 +9,7 @@ scratch=$(mktemp -d) || exit 3
 trap 'rm -rf "$scratch"' EXIT
 page=doc/language.md
 
-echo 1..4
+echo 1..5
 perl tests/lang/reference.pl >"$scratch/page" || exit 3
 [ -z "$UPDATE" ] || cp "$scratch/page" $page
 diff $page "$scratch/page" >"$scratch/said" || printf 'not '
@@ -50,3 +50,25 @@ done
 [ -z "$missing" ] || printf 'not '
 echo "ok 4 - nasc help knows the words of the language"
 [ -z "$missing" ] || echo "# unknown:$missing"
+
+# limit FILE NAME: the number that a constant of lang/ has, as the manual writes it
+limit() {
+    sed -n "s/.*\b$2 = \([0-9]*\)\( << \([0-9]*\)\)\{0,1\}.*/\1 \3/p" "lang/$1" |
+        awk '{ n = $1 * 2 ^ $2
+               while (n > 999) { t = sprintf(",%03d%s", n % 1000, t); n = int(n / 1000) }
+               print n t; exit }'
+}
+sed -n '/^| limit |/,/^$/p' $page >"$scratch/limits"
+missing=
+for constant in evaluate.c:MAX_STEPS graphs.c:MAX_OPS choices.c:MAX_CHOICES choices.c:MAX_VALUES \
+    elaborate.c:MAX_CONSTRAINTS elaborate.h:JOINT_LIMIT choices.c:MAX_RANGE elaborate.c:MAX_REPEAT \
+    calls.c:MAX_CALLS calls.c:MAX_PARAMETERS functions.c:MAX_PARTS graphs.c:MAX_EXTENT \
+    graphs.c:MAX_WINDOW syntax.c:MAX_DEPTH syntax.c:MAX_SEGMENTS declare.c:MAX_VALUES \
+    declare.c:MAX_BASES modules.c:MAX_SOURCES modules.c:MAX_SOURCE_BYTES; do
+    number=$(limit "${constant%:*}" "${constant#*:}")
+    [ -n "$number" ] && grep -qE "[^0-9,]$number([^0-9,]|,? )" "$scratch/limits" ||
+        missing="$missing $constant=$number"
+done
+[ -z "$missing" ] || printf 'not '
+echo "ok 5 - the limits are those of the code"
+[ -z "$missing" ] || echo "# missing:$missing"
