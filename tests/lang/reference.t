@@ -9,7 +9,7 @@ scratch=$(mktemp -d) || exit 3
 trap 'rm -rf "$scratch"' EXIT
 page=doc/language.md
 
-echo 1..5
+echo 1..6
 perl tests/lang/reference.pl >"$scratch/page" || exit 3
 [ -z "$UPDATE" ] || cp "$scratch/page" $page
 diff $page "$scratch/page" >"$scratch/said" || printf 'not '
@@ -71,4 +71,14 @@ for constant in evaluate.c:MAX_STEPS graphs.c:MAX_OPS choices.c:MAX_CHOICES choi
 done
 [ -z "$missing" ] || printf 'not '
 echo "ok 5 - the limits are those of the code"
+[ -z "$missing" ] || echo "# missing:$missing"
+
+sed -n '/^```nas/,/^```$/p' $page >"$scratch/examples"
+missing=
+for word in $(spellings net/operators.def OPERATOR | sed '/^input$/d') \
+    $(spellings lang/kinds.def KIND) require forbid legal named subset optional implies step; do
+    grep -qE "(^|[^a-zA-Z_])$word([^a-zA-Z_]|\$)" "$scratch/examples" || missing="$missing $word"
+done
+[ -z "$missing" ] && [ -s "$scratch/examples" ] || printf 'not '
+echo "ok 6 - every operator, kind and condition stands in an example"
 [ -z "$missing" ] || echo "# missing:$missing"
