@@ -506,6 +506,8 @@ static bool convert_station(Converter *c, const Node *node, const char *context,
 bool spec_convert(Converter *c, const Node *node, FactType type, const char *of, Str what,
                   SpecValue *out) {
     *out = (SpecValue){.span = node->span};
+    if (node->kind == NODE_ERROR)
+        return false;
     switch (type) {
     case TYPE_NUMBER:
     case TYPE_COUNT:

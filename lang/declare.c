@@ -46,8 +46,7 @@ static int key_names(DeclKind kind, Str names[MAX_KEYS]) {
     return count;
 }
 
-/* Whether an entry that is no key seems to mean this one. */
-static bool is_misspelt(DeclKind kind, const Item *item, const char *key) {
+bool key_is_misspelt(DeclKind kind, const Item *item, const char *key) {
     Str names[MAX_KEYS];
     int count = key_names(kind, names);
     for (int i = 0; i < item->entries.count; i++)
@@ -188,7 +187,7 @@ static bool entry_make(Spec *spec, const Item *item, const KeyFacts *facts,
     *entry =
         (SpecEntry){.key = str_of(facts->key), .span = gathered.span, .given = gathered.given};
     if (!gathered.given && strcmp(facts->initial, "!") == 0) {
-        if (is_misspelt(facts->kind, item, facts->key))
+        if (key_is_misspelt(facts->kind, item, facts->key))
             return false;
         error_at(spec->diagnostics, item->span, "`%.*s` needs `%s:` (%s)", STR_ARG(item->name),
                  facts->key, facts->documentation);

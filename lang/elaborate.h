@@ -526,6 +526,8 @@ Str result_search(Str result);
 /* ---- declare.c: declarations ------------------------------------------------------------- */
 
 void declarations_check(Spec *spec);
+/* Whether an entry that is no key seems to mean this one. */
+bool key_is_misspelt(DeclKind kind, const Item *item, const char *key);
 const Decl *decl_of_item(const Spec *spec, const Item *item);
 const Item *item_of_decl(const Spec *spec, const Decl *decl);
 
@@ -537,7 +539,7 @@ const Decl *named_decl(const Spec *spec, const Item *item, DeclKind kind,
                        const SpecValue *name);
 /* The network item that a value of TYPE_RESULT leads to; NULL: none does. */
 const Item *subject_of(const Spec *spec, const Item *item, const SpecValue *from);
-void objectives_check(Spec *spec, const Decl *decl);
+void objectives_check(Spec *spec, const Item *item, const Decl *decl);
 /* Network, precision and task of a search or split; the space, or NULL. */
 const Space *subject_check(Spec *spec, const Item *item, const Decl *decl);
 /* Formats and metrics of a search or split against a device; space may be NULL. */

@@ -151,7 +151,8 @@ static bool run(Parse *parse) {
     layout_begin(&parse->layout, parse->arena, lexer);
     feed_all(parse, lemon);
     parserFree(lemon, memory_free);
-    return !parse->failed && error_count(parse->diagnostics) == before;
+    return !parse->failed &&
+           error_count(parse->diagnostics) == before + parse->source->slips;
 }
 
 bool source_parse(Arena *arena, Diagnostics *diagnostics, Source *source) {

@@ -28,13 +28,14 @@ static void check_direction(Spec *spec, const SpecEntry *entry, bool maximize) {
     }
 }
 
-void objectives_check(Spec *spec, const Decl *decl) {
+void objectives_check(Spec *spec, const Item *item, const Decl *decl) {
     enum { MAX_GIVEN_OBJECTIVES = 8, MAX_GIVEN_LIMITS = 16 };
     const SpecEntry *more = decl_entry(decl, "maximize"), *less = decl_entry(decl, "minimize");
     const SpecEntry *limits = decl_entry(decl, "require");
     check_direction(spec, more, true);
     check_direction(spec, less, false);
-    if (!more->given && !less->given)
+    if (!more->given && !less->given && !key_is_misspelt(decl->kind, item, "maximize") &&
+        !key_is_misspelt(decl->kind, item, "minimize"))
         error_at(spec->diagnostics, decl->span,
                  "`%.*s` has nothing to search for: name metrics in `maximize:` or `minimize:`",
                  STR_ARG(decl->name));
@@ -521,7 +522,7 @@ static void check_gate(Spec *spec, const Decl *search, const Space *space) {
 void search_check(Spec *spec, int index) {
     const Decl *search = spec->decls.at[index];
     const Item *item = spec->decl_items.at[index];
-    objectives_check(spec, search);
+    objectives_check(spec, item, search);
     check_training(spec, search);
     check_compression(spec, search);
     const Space *space = subject_check(spec, item, search);

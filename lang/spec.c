@@ -146,8 +146,14 @@ static Spec *spec_new(Arena *arena, Diagnostics *diagnostics, LangOptions option
     return spec;
 }
 
-/* Names are looked at only where the grammar of all files is right: what a mistake hides
- * would be reported as missing. */
+/* Whether the grammar of all files is right: what a mistake hides would be reported as missing. */
+static bool names_are_known(const Spec *spec) {
+    int slips = 0;
+    for (int i = 0; i < spec->sources.count; i++)
+        slips += spec->sources.at[i]->slips;
+    return error_count(spec->diagnostics) == slips;
+}
+
 static void spec_check(Spec *spec, Source *root) {
     modules_read(spec, root);
     sources_link(spec);
@@ -156,7 +162,7 @@ static void spec_check(Spec *spec, Source *root) {
         if (item->kind == ITEM_NETWORK)
             vec_push(spec->arena, &spec->networks[item->value != NULL], item->name);
     }
-    if (error_count(spec->diagnostics))
+    if (!names_are_known(spec))
         return;
     precisions_inherit(spec);
     check_lets(spec);

@@ -103,7 +103,7 @@ static void check_fleet(Spec *spec, const Decl *split, const Decl *fleet, const 
 void split_check(Spec *spec, int index) {
     const Decl *split = spec->decls.at[index];
     const Item *item = spec->decl_items.at[index];
-    objectives_check(spec, split);
+    objectives_check(spec, item, split);
     check_crossings(spec, split);
     check_pieces(spec, split);
     const Space *space = subject_check(spec, item, split);

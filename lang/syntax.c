@@ -42,7 +42,8 @@ Node *node_number(Parse *parse, Token number, Token unit) {
         parse->failed = true;
     } else if (unit.kind != TOKEN_EOF &&
                !unit_apply(parse->diagnostics, unit, &node.number, &node.dimension)) {
-        parse->failed = true;
+        parse->source->slips++;
+        return node_error(parse, node.span);
     }
     return node_make(parse, node);
 }

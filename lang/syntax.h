@@ -192,7 +192,7 @@ typedef struct Item {
     ItemKind kind;
     int number; /* among all of a Spec, from 1; 0: not indexed */
     Str name;   /* empty: an unnamed precision */
-    Span span; /* of the name */
+    Span span;  /* of the name */
     const Source *source;
     Node *value;           /* let; network: what it is imported from, or NULL */
     Parameters parameters; /* block; a network's input with its type as `initial` */
@@ -222,6 +222,7 @@ struct Source {
     VEC(Import) imports;
     uint32_t base;             /* offset of the text among all sources */
     bool right;                /* parsed without a mistake */
+    int slips;                 /* mistakes in it that hide nothing: units of no name */
     Map *named;                /* a name -> its last item; NULL: not indexed */
     int *namesake;             /* (items) the item before of the same name, or -1 */
     Map *precisions;           /* precision_key -> the first that has it */
@@ -239,9 +240,9 @@ typedef struct Parse {
     bool failed; /* a syntax error was reported */
     int skip;  /* > 0: tokens are dropped up to the END at brace depth skip - 1; -1: all are */
     int depth; /* brace depth at which the statement now parsed began */
-    uint32_t begin; /* where that statement began */
+    uint32_t begin;              /* where that statement began */
     uint32_t line_start, placed; /* where the line began that was last asked for, and ... */
-    int line;                    /* ... its number from 0; `placed`: how far lines are counted */
+    int line; /* ... its number from 0; `placed`: how far lines are counted */
 } Parse;
 
 Node *node_error(Parse *parse, Span span);
