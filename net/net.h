@@ -71,7 +71,7 @@ typedef struct AttributeFacts {
     const char *words; /* for 0, 1, ..., with spaces between; "": it is written as a number */
     const char *documentation;
 } AttributeFacts;
-extern const OperatorFacts operator_facts[OP_COUNT];
+extern const OperatorFacts operator_facts[OP_COUNT + 1]; /* the last: OP_SELECT */
 extern const AttributeFacts attribute_facts[ATTRIBUTE_COUNT];
 bool operator_of(Str spelling, OpKind *kind);
 bool operator_has(OpKind kind, Attribute attribute);

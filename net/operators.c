@@ -4,11 +4,12 @@
 
 #define HAS(attribute) (1u << ATTRIBUTE_##attribute)
 
-const OperatorFacts operator_facts[OP_COUNT] = {
+const OperatorFacts operator_facts[OP_COUNT + 1] = {
 #define OPERATOR(NAME, spelling, inputs, attributes, weights, output, engine, doc)             \
     {spelling, inputs, attributes, weights, output, engine, doc},
 #include "net/operators.def"
 #undef OPERATOR
+    {"select", SEVERAL, 0, NONE, INHERITS, EMITTED, "one of its inputs, as a decision says"},
 };
 
 const AttributeFacts attribute_facts[ATTRIBUTE_COUNT] = {
